@@ -1,0 +1,26 @@
+"""Errors whose text is shown to users: what was expected, what was found, what to do.
+
+The library raises these; only the command line prints them and chooses the exit code.
+"""
+
+from __future__ import annotations
+
+
+class RdzipError(Exception):
+    """Base of every error that rdzip raises on purpose; its text is one line for users."""
+
+
+class InputError(RdzipError):
+    """An input image or argument cannot be used (unreadable, truncated, unsupported, too large)."""
+
+
+class FormatError(RdzipError):
+    """A .rdz file is not what it should be (foreign, truncated, corrupt, hostile, too new)."""
+
+
+class ModelError(RdzipError):
+    """A model cannot be found, fetched, trusted (hash, known answer) or used for this input."""
+
+
+class CoderError(RdzipError):
+    """The entropy coder ran out of words or met a symbol outside its table: a corrupt payload."""
