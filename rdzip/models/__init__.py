@@ -1,0 +1,79 @@
+"""Probability models: one architecture a file, each handing out distributions as integers.
+
+A model object is built from the tensors and the document of a model file (`modelfile`) by the builder that is
+registered for the document's "architecture". Importing this package imports no network code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rdzip.errors import ModelError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Model(Protocol):
+    """What every model can do, whatever its architecture."""
+
+    def known_answer(self) -> str:
+        """SHA-256 in hex of the tables for a fixed integer input, computed on the device at hand."""
+        ...
+
+
+Builder = Callable[[Mapping[str, "np.ndarray[Any, Any]"], Mapping[str, Any]], Model]
+
+_ARCHITECTURES: dict[str, str | Builder] = {"causal-mlp": "rdzip.models.causal:from_tensors"}
+
+
+def architectures() -> tuple[str, ...]:
+    """Names of the architectures that `build` knows."""
+    return tuple(sorted(_ARCHITECTURES))
+
+
+@contextmanager
+def registered(architecture: str, builder: Builder) -> Iterator[None]:
+    """Within the context, let `build` also know `architecture`: for tests and for models in trial."""
+    if architecture in _ARCHITECTURES:
+        raise ModelError(f"the architecture {architecture!r} is known already")
+    _ARCHITECTURES[architecture] = builder
+    try:
+        yield
+    finally:
+        del _ARCHITECTURES[architecture]
+
+
+def build(tensors: Mapping[str, np.ndarray[Any, Any]], meta: Mapping[str, Any]) -> Model:
+    """Model object for the tensors and the document of a model file.
+
+    The known answer is not checked here (see `check_known_answer`): an exporter builds the model to compute it.
+    Raises ModelError for an unknown architecture or tensors that do not fit it.
+    """
+    architecture = meta.get("architecture")
+    builder = _ARCHITECTURES.get(architecture) if isinstance(architecture, str) else None
+    if builder is None:
+        raise ModelError(
+            f"the model {meta.get('id')!r} has the architecture {str(architecture)[:60]!r}, this rdzip knows "
+            f"{', '.join(architectures())}: install a newer rdzip"
+        )
+    if isinstance(builder, str):
+        module, function = builder.split(":")
+        builder = getattr(import_module(module), function)
+    return builder(tensors, meta)
+
+
+def check_known_answer(model: Model, meta: Mapping[str, Any]) -> None:
+    """Run the model's known-answer test on the device at hand and compare it with the model file's document.
+
+    Raises ModelError on a mismatch: this machine would write files that no other decodes.
+    """
+    expected, found = meta.get("known_answer"), model.known_answer()
+    if found != expected:
+        raise ModelError(
+            f"the model {meta.get('id')!r} computes other tables on this device than where it was made (known answer "
+            f"{str(expected)[:16]}, found {found[:16]}): use --device cpu, or another PyTorch build"
+        )
