@@ -1,0 +1,318 @@
+from __future__ import annotations
+
+import io
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rdzip import files
+from rdzip.errors import InputError
+from rdzip.files import Destination, Found, UsageError
+
+
+def found(path: Path) -> Found:
+    return files.find([str(path)], recursive=False, suffixes=files.IMAGE_SUFFIXES)[0]
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def beside(*inputs: Found, force: bool = False) -> Destination:
+    return Destination.of(inputs, output=None, folder=None, stdout=False, force=force)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"picture")
+    return path
+
+
+# Names
+
+
+def test_compressed_name_is_appended_and_taken_off_again(picture: Path) -> None:
+    item = found(picture)
+    assert files.compressed_name(item) == "a.png.rdz"
+    there = item.path.with_name("a.png.rdz")
+    assert files.decompressed_name(found(there)) == "a.png"
+    assert files.decompressed_name(found(Path("dir.d/b.JPG.RDZ")), ".png") == "b.png"
+
+
+@pytest.mark.parametrize("name", ["a.png", ".rdz", "rdz", "a.rdz.png"])
+def test_a_name_without_the_suffix_has_no_decompressed_name(name: str) -> None:
+    with pytest.raises(InputError, match=r"\.rdz"):
+        files.decompressed_name(found(Path(name)))
+
+
+def test_a_compressed_name_is_not_compressed_again() -> None:
+    with pytest.raises(InputError, match="already"):
+        files.compressed_name(found(Path("a.png.rdz")))
+
+
+def test_odd_names_are_shown_on_one_line() -> None:
+    assert files.shown("a\nb\x1b[31m\udcff.png") == "a\\nb\\x1b[31m\\udcff.png"
+    assert files.shown("Grüße 图.png") == "Grüße 图.png"
+
+
+# Which inputs
+
+
+def test_folder_needs_recursive(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="-r"):
+        files.read(found(tmp_path))
+
+
+def test_recursive_takes_images_in_order_and_leaves_the_rest(tmp_path: Path) -> None:
+    for name in ["z.PNG", "sub/b.jpg", "sub/a.tif", "notes.txt", "a.png.rdz", ".rdzip-0123abcd.tmp"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    items = files.find([str(tmp_path)], recursive=True, suffixes=files.IMAGE_SUFFIXES)
+    assert [str(item.relative) for item in items] == ["z.PNG", str(Path("sub/a.tif")), str(Path("sub/b.jpg"))]
+    items = files.find([str(tmp_path)], recursive=True, suffixes=frozenset([files.SUFFIX]))
+    assert [str(item.relative) for item in items] == ["a.png.rdz"]
+
+
+def test_recursive_into_a_folder_without_images_is_a_problem_not_a_success(tmp_path: Path) -> None:
+    (item,) = files.find([str(tmp_path)], recursive=True, suffixes=files.IMAGE_SUFFIXES)
+    with pytest.raises(InputError, match="no file to work on"):
+        files.read(item)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read every folder")
+def test_a_folder_that_may_not_be_read_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0)
+    items = files.find([str(tmp_path)], recursive=True, suffixes=files.IMAGE_SUFFIXES)
+    assert any("cannot be searched" in (item.problem or "") for item in items)
+
+
+@pytest.mark.parametrize("name", ["missing.png", "", "nul\0.png", "x" * 5000])
+def test_unusable_names_are_input_errors(name: str) -> None:
+    (item,) = files.find([name], recursive=True, suffixes=files.IMAGE_SUFFIXES)
+    with pytest.raises(InputError):
+        files.read(item)
+
+
+# Which outputs
+
+
+@pytest.mark.parametrize("link", ["same", "symlink", "hardlink", "dotted"])
+def test_output_equal_to_input_is_refused_even_when_forced(picture: Path, link: str) -> None:
+    output = picture
+    if link == "dotted":
+        (picture.parent / "sub").mkdir()
+        output = picture.parent / "sub" / ".." / picture.name
+    elif link != "same":
+        output = picture.with_name("other.png")
+        (os.symlink if link == "symlink" else os.link)(picture, output)
+    destination = Destination.of([found(picture)], output=str(output), folder=None, stdout=False, force=True)
+    with pytest.raises(InputError, match="would replace the input"):
+        destination.place(found(picture), "a.png.rdz")
+    assert picture.read_bytes() == b"picture"
+
+
+def test_output_on_another_input_is_refused(picture: Path) -> None:
+    other = picture.with_name("a.png.rdz")
+    other.write_bytes(b"other input")
+    destination = beside(found(picture), found(other), force=True)
+    with pytest.raises(InputError, match="would replace the input"):
+        destination.place(found(picture), "a.png.rdz")
+
+
+def test_two_inputs_never_share_an_output(tmp_path: Path) -> None:
+    items = []
+    for folder in ["x", "y"]:
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").touch()
+        items.append(found(tmp_path / folder / "a.png"))
+    destination = Destination.of(items, output=None, folder=tmp_path / "out", stdout=False, force=True)
+    assert destination.place(items[0], "a.png.rdz") == tmp_path / "out" / "a.png.rdz"
+    with pytest.raises(InputError, match="just made from"):
+        destination.place(items[1], "a.png.rdz")
+
+
+def test_existing_output_is_refused_by_name_unless_forced(picture: Path) -> None:
+    picture.with_name("a.png.rdz").write_bytes(b"precious")
+    with pytest.raises(InputError, match=r"a\.png\.rdz exists already"):
+        beside(found(picture)).place(found(picture), "a.png.rdz")
+    assert beside(found(picture), force=True).place(found(picture), "a.png.rdz") == picture.with_name("a.png.rdz")
+
+
+def test_dangling_link_counts_as_existing(picture: Path) -> None:
+    picture.with_name("a.png.rdz").symlink_to(picture.with_name("nowhere"))
+    with pytest.raises(InputError, match="exists already"):
+        beside(found(picture)).place(found(picture), "a.png.rdz")
+
+
+def test_placing_opens_and_makes_nothing(picture: Path) -> None:
+    out = picture.parent / "new" / "deep"
+    destination = Destination.of([found(picture)], output=None, folder=out, stdout=False, force=False)
+    assert destination.place(found(picture), "a.png.rdz") == out / "a.png.rdz"
+    assert not out.parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("count", "output", "folder", "stdout"),
+    [(2, "o", None, False), (2, None, None, True), (1, "o", "d", False), (1, "o", None, True), (1, None, "d", True)],
+)
+def test_options_that_do_not_go_together(
+    picture: Path, count: int, output: str | None, folder: str | None, stdout: bool
+) -> None:
+    with pytest.raises(UsageError):
+        Destination.of(
+            [found(picture)] * count, output=output, folder=Path(folder) if folder else None, stdout=stdout, force=True
+        )
+
+
+def test_folder_as_output_is_refused(picture: Path) -> None:
+    destination = Destination.of([found(picture)], output=str(picture.parent), folder=None, stdout=False, force=True)
+    with pytest.raises(InputError, match="use -O"):
+        destination.place(found(picture), "a.png.rdz")
+
+
+def test_terminals_get_and_give_no_binary_data(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return True
+
+    with Terminal(io.BytesIO()) as terminal:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        with pytest.raises(UsageError, match="terminal"):
+            Destination.of([found(picture)], output="-", folder=None, stdout=False, force=False)
+        assert Destination.of([found(picture)], output="-", folder=None, stdout=False, force=True).stdout
+        monkeypatch.setattr(sys, "stdin", terminal)
+        with pytest.raises(InputError, match="terminal"):
+            files.read(Found(None, Path("-")))
+
+
+# Writing
+
+
+def test_mtime_and_mode_are_kept(picture: Path) -> None:
+    picture.chmod(0o640)
+    os.utime(picture, ns=(1, 987_654_321_123_456_789))
+    target = picture.with_name("b")
+    files.write(target, b"data", like=files.read(found(picture)).status)
+    status = target.stat()
+    assert target.read_bytes() == b"data"
+    assert status.st_mtime_ns == picture.stat().st_mtime_ns
+    assert stat.S_IMODE(status.st_mode) == 0o640
+
+
+def test_without_an_original_the_umask_decides(tmp_path: Path) -> None:
+    old = os.umask(0o027)
+    try:
+        files.write(tmp_path / "b", b"data")
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "b").stat().st_mode) == 0o640
+
+
+def test_write_never_replaces_unless_forced(tmp_path: Path) -> None:
+    (tmp_path / "b").write_bytes(b"precious")
+    with pytest.raises(InputError, match="exists already"):
+        files.write(tmp_path / "b", b"data")
+    assert (tmp_path / "b").read_bytes() == b"precious"
+    files.write(tmp_path / "b", b"data", force=True)
+    assert (tmp_path / "b").read_bytes() == b"data"
+    assert names_in(tmp_path) == ["b"]
+
+
+def test_write_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    files.write(tmp_path / "b", b"data")
+    assert (tmp_path / "b").read_bytes() == b"data"
+    with pytest.raises(InputError, match="exists already"):
+        files.write(tmp_path / "b", b"other")
+    assert names_in(tmp_path) == ["b"]
+
+
+def test_forced_write_goes_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    files.write(tmp_path / "link", b"new", force=True)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+
+
+def test_devices_are_written_to_not_replaced() -> None:
+    null = Path(os.devnull)
+    files.write(null, b"data", force=True)
+    assert stat.S_ISCHR(null.stat().st_mode)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_full_disk_is_an_input_error() -> None:
+    with pytest.raises(InputError, match="no space left"):
+        files.write(Path("/dev/full"), b"data")
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_nothing_is_left_after_an_error_or_interrupt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def fail(_: int) -> None:
+        raise error
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(InputError if isinstance(error, OSError) else KeyboardInterrupt):
+        files.write(tmp_path / "b", b"data")
+    assert names_in(tmp_path) == []
+
+
+def test_a_file_where_a_folder_is_needed(picture: Path) -> None:
+    with pytest.raises(InputError, match="cannot be written"):
+        files.write(picture / "b", b"data")
+    assert picture.read_bytes() == b"picture"
+
+
+def test_source_is_removed_only_while_unchanged(picture: Path) -> None:
+    source = files.read(found(picture))
+    picture.write_bytes(b"edited since")
+    with pytest.raises(InputError, match="changed"):
+        files.remove_source(found(picture), source)
+    files.remove_source(found(picture), files.read(found(picture)))
+    assert not picture.exists()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from rdzip import files
+data = bytes(range(256)) * 40_000
+print(flush=True)
+for i in range(10_000):
+    files.write(Path(sys.argv[1]) / f"result-{i % 3}", data, force=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_kill_at_random_moments_leaves_whole_files_only(tmp_path: Path) -> None:
+    rng = random.Random(0)
+    stale = 0
+    for _ in range(12):
+        with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(rng.uniform(0, 0.12))
+            process.send_signal(signal.SIGKILL)
+        for path in tmp_path.iterdir():
+            if path.name.startswith("result-"):
+                assert path.stat().st_size == 256 * 40_000
+            else:
+                assert path.name.startswith(files.TEMP_PREFIX)
+                assert path.name.endswith(files.TEMP_SUFFIX)
+                stale += 1
+                path.unlink()
+    assert stale > 0, "no process was killed in the middle of a write: the test proved nothing"
