@@ -1,0 +1,367 @@
+"""Where models are found: bundled with the package, in the cache, or on the Hugging Face hub at a pinned revision.
+
+Nothing is used, and nothing enters the cache, before its SHA-256 has been compared with the registry's (or, for a
+cached file that the registry does not know, with the name that it is stored under). Files are safetensors, never
+pickles. Environment: RDZIP_CACHE (the cache; else HF_HOME/rdzip, else XDG_CACHE_HOME/rdzip, else ~/.cache/rdzip),
+HF_ENDPOINT (a mirror), HF_HUB_OFFLINE (never fetch), and whatever else huggingface_hub reads.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rdzip import models, registry
+from rdzip.errors import ModelError
+from rdzip.models import modelfile
+from rdzip.models.modelfile import SUFFIX
+
+if TYPE_CHECKING:
+    from rdzip.registry import Entry
+
+Progress = Callable[[float], None]
+Source = Literal["bundled", "cache", "file", "hub"]
+
+DEFAULT_ENDPOINT = "https://huggingface.co"
+_HASH = re.compile(r"[0-9a-f]{16,64}")
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """A model and where it lies.
+
+    sha256 is that of the whole model file, in hex; a .rdz file stores its first 8 bytes. source: "bundled", "cache",
+    "file" (given by its path), or, from `list_models` and `show` only, "hub": known but not on this machine, with
+    `path` where it will be.
+    """
+
+    id: str
+    path: Path
+    sha256: str
+    bytes: int
+    source: Source
+    codecs: tuple[str, ...]
+    licence: str
+    repo: str | None
+    revision: str | None
+    measured: Mapping[str, float | str]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A model whose hash and known-answer test were found right, and the seconds that took."""
+
+    ref: ModelRef
+    known_answer: str
+    seconds: float
+
+
+def cache_dir() -> Path:
+    """Folder of fetched models; each is stored as <SHA-256 in hex>.safetensors."""
+    if own := os.environ.get("RDZIP_CACHE"):
+        return Path(own).expanduser()
+    if hugging_face := os.environ.get("HF_HOME"):
+        return Path(hugging_face).expanduser() / "rdzip"
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "rdzip"
+
+
+def resolve(name: str | bytes | Path, *, offline: bool = False, progress: Progress | None = None) -> ModelRef:
+    """The model called `name`, on this machine and with the right SHA-256; fetched if it must be.
+
+    name: an id ("photo"), a path that ends in .safetensors, or a hash: 8 to 32 bytes of the file's SHA-256, or the
+    same in hex. progress: called with the fraction fetched, 0 to 1. Raises ModelError, which says what to do.
+    """
+    if (file := _as_file(name)) is not None:
+        return _ref_of_file(file, "file")
+    found = _look_up(name)
+    return found if isinstance(found, ModelRef) else _locate(found, offline=offline, progress=progress)
+
+
+def load(
+    name: str | bytes | Path | ModelRef, *, offline: bool = False, progress: Progress | None = None
+) -> models.Model:
+    """The model object for `name` (see `resolve`), after its hash and its known answer were checked.
+
+    The last few models are kept, so that asking again for one is free. Raises ModelError.
+    """
+    ref = name if isinstance(name, ModelRef) else resolve(name, offline=offline, progress=progress)
+    return _load(ref.path, ref.sha256)
+
+
+def list_models() -> list[ModelRef]:
+    """Every registered model, in the registry's order, then cached ones that it does not know.
+
+    Looks for the files but neither hashes nor fetches any.
+    """
+    known = registry.entries()
+    refs = [_ref(entry, *_first_place(entry)) for entry in known]
+    hashes = {entry.sha256 for entry in known}
+    for path in sorted(cache_dir().glob(f"*{SUFFIX}")):
+        if path.stem not in hashes and _HASH.fullmatch(path.stem) and len(path.stem) == 64:
+            try:
+                refs.append(_ref_of_file(path, "cache", trusted=path.stem))
+            except ModelError:
+                continue  # a damaged stray file is no model; asking for it by its hash gives the error
+    return refs
+
+
+def show(name: str | bytes | Path) -> dict[str, Any]:
+    """What is known about a model, without fetching it: the fields of ModelRef, and from its file, if that is on this
+    machine, "document" (the file's JSON document), "tensors" (name -> dtype and shape) and "parameters" (their count).
+    """
+    if (file := _as_file(name)) is not None:
+        ref = _ref_of_file(file, "file")
+    else:
+        found = _look_up(name)
+        ref = found if isinstance(found, ModelRef) else _ref(found, *_first_place(found))
+    shown: dict[str, Any] = asdict(ref)
+    if ref.source != "hub":
+        tensors, meta = modelfile.read(ref.path)
+        shown["document"] = meta
+        shown["tensors"] = {key: {"dtype": str(t.dtype), "shape": list(t.shape)} for key, t in sorted(tensors.items())}
+        shown["parameters"] = sum(t.size for t in tensors.values())
+    return shown
+
+
+def verify(name: str | bytes | Path) -> Verification:
+    """Check every copy of a model on this machine against its hash, then run its known-answer test. Fetches nothing.
+
+    Raises ModelError when no copy is there, any copy is damaged, or the known answer differs on this device.
+    """
+    started = time.monotonic()
+    if _as_file(name) is None and not isinstance(found := _look_up(name), ModelRef):
+        states = {path: _state(path, found) for _, path in _places(found)}
+        if damaged := {path: state for path, state in states.items() if state not in ("good", "missing")}:
+            what = "; ".join(f"{path} is {state}" for path, state in damaged.items())
+            raise ModelError(
+                f"the model {found.id!r} is damaged: {what}: delete it, then 'rdzip models pull {found.id}'"
+            )
+    ref = resolve(name, offline=True)
+    tensors, meta = _read_checked(ref.path, ref.sha256)
+    models.check_known_answer(models.build(tensors, meta), meta)
+    return Verification(ref, meta["known_answer"], time.monotonic() - started)
+
+
+def pull(name: str | bytes | Path, progress: Progress | None = None) -> ModelRef:
+    """Make a model available offline: fetch a registered one, or copy a given .safetensors file into the cache.
+
+    A copied file is found by the hash in the .rdz files that were made with it. Raises ModelError.
+    """
+    if (file := _as_file(name)) is None:
+        return resolve(name, progress=progress)
+    ref = _ref_of_file(file, "file")
+    target = cache_dir() / (ref.sha256 + SUFFIX)
+    data = file.read_bytes()
+    if modelfile.sha256(data) != ref.sha256:
+        raise ModelError(f"{file} changed while it was read: try again")
+    modelfile.write_atomically(target, data)
+    return _ref_of_file(target, "cache")
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, sha256: str) -> models.Model:
+    tensors, meta = _read_checked(path, sha256)
+    model = models.build(tensors, meta)
+    models.check_known_answer(model, meta)
+    return model
+
+
+def _read_checked(path: Path, sha256: str) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """Tensors and document of the very bytes that were hashed."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot read the model file {path}: {error.strerror or error}") from error
+    if (found := modelfile.sha256(data)) != sha256:
+        raise ModelError(f"the model file {path} is damaged: sha-256 {found[:16]} found, {sha256[:16]} expected")
+    return modelfile.read(data)
+
+
+def _as_file(name: str | bytes | Path) -> Path | None:
+    if isinstance(name, Path):
+        return name
+    return Path(name).expanduser() if isinstance(name, str) and name.endswith(SUFFIX) else None
+
+
+def _ref(entry: Entry, source: Source, path: Path) -> ModelRef:
+    fields = {key: value for key, value in vars(entry).items() if key != "file"}
+    return ModelRef(path=path, source=source, **fields)
+
+
+def _ref_of_file(path: Path, source: Source, *, trusted: str | None = None) -> ModelRef:
+    """Reference to a model file as its own document describes it; `trusted`: its SHA-256, if not to be computed."""
+    meta = modelfile.read_meta(path)
+    sha256 = trusted or modelfile.sha256(path)
+    codecs = tuple(meta["codecs"])
+    return ModelRef(meta["id"], path, sha256, path.stat().st_size, source, codecs, meta["licence"], None, None, {})
+
+
+def _look_up(name: str | bytes | Path) -> Entry | ModelRef:
+    """Registry entry for an id or hash, or the reference to a cached file that the registry does not know."""
+    known = registry.entries()
+    if isinstance(name, bytes):
+        if not 8 <= len(name) <= 32:
+            raise ModelError(f"a model's hash has 8 to 32 bytes, {len(name)} were given")
+        name = name.hex()
+    name = str(name)
+    for entry in known:
+        if entry.id == name:
+            return entry
+    if _HASH.fullmatch(name):
+        if found := [entry for entry in known if entry.sha256.startswith(name)]:
+            return found[0]
+        if cached := sorted(cache_dir().glob(f"{name}*{SUFFIX}")):
+            ref = _ref_of_file(cached[0], "cache")
+            if ref.sha256 != cached[0].stem:
+                raise ModelError(f"the model file {cached[0]} is damaged (sha-256 {ref.sha256[:16]}): delete it")
+            return ref
+        raise ModelError(
+            f"no model with the sha-256 {name[:16]} is known to this rdzip or in {cache_dir()}: install a newer rdzip, "
+            f"or get the model file and run 'rdzip models pull FILE{SUFFIX}'"
+        )
+    if cached_refs := [ref for ref in list_models() if ref.id == name]:
+        if len(cached_refs) > 1:
+            hashes = ", ".join(ref.sha256[:16] for ref in cached_refs)
+            raise ModelError(
+                f"{len(cached_refs)} models in {cache_dir()} are called {name!r}: name one by hash: {hashes}"
+            )
+        return _look_up(cached_refs[0].sha256)
+    names = ", ".join(entry.id for entry in known) or "none"
+    raise ModelError(f"no model is called {name[:64]!r}; known: {names}; a model file's path must end in {SUFFIX}")
+
+
+def _places(entry: Entry) -> list[tuple[Source, Path]]:
+    """Where a registered model can lie, in the order in which it is looked for."""
+    places: list[tuple[Source, Path]] = [
+        ("bundled", registry.WEIGHTS / entry.file),
+        ("cache", cache_dir() / (entry.sha256 + SUFFIX)),
+    ]
+    if entry.repo is not None and entry.revision is not None:
+        home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
+        folder = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
+        snapshot = folder / f"models--{entry.repo.replace('/', '--')}" / "snapshots" / entry.revision
+        places.append(("cache", snapshot / entry.file))
+    return places
+
+
+def _first_place(entry: Entry) -> tuple[Source, Path]:
+    for source, path in _places(entry):
+        if path.is_file():
+            return source, path
+    return "hub", cache_dir() / (entry.sha256 + SUFFIX)
+
+
+def _state(path: Path, entry: Entry) -> str:
+    """ "good", "missing", or what is wrong with the file."""
+    if not path.is_file():
+        return "missing"
+    if (size := path.stat().st_size) != entry.bytes:
+        return f"damaged ({size} bytes, {entry.bytes} expected)"
+    if (found := modelfile.sha256(path)) != entry.sha256:
+        return f"damaged (sha-256 {found[:16]}, {entry.sha256[:16]} expected)"
+    return "good"
+
+
+def _locate(entry: Entry, *, offline: bool, progress: Progress | None) -> ModelRef:
+    looked = []
+    for source, path in _places(entry):
+        state = _state(path, entry)
+        if state == "good":
+            return _ref(entry, source, path)
+        looked.append(f"{path} ({state})")
+    missing = f"the model {entry.id!r} is not usable on this machine: looked in {', '.join(looked)};"
+    way_out = f"set RDZIP_CACHE to a folder that holds {entry.sha256}{SUFFIX}"
+    if entry.repo is None:
+        raise ModelError(f"{missing} it comes with rdzip only: reinstall rdzip, or {way_out}")
+    if offline or any(_is_set(name) for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")):
+        raise ModelError(
+            f"{missing} fetching is switched off (HF_HUB_OFFLINE): unset it and run 'rdzip models pull {entry.id}', "
+            f"or {way_out}"
+        )
+    try:
+        return _ref(entry, "cache", _fetch(entry, progress))
+    except ModelError as error:
+        raise ModelError(f"{missing} {error}; check the network, set HF_ENDPOINT to a mirror, or {way_out}") from error
+
+
+def _is_set(name: str) -> bool:
+    return os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE")
+
+
+def _fetch(entry: Entry, progress: Progress | None) -> Path:
+    """Download a model into a temporary folder, check it, and only then move it into the cache; its path there."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+
+    endpoint = (os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")
+    where = f"{endpoint}/{entry.repo} at {str(entry.revision)[:12]}"
+    folder = cache_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".fetch-", dir=folder))
+    except OSError as error:
+        raise ModelError(f"the cache {folder} cannot be written ({error.strerror}): set RDZIP_CACHE") from error
+    try:
+        # Asking first fails at once without a network, where hf_hub_download goes on trying for half a minute.
+        url = hf_hub_url(str(entry.repo), entry.file, revision=entry.revision, endpoint=endpoint)
+        size = get_hf_file_metadata(url, endpoint=endpoint).size
+        if size is not None and size != entry.bytes:
+            raise ModelError(f"{where} offers {size} bytes, {entry.bytes} expected")
+        path = hf_hub_download(
+            str(entry.repo),
+            entry.file,
+            revision=entry.revision,
+            cache_dir=temporary,
+            endpoint=endpoint,
+            library_name="rdzip",
+            tqdm_class=_meter(entry, progress),
+        )
+        data = Path(path).read_bytes()
+        if len(data) != entry.bytes or modelfile.sha256(data) != entry.sha256:
+            found = f"{len(data)} bytes, sha-256 {modelfile.sha256(data)[:16]}"
+            expected = f"{entry.bytes} bytes, {entry.sha256[:16]} expected"
+            raise ModelError(f"{where} gave a wrong file ({found}; {expected}), which was thrown away")
+        target = folder / (entry.sha256 + SUFFIX)
+        modelfile.write_atomically(target, data)
+        return target
+    except ModelError:
+        raise
+    except Exception as error:  # huggingface_hub lets through errors of whichever HTTP library it is built on
+        cause = " ".join(str(error).split())[:200]
+        raise ModelError(f"fetching it from {where} failed ({type(error).__name__}: {cause})") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _meter(entry: Entry, progress: Progress | None) -> type:
+    """A silent tqdm class for huggingface_hub that reports to `progress` and stops a download that never ends.
+
+    huggingface_hub resumes a broken transfer for as long as any byte arrives, which can be for ever.
+    """
+    from tqdm.std import tqdm  # type: ignore[import-untyped]
+
+    limit = 4 * entry.bytes + (1 << 16)
+
+    class Meter(tqdm):  # type: ignore[misc]
+        received = 0.0
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            options.pop("name", None)
+            super().__init__(*args, **{**options, "disable": True})
+
+        def update(self, n: float | None = 1) -> None:
+            self.n += n or 0
+            self.received += max(0, n or 0)
+            if self.received > limit:
+                raise ModelError(f"the download was broken off: {self.received:.0f} bytes came, {entry.bytes} expected")
+            if progress is not None:
+                progress(min(1.0, max(0.0, self.n / entry.bytes)))
+
+    return Meter

@@ -1,0 +1,420 @@
+"""The hub against a loopback server that speaks the Hugging Face hub's HTTP interface."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rdzip import hub, models, registry
+from rdzip.errors import ModelError
+from rdzip.models import modelfile
+
+REPO = "org/tiny-models"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+FILE = "tiny.safetensors"
+
+
+class TinyModel:
+    def __init__(self, tensors: Any) -> None:
+        self.weights = tensors["weights"]
+
+    def known_answer(self) -> str:
+        return hashlib.sha256(np.cumsum(self.weights.astype(np.int64)).tobytes()).hexdigest()
+
+
+def tiny_bytes(seed: int = 0, *, id: str = "tiny", answer: str | None = None) -> bytes:
+    weights = np.random.default_rng(seed).integers(-128, 128, (100, 1000), dtype=np.int8)
+    meta = {"architecture": "tiny", "version": 1, "id": id, "codecs": ["causal", "bb-ans"], "licence": "MIT"}
+    meta["known_answer"] = answer or TinyModel({"weights": weights}).known_answer()
+    return modelfile.to_bytes({"weights": weights}, meta)
+
+
+@dataclass
+class Hub:
+    """A server for /ORG/NAME/resolve/COMMIT/FILE, in the manner of the hub, that can misbehave."""
+
+    data: bytes
+    behaviour: str = "plain"
+    url: str = ""
+    requests: list[tuple[str, str, str | None]] = field(default_factory=list)
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        head = handler.command == "HEAD"
+        asked = handler.headers.get("Range")
+        self.requests.append((handler.command, handler.path, asked))
+        if self.behaviour == "error" or (self.behaviour == "error on GET" and not head):
+            self.send(handler, 500, b"broken", {})
+            return
+        if handler.path not in (f"/{REPO}/resolve/{COMMIT}/{FILE}", "/storage/blob"):
+            self.send(handler, 404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})
+            return
+        etag = f'"{hashlib.sha256(self.data).hexdigest()}"'
+        headers = {"ETag": etag, "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
+        if self.behaviour == "redirect" and handler.path != "/storage/blob":
+            # Large files live with a storage provider: another host, and the linked size and ETag in the redirect.
+            storage = self.url.replace("127.0.0.1", "localhost") + "/storage/blob"
+            linked = {"X-Linked-Size": str(len(self.data)), "X-Linked-Etag": etag, "Location": storage}
+            self.send(handler, 302, b"", headers | linked)
+            return
+        body = self.data
+        status = 200
+        always = self.behaviour.startswith("truncate always")
+        if asked is not None and not always:
+            first = int(asked.removeprefix("bytes=").partition("-")[0])
+            body, status = self.data[first:], 206
+            headers["Content-Range"] = f"bytes {first}-{len(self.data) - 1}/{len(self.data)}"
+        cut = None
+        if not head and (always or (self.behaviour == "truncate once" and asked is None)):
+            cut = len(body) // 2
+        self.send(handler, status, body, headers, cut=cut)
+
+    @staticmethod
+    def send(
+        handler: BaseHTTPRequestHandler, status: int, body: bytes, headers: dict[str, str], cut: int | None = None
+    ) -> None:
+        handler.send_response(status)
+        for key, value in ({"Content-Length": str(len(body))} | headers).items():
+            handler.send_header(key, value)
+        handler.end_headers()
+        if handler.command != "HEAD":
+            handler.wfile.write(body[:cut])
+        if cut is not None:
+            handler.wfile.flush()
+            handler.connection.shutdown(socket.SHUT_RDWR)
+            handler.close_connection = True
+
+
+@pytest.fixture
+def server() -> Iterator[Hub]:
+    served = Hub(tiny_bytes())
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            served.answer(self)
+
+        do_HEAD = do_GET
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        served.url = f"http://127.0.0.1:{http.server_address[1]}"
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield served
+        http.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty cache, empty weights, no network variables, and the architecture "tiny"."""
+    for name in ("HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RDZIP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hugging-face"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)  # read from the variable at its import
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    (weights / registry.REGISTRY).write_text("")
+    monkeypatch.setattr(registry, "WEIGHTS", weights)
+    hub._load.cache_clear()
+    with models.registered("tiny", lambda tensors, meta: TinyModel(tensors)):
+        yield tmp_path
+    hub._load.cache_clear()
+
+
+def register(data: bytes, *, bundle: bool = False, hosted: bool = True) -> registry.Entry:
+    path = registry.WEIGHTS / "made" / FILE
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+    more = {"repo": REPO, "revision": COMMIT} if hosted else {}
+    return registry.add(path, bundle=bundle, **more)
+
+
+def cached() -> list[Path]:
+    return sorted(hub.cache_dir().rglob("*")) if hub.cache_dir().exists() else []
+
+
+@pytest.mark.parametrize("behaviour", ["plain", "redirect", "truncate once"])
+def test_a_model_is_fetched_checked_and_then_found_without_network(
+    server: Hub, monkeypatch: pytest.MonkeyPatch, behaviour: str
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1024)
+    server.behaviour = behaviour
+    entry = register(server.data)
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    seen: list[float] = []
+    ref = hub.pull("tiny", seen.append)
+    assert (ref.source, ref.sha256, ref.codecs) == ("cache", entry.sha256, ("causal", "bb-ans"))
+    assert ref.path.read_bytes() == server.data
+    assert cached() == [ref.path]
+    assert seen[-1] == 1.0
+    assert {(verb, path) for verb, path, _ in server.requests} <= {
+        (verb, path) for verb in ("HEAD", "GET") for path in (f"/{REPO}/resolve/{COMMIT}/{FILE}", "/storage/blob")
+    }
+    if behaviour == "truncate once":
+        assert server.requests[-1][2] == f"bytes={len(server.data) // 2 // 1024 * 1024}-"
+
+    count = len(server.requests)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for name in ("tiny", entry.sha256, entry.sha256[:16], bytes.fromhex(entry.sha256)[:8], ref.path):
+        model = hub.load(name)
+        assert isinstance(model, TinyModel)
+        assert model.known_answer() == modelfile.read_meta(ref.path)["known_answer"]
+    assert len(server.requests) == count
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "message"),
+    [
+        ("truncate always", "peer closed connection"),
+        ("truncate always, in small pieces", "broken off"),
+        ("error", "500"),
+        ("error on GET", "500"),
+        ("wrong bytes", "wrong file"),
+        ("wrong size", "offers 99 bytes"),
+    ],
+)
+def test_a_bad_download_never_enters_the_cache(
+    server: Hub, monkeypatch: pytest.MonkeyPatch, behaviour: str, message: str
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    register(server.data)
+    if behaviour.endswith("in small pieces"):  # then huggingface_hub alone would go on for ever
+        monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1024)
+    if behaviour == "wrong bytes":
+        server.data = server.data[:-1] + bytes([server.data[-1] ^ 1])
+    elif behaviour == "wrong size":
+        server.data = server.data[:99]
+    server.behaviour = behaviour
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    with pytest.raises(ModelError, match=message) as caught:
+        hub.load("tiny")
+    text = str(caught.value)
+    assert "\n" not in text
+    assert server.url in text or "broken off" in text
+    assert str(hub.cache_dir()) in text
+    assert "RDZIP_CACHE" in text
+    assert cached() == []
+
+
+def test_a_file_that_the_repository_lacks(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(tiny_bytes(id="other"))
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    with pytest.raises(ModelError, match="404"):
+        hub.resolve("other")
+    assert cached() == []
+
+
+def test_no_network_names_paths_and_variables_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    entry = register(tiny_bytes())
+    monkeypatch.setenv("HF_ENDPOINT", closed)
+    monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("waits without a network"))
+    with pytest.raises(ModelError) as caught:
+        hub.resolve("tiny")
+    for part in (closed, str(hub.cache_dir() / entry.sha256), str(registry.WEIGHTS), "HF_ENDPOINT", "RDZIP_CACHE"):
+        assert part in str(caught.value)
+    assert cached() == []
+
+
+@pytest.mark.parametrize("way", ["argument", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
+def test_offline_sends_nothing_and_says_what_to_do(server: Hub, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    register(server.data)
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    if way != "argument":
+        monkeypatch.setenv(way, "1")
+    with pytest.raises(ModelError, match=r"looked in .*cache.*HF_HUB_OFFLINE.*models pull tiny.*RDZIP_CACHE"):
+        hub.load("tiny", offline=way == "argument")
+    assert server.requests == []
+
+
+def test_a_silently_corrupt_cached_file_is_noticed_and_fetched_again(
+    server: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(server.data)
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    path = hub.pull("tiny").path
+    path.write_bytes(server.data[:-1] + bytes([server.data[-1] ^ 1]))
+    with pytest.raises(ModelError, match="damaged"):
+        hub.verify("tiny")
+    with pytest.raises(ModelError, match="damaged"):
+        hub.resolve("tiny", offline=True)
+    assert hub.resolve("tiny").path.read_bytes() == server.data
+    assert hub.verify("tiny").ref.path == path
+
+
+def test_a_file_in_the_hugging_face_cache_is_used(places: Path) -> None:
+    data = tiny_bytes()
+    register(data)
+    snapshot = places / "hugging-face" / "hub" / "models--org--tiny-models" / "snapshots" / COMMIT
+    snapshot.mkdir(parents=True)
+    (snapshot / FILE).write_bytes(data)
+    assert hub.resolve("tiny", offline=True).path == snapshot / FILE
+
+
+def test_bundled_comes_first_and_is_checked(server: Hub) -> None:
+    entry = register(server.data, bundle=True, hosted=False)
+    ref = hub.resolve("tiny")
+    assert (ref.source, ref.path) == ("bundled", registry.WEIGHTS / FILE)
+    ref.path.write_bytes(server.data[:-1] + bytes([server.data[-1] ^ 1]))
+    with pytest.raises(ModelError, match="reinstall"):
+        hub.resolve("tiny")
+    hub.cache_dir().mkdir()
+    (hub.cache_dir() / f"{entry.sha256}.safetensors").write_bytes(server.data)
+    assert hub.resolve("tiny").source == "cache"
+
+
+def test_unknown_names_and_hashes_say_what_to_do() -> None:
+    register(tiny_bytes())
+    with pytest.raises(ModelError, match=r"no model is called 'photon'; known: tiny"):
+        hub.resolve("photon")
+    with pytest.raises(ModelError, match=r"no model with the sha-256 ffffffffffffffff .*models pull FILE"):
+        hub.resolve(b"\xff" * 8)
+    with pytest.raises(ModelError, match="8 to 32 bytes"):
+        hub.resolve(b"\xff" * 7)
+    with pytest.raises(ModelError, match="cannot read the model file"):
+        hub.resolve("missing.safetensors")
+
+
+def test_a_users_own_file_is_used_by_path_and_after_pull_by_hash(places: Path) -> None:
+    path = places / "mine.safetensors"
+    path.write_bytes(tiny_bytes(5, id="mine"))
+    ref = hub.resolve(str(path))
+    assert (ref.id, ref.source, ref.sha256) == ("mine", "file", modelfile.sha256(path))
+    prefix = bytes.fromhex(ref.sha256)[:8]
+    with pytest.raises(ModelError):
+        hub.resolve(prefix)
+    pulled = hub.pull(path)
+    assert hub.resolve(prefix) == hub.resolve("mine") == pulled
+    assert [(m.id, m.source) for m in hub.list_models()] == [("mine", "cache")]
+    pulled.path.write_bytes(tiny_bytes(6, id="mine"))
+    with pytest.raises(ModelError, match="damaged"):
+        hub.resolve(prefix)
+
+
+def test_a_wrong_known_answer_is_an_error_with_a_way_out(places: Path) -> None:
+    path = places / "wrong.safetensors"
+    path.write_bytes(tiny_bytes(answer="0" * 64))
+    for check in (hub.load, hub.verify, registry.add):
+        with pytest.raises(ModelError, match=r"known answer 0000000000000000, found .*--device cpu"):
+            check(path)
+
+
+def test_a_pickle_given_as_a_model_is_refused(places: Path) -> None:
+    path = places / "evil.safetensors"
+    path.write_bytes(b"\x80\x04cos\nsystem\n(S'false'\ntR.")
+    for use in (hub.resolve, hub.pull):
+        with pytest.raises(ModelError, match="pickled"):
+            use(path)
+    assert cached() == []
+
+
+def test_list_and_show_do_not_fetch(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    register(server.data)
+    assert [(m.id, m.source) for m in hub.list_models()] == [("tiny", "hub")]
+    assert "document" not in hub.show("tiny")
+    assert server.requests == []
+    hub.pull("tiny")
+    shown = hub.show("tiny")
+    assert shown["parameters"] == 100_000
+    assert shown["tensors"] == {"weights": {"dtype": "int8", "shape": [100, 1000]}}
+    assert shown["document"]["licence"] == shown["licence"] == "MIT"
+
+
+def test_an_unwritable_cache_names_the_variable(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (places / "plain-file").write_text("")
+    monkeypatch.setenv("RDZIP_CACHE", str(places / "plain-file"))
+    register(tiny_bytes())
+    with pytest.raises(ModelError, match="RDZIP_CACHE"):
+        hub.resolve("tiny")
+
+
+def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RDZIP_CACHE")
+    assert hub.cache_dir() == Path(os.environ["HF_HOME"]) / "rdzip"
+    monkeypatch.delenv("HF_HOME")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    assert hub.cache_dir() == Path("/somewhere/rdzip")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert hub.cache_dir() == Path("~/.cache/rdzip").expanduser()
+
+
+def test_registry_round_trip_and_replacement(places: Path) -> None:
+    first = register(tiny_bytes(1), bundle=True)
+    other = register(tiny_bytes(2, id="other"), bundle=True, hosted=False)
+    assert registry.entries() == (first, other)
+    again = register(tiny_bytes(3), bundle=True)
+    assert registry.entries() == (other, again)
+    assert hub.resolve("tiny").sha256 == again.sha256
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"file": "../evil.safetensors"},
+        {"file": "model.pt"},
+        {"revision": "main"},
+        {"sha256": "00"},
+        {"codecs": []},
+        {"repo": "one/two/three"},
+        {"bytes": 0},
+        {"surprise": 1},
+    ],
+)
+def test_a_wrong_registry_is_refused(change: dict[str, Any]) -> None:
+    good = {"id": "a", "file": "a.safetensors", "sha256": "0" * 64, "bytes": 9, "codecs": ["causal"], "licence": "MIT"}
+    good |= {"repo": "org/name", "revision": COMMIT} | change
+    text = "[[model]]\n" + "".join(f"{key} = {registry._toml(value)}\n" for key, value in good.items())
+    (registry.WEIGHTS / registry.REGISTRY).write_text(text)
+    with pytest.raises(ModelError):
+        registry.entries()
+
+
+def test_the_registry_tool(places: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = places / "new.safetensors"
+    path.write_bytes(tiny_bytes(id="new"))
+    assert registry.main([str(path), "--measured", "kodak_bpsp=3.01"]) == 0
+    assert "[[model]]" in capsys.readouterr().out
+    assert registry.entries()[0].measured == {"kodak_bpsp": 3.01}
+    assert hub.resolve("new").source == "bundled"
+    assert registry.main([str(path), "--no-bundle"]) == 1
+    assert "neither bundled nor on the hub" in capsys.readouterr().err
+
+
+def test_the_packages_own_registry_and_weights() -> None:
+    package = Path(registry.__file__).parent / "weights"
+    for entry in registry.entries(package):
+        path = package / entry.file
+        if path.exists():
+            assert modelfile.sha256(path) == entry.sha256
+            assert path.stat().st_size == entry.bytes
+            assert modelfile.read_meta(path)["id"] == entry.id
+        else:
+            assert entry.repo is not None
+
+
+def test_listing_imports_neither_torch_nor_huggingface_hub() -> None:
+    code = (
+        "import sys, rdzip.hub as hub; hub.list_models(); sys.exit(bool({'torch', 'huggingface_hub'} & {*sys.modules}))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
