@@ -1,0 +1,1 @@
+"""How symbols become bits, given a model: one algorithm a file."""

@@ -1,0 +1,26 @@
+"""What every codec's encode returns: the payload, its layout number, and the rates in bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Bits:
+    """Rates of one payload in bits: the model's bound, net of initial bits, and in all."""
+
+    ideal: float
+    net: float
+    total: float
+
+    def __add__(self, other: Bits) -> Bits:
+        return Bits(self.ideal + other.ideal, self.net + other.net, self.total + other.total)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A payload, its rates, and the layout number that the codec's decode needs beside it."""
+
+    payload: bytes
+    bits: Bits
+    layout: int

@@ -1,0 +1,135 @@
+"""The header of an image file as a checked dataclass, to and from the container's CBOR map (docs/format.md, section 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from rdzip.errors import FormatError
+
+SHAPE, MODE, PIXEL_HASH, MODEL, REASON, ARRANGEMENT, SOURCE_FORMAT, MEMBERS = range(8)
+MAX_SIDE = (1 << 31) - 1
+
+
+class Reason(IntEnum):
+    """Why the codec was chosen; the texts are `REASONS`."""
+
+    NEURAL_QUICK = 0
+    NEURAL_SMALLER = 1
+    CLASSIC_SMALLER = 2
+    CLASSIC_MODE = 3
+    CLASSIC_NO_MODEL = 4
+    REQUESTED = 5
+    CLASSIC_GRAPHICS = 6
+
+
+REASONS = {
+    Reason.NEURAL_QUICK: "a photograph: quick statistics leave no chance to the classic codecs",
+    Reason.NEURAL_SMALLER: "the neural model was smaller than every classic codec",
+    Reason.CLASSIC_SMALLER: "a classic codec was smaller than the neural model",
+    Reason.CLASSIC_MODE: "the neural model does not code this pixel mode",
+    Reason.CLASSIC_NO_MODEL: "no neural model was at hand when the file was written",
+    Reason.REQUESTED: "this codec was asked for",
+    Reason.CLASSIC_GRAPHICS: "graphics: quick statistics leave no chance to the neural model",
+}
+
+
+class Arrangement(IntEnum):
+    """How the picture's samples became planes."""
+
+    PLAIN = 0
+    GREY_ONCE = 1  # red, green and blue are equal everywhere: one of them is coded
+    PALETTE_COLOURS = 2  # of a palette image the colours are coded; a pixel's index is the first entry of its colour
+
+
+@dataclass(frozen=True)
+class ModelStamp:
+    """The model that a file needs: its id, the first 8 bytes of its file's SHA-256, and 100 * major + minor of the entropy coder's version."""
+
+    id: str
+    hash: bytes
+    coder: int
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """Everything that a decoder must know before it reads the sections."""
+
+    height: int
+    width: int
+    mode: int
+    pixel_hash: bytes
+    model: ModelStamp | None = None
+    reason: int = 0
+    arrangement: int = 0
+    source_format: str = "PNG"
+
+    def to_map(self) -> dict[int, Any]:
+        """Return the CBOR map; what has its default value is left out."""
+        result: dict[int, Any] = {SHAPE: [self.height, self.width]}
+        if self.mode:
+            result[MODE] = self.mode
+        result[PIXEL_HASH] = self.pixel_hash
+        if self.model:
+            result[MODEL] = [self.model.id, self.model.hash, self.model.coder]
+        if self.reason:
+            result[REASON] = self.reason
+        if self.arrangement:
+            result[ARRANGEMENT] = self.arrangement
+        if self.source_format != "PNG":
+            result[SOURCE_FORMAT] = self.source_format
+        return result
+
+    @classmethod
+    def from_map(cls, header: dict[int | str, Any]) -> ImageHeader:
+        """Return the header that this map holds; FormatError for anything missing, unknown or out of range."""
+        from rdzip.formats.modes import BY_NUMBER
+
+        if MEMBERS in header:
+            raise FormatError("this file is an archive of several images: name the one to read, or unpack it with rdzip decompress")
+        if unknown := [key for key in header if key not in range(MEMBERS)]:
+            raise FormatError(f"the file needs a newer rdzip: its header has the unknown key {unknown[0]!r}")
+        shape = header.get(SHAPE)
+        if not (isinstance(shape, list) and len(shape) == 2 and all(_is_int(n, 1, MAX_SIDE) for n in shape)):
+            raise _bad("the shape", shape)
+        mode = header.get(MODE, 0)
+        if not _is_int(mode, 0, 1 << 31):
+            raise _bad("the pixel mode", mode)
+        if mode not in BY_NUMBER:
+            raise FormatError(f"the file needs a newer rdzip: its pixel mode {mode} is unknown")
+        pixel_hash = header.get(PIXEL_HASH)
+        if not (isinstance(pixel_hash, bytes) and len(pixel_hash) == 8):
+            raise _bad("the pixel hash", pixel_hash)
+        reason, arrangement = header.get(REASON, 0), header.get(ARRANGEMENT, 0)
+        if not _is_int(reason, 0, 255):
+            raise _bad("the reason", reason)
+        if not _is_int(arrangement, 0, 255):
+            raise _bad("the arrangement", arrangement)
+        if arrangement not in Arrangement.__members__.values():
+            raise FormatError(f"the file needs a newer rdzip: its arrangement {arrangement} is unknown")
+        source = header.get(SOURCE_FORMAT, "PNG")
+        if not (isinstance(source, str) and len(source) <= 32 and source.isascii() and (source.isprintable())):
+            raise _bad("the source format", source)
+        return cls(shape[0], shape[1], mode, pixel_hash, _model(header.get(MODEL)), reason, arrangement, source)
+
+
+def _model(value: Any) -> ModelStamp | None:
+    if value is None:
+        return None
+    if not (isinstance(value, list) and len(value) == 3):
+        raise _bad("the model", value)
+    name, digest, coder = value
+    if not (isinstance(name, str) and 0 < len(name) <= 64 and name.isascii() and name.isprintable()):
+        raise _bad("the model's id", name)
+    if not (isinstance(digest, bytes) and len(digest) == 8 and _is_int(coder, 0, 1 << 16)):
+        raise _bad("the model's hash", digest)
+    return ModelStamp(name, digest, coder)
+
+
+def _is_int(value: Any, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _bad(what: str, value: Any) -> FormatError:
+    return FormatError(f"header is inconsistent: {what} is {str(value)[:60]!r}; the file is corrupt")
