@@ -1,7 +1,7 @@
-"""Compute rdzip/entropy/normal_table.bin, the upper-tail quantiles of the standard normal distribution (docs/random.md).
+"""Compute rdzip/entropy/normal_table.bin, upper-tail quantiles of the standard normal distribution (docs/random.md).
 
-Arithmetic: Python's decimal with 70 digits, correctly rounded, the same everywhere. Run `python tools/make_normal_table.py`
-to write the table and print its SHA-256, with --check to compare it with the stored one. Takes a few seconds.
+Arithmetic: Python's decimal with 70 digits, correctly rounded, the same everywhere. Without options the table is
+written and its SHA-256 printed; with --check it is compared with the stored one. Takes a few seconds.
 """
 
 from __future__ import annotations

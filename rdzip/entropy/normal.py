@@ -33,7 +33,7 @@ _CHUNK = 1 << 16
 
 @lru_cache(maxsize=1)
 def table() -> NDArray[np.int32]:
-    """The stored table of quantiles: entry 256 * k + j belongs to the upper-tail probability 2**(k - 33) * (1 + j / 256).
+    """The stored table of quantiles: entry 256 * k + j has the upper-tail probability 2**(k - 33) * (1 + j / 256).
 
     [8193] int32, falling from 6.338 (tail probability 2**-33) to 0 (one half), in units of
     2**-TABLE_BITS. Raises RdzipError when the stored file is damaged.

@@ -45,11 +45,9 @@ def test_vectors_of_the_documentation() -> None:
     many = normal.from_words(Philox(1, 2).words(0, 1 << 20))
     assert hashlib.sha256(many.astype("<i4").tobytes()).hexdigest() in PAGE
     assert normal.TABLE_SHA256 in PAGE
-    for row in (r"(?m)^\| i \|(.*)\|$", r"(?m)^\| T\[i\] \|(.*)\|$"):
-        assert re.search(row, PAGE)
     indices, entries = (
-        [int(cell) for cell in re.findall(r"\d+", line)]
-        for line in (re.search(rf"(?m)^\| {head} \|(.*)$", PAGE)[1] for head in ("i", r"T\[i\]"))  # type: ignore[index]
+        [int(cell) for cell in re.findall(r"\d+", re.findall(rf"(?m)^\| {head} \|(.*)$", PAGE)[0])]
+        for head in ("i", r"T\[i\]")
     )
     assert len(indices) == 7
     assert normal.table()[indices].tolist() == entries
