@@ -1,0 +1,88 @@
+"""How a picture's samples become planes and come back: grey coded once, palette colours, alpha apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rdzip.errors import FormatError
+from rdzip.formats.header import Arrangement
+from rdzip.formats.modes import BY_NAME
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rdzip.formats.picture import Picture
+
+STRIP = 256  # rows looked at together, so that a test of a large image takes little memory
+
+
+def is_grey(samples: NDArray[Any]) -> bool:
+    """Return whether the first three channels of [h, w, 3..4] are equal everywhere."""
+    for y in range(0, samples.shape[0], STRIP):
+        strip = samples[y : y + STRIP]
+        if not (np.array_equal(strip[:, :, 0], strip[:, :, 1]) and np.array_equal(strip[:, :, 0], strip[:, :, 2])):
+            return False
+    return True
+
+
+def arrange(picture: Picture) -> tuple[Arrangement, NDArray[Any]]:
+    """Return the arrangement to code and its samples: those of the picture, or the first channel (and alpha) of a grey one."""
+    samples = picture.samples
+    if picture.mode in ("RGB", "RGBA", "RGB;16", "RGBA;16") and is_grey(samples):
+        return Arrangement.GREY_ONCE, np.ascontiguousarray(samples[:, :, 0] if samples.shape[2] == 3 else samples[:, :, [0, 3]])
+    return Arrangement.PLAIN, samples
+
+
+def arranged_shape(mode: str, height: int, width: int, arrangement: int, palette_mode: str) -> tuple[int, ...]:
+    """Return the shape of what the sections hold together: [h, w] or [h, w, c]; FormatError if the mode forbids the arrangement."""
+    channels = BY_NAME[mode].channels
+    if arrangement == Arrangement.GREY_ONCE:
+        if channels < 3 or not mode.startswith("RGB"):
+            raise FormatError(f"header is inconsistent: mode {mode} has no grey coded once; the file is corrupt")
+        channels -= 2
+    elif arrangement == Arrangement.PALETTE_COLOURS:
+        if mode != "P":
+            raise FormatError(f"header is inconsistent: mode {mode} has no palette; the file is corrupt")
+        channels = len(palette_mode)
+    return (height, width) if channels == 1 else (height, width, channels)
+
+
+def restore(samples: NDArray[Any], mode: str, arrangement: int, palette: bytes, palette_mode: str) -> NDArray[Any]:
+    """Return the picture's samples from the arranged ones; FormatError for a colour that the palette lacks."""
+    if arrangement == Arrangement.GREY_ONCE:
+        if samples.ndim == 2:
+            return np.repeat(samples[:, :, None], 3, axis=2)
+        return np.ascontiguousarray(samples[:, :, [0, 0, 0, 1]])
+    if arrangement == Arrangement.PALETTE_COLOURS:
+        return _indices(samples, palette, palette_mode)
+    return samples
+
+
+def palette_colours(picture: Picture) -> NDArray[np.uint8] | None:
+    """Return the colours [h, w, 3..4] of a palette image, or None where its indices could not be found again from them."""
+    size = len(picture.palette_mode)
+    entries = np.frombuffer(picture.palette, np.uint8)
+    entries = entries[: len(entries) // size * size].reshape(-1, size)
+    used = np.flatnonzero(np.bincount(picture.samples.reshape(-1), minlength=256))
+    if used[-1] >= len(entries) or len(np.unique(entries[: used[-1] + 1], axis=0)) < used[-1] + 1:
+        return None
+    return entries[picture.samples]
+
+
+def _indices(samples: NDArray[Any], palette: bytes, palette_mode: str) -> NDArray[np.uint8]:
+    size = len(palette_mode)
+    weights = 256 ** np.arange(size, dtype=np.uint32)
+    entries = np.frombuffer(palette[: len(palette) // size * size], np.uint8).reshape(-1, size)
+    if not len(entries):
+        raise FormatError("header is inconsistent: a palette image without palette; the file is corrupt")
+    keys, first = np.unique(entries @ weights, return_index=True)
+    result = np.empty(samples.shape[:2], np.uint8)
+    for y in range(0, samples.shape[0], STRIP):
+        wanted = samples[y : y + STRIP] @ weights
+        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        if not np.array_equal(keys[place], wanted):
+            raise FormatError("the payload has a colour that the palette lacks; the file is corrupt")
+        result[y : y + STRIP] = first[place]
+    return result
