@@ -305,6 +305,9 @@ def _fetch(entry: Entry, progress: Progress | None) -> Path:
     folder = cache_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(".fetch-*"):  # by a process that was killed; a younger one may be at work
+            if left.stat().st_mtime < time.time() - 86400:
+                shutil.rmtree(left, ignore_errors=True)
         temporary = Path(tempfile.mkdtemp(prefix=".fetch-", dir=folder))
     except OSError as error:
         raise ModelError(f"the cache {folder} cannot be written ({error.strerror}): set RDZIP_CACHE") from error
