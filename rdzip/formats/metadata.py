@@ -1,23 +1,40 @@
-"""Metadata as a map of plain values by name, packed as CBOR (docs/format.md, section 4).
+"""Metadata as plain values by name, packed as CBOR (docs/format.md, section 4).
 
-    exif         bytes, TIFF-structured, without the "Exif\\0\\0" prefix
-    icc          bytes of the ICC profile
-    xmp          bytes of the XMP packet
-    dpi          [x, y] as floats
-    comment      bytes
-    transparency the colour or index that counts as transparent: an integer, a list of integers, or bytes (one alpha for each palette index)
-    text         [[keyword, text], ...] for formats with free text
-    png_chunks   [[type, body], ...] of a PNG's ancillary chunks, in order, with type b"----" where its IDAT stood
-    tiff         {tag: value} of a TIFF's descriptive tags
-    info         {name: value} of other plain facts that Pillow states and takes back
+    png    [[type, body], ...]: the ancillary chunks of a PNG file in order, with empty "PLTE" and "IDAT" entries where those stood
+    depth  bits a sample of a grey PNG of 2 or 4 bits, which Pillow widens to 8
+    tiff   [[tag, field type, value], ...]: the descriptive tags of a TIFF file's first directory
+    info   {name: value}: what Pillow's Image.info says for other sources (exif, icc_profile, xmp, dpi, comment, transparency, ...)
 """
 
 from __future__ import annotations
 
-from typing import Any
+import io
+from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+
+from rdzip.codecs import pngstream
 from rdzip.errors import FormatError
 from rdzip.formats import cbor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What states how the source file was coded, not what the picture is.
+IGNORED_INFO = frozenset(
+    "adobe adobe_transform compression default_image duration extension interlace jfif jfif_density jfif_unit jfif_version loop mp mpoffset "
+    "photoshop progression progressive resolution sizes timestamp version".split()
+)
+# TIFF tags that lay out the pixels, and those that Pillow states as info.
+TIFF_STRUCTURE = frozenset(
+    [254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 282, 283, 284, 288, 289, 290, 291, 292, 293, 296, 301]
+    + [317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 338, 339, 340, 341, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530]
+    + [531, 532, 34665, 34675, 34853, 40965]
+)
+_PNG_HEADERS = {
+    "1": (1, 0), "L": (8, 0), "LA": (8, 4), "P": (8, 3), "RGB": (8, 2), "RGBA": (8, 6), "I;16": (16, 0), "LA;16": (16, 4), "RGB;16": (16, 2),
+    "RGBA;16": (16, 6),
+}  # fmt: skip
 
 
 def pack(metadata: dict[str, Any]) -> bytes:
@@ -26,8 +43,80 @@ def pack(metadata: dict[str, Any]) -> bytes:
 
 
 def unpack(data: bytes) -> dict[str, Any]:
-    """Return the map; FormatError if it is not one with text keys."""
+    """Return the map; FormatError if an entry has not the form that its name demands. Unknown names are kept."""
     result = cbor.loads(data)
-    if not isinstance(result, dict) or not all(isinstance(key, str) for key in result):
-        raise FormatError("header is inconsistent: the metadata are not a map of names; the file is corrupt")
+    if not isinstance(result, dict):
+        raise _bad("they are not a map")
+    for name, value in result.items():
+        if name == "png":
+            sound = isinstance(value, list) and all(
+                isinstance(item, list) and len(item) == 2 and isinstance(item[0], bytes) and len(item[0]) == 4 and isinstance(item[1], bytes)
+                for item in value
+            )
+        elif name == "depth":
+            sound = value in (2, 4)
+        elif name == "tiff":
+            sound = isinstance(value, list) and all(
+                isinstance(item, list) and len(item) == 3 and isinstance(item[0], int) and isinstance(item[1], int) for item in value
+            )
+        elif name == "info":
+            sound = isinstance(value, dict) and all(isinstance(key, str) for key in value)
+        else:
+            sound = isinstance(name, str)
+        if not sound:
+            raise _bad(f"their entry {str(name)[:20]!r} has a wrong form")
     return result
+
+
+def info_of(metadata: Mapping[str, Any], mode: str) -> dict[str, Any]:
+    """Return what Pillow's Image.info would say: stored entries, and those that Pillow reads from the PNG chunks."""
+    info = {name: _tuples(value) for name, value in metadata.get("info", {}).items()}
+    chunks = metadata.get("png")
+    if not chunks or mode not in _PNG_HEADERS:
+        return info
+    depth, colour_type = _PNG_HEADERS[mode]
+    ihdr = pngstream.header(1, 1, metadata.get("depth", depth) if mode == "L" else depth, colour_type)
+    stream = [ihdr] + [(kind, bytes(768) if kind == b"PLTE" else body) for kind, body in chunks if kind != b"IDAT"]
+    data = pngstream.write_chunks([*stream, (b"IDAT", b""), (b"IEND", b"")])
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            found = plain_info(image.info)
+    except Exception as error:  # Pillow raises many kinds for corrupt data: OSError, SyntaxError, ValueError, struct.error, EOFError
+        raise FormatError(f"the stored PNG chunks cannot be read ({error}); the file is corrupt") from error
+    return {**info, **{name: _tuples(value) for name, value in found.items()}}
+
+
+def plain_info(info: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the entries of an Image.info that describe the picture and have plain values."""
+    result = {}
+    for name, value in info.items():
+        if isinstance(name, str) and name not in IGNORED_INFO:
+            kept = plain(value)
+            if kept is not None:
+                result[name] = kept
+    return result
+
+
+def plain(value: Any) -> Any:
+    """Return `value` with nothing in it but int, float, bytes, str, bool and lists; None if that cannot be."""
+    if isinstance(value, bool | bytes):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return int(value) if -(1 << 63) <= value < 1 << 63 else None
+    if isinstance(value, tuple | list):
+        items = [plain(item) for item in value]
+        return None if any(item is None for item in items) else items
+    try:
+        return float(value) if hasattr(value, "__float__") else None
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _bad(what: str) -> FormatError:
+    return FormatError(f"header is inconsistent: in the metadata, {what}; the file is corrupt")

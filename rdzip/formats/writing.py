@@ -1,0 +1,257 @@
+"""A Picture to a Pillow image, and to the bytes of an image file that reads back as the same picture."""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, PngImagePlugin, TiffImagePlugin
+
+from rdzip.codecs import pngstream
+from rdzip.errors import InputError, RdzipError
+from rdzip.formats import metadata
+from rdzip.formats.reading import pillow_limit, read_picture
+
+if TYPE_CHECKING:
+    from rdzip.formats.picture import Picture
+
+SUFFIXES = {
+    "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp", "BMP": ".bmp", "DIB": ".dib", "GIF": ".gif", "PPM": ".ppm", "TGA": ".tga", "PCX": ".pcx",
+    "SGI": ".sgi", "JPEG2000": ".jp2",
+}  # fmt: skip
+_BY_SUFFIX = {
+    ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP", ".bmp": "BMP", ".dib": "DIB", ".gif": "GIF", ".ppm": "PPM", ".pgm": "PPM",
+    ".pbm": "PPM", ".pnm": "PPM", ".pfm": "PPM", ".tga": "TGA", ".pcx": "PCX", ".sgi": "SGI", ".rgb": "SGI", ".rgba": "SGI", ".bw": "SGI",
+    ".jp2": "JPEG2000", ".j2k": "JPEG2000",
+}  # fmt: skip
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "WEBP": {"lossless": True, "exact": True, "method": 4},
+    "TIFF": {"compression": "tiff_adobe_deflate"},
+    "JPEG2000": {"irreversible": False},
+}
+_TAKES = {  # what a format's writer takes of Image.info
+    "PNG": (),
+    "TIFF": ("dpi", "icc_profile", "exif"),
+    "WEBP": ("icc_profile", "exif", "xmp"),
+    "BMP": ("dpi",),
+    "DIB": ("dpi",),
+    "GIF": ("transparency", "comment", "background"),
+    "PCX": ("dpi",),
+}
+
+
+@dataclass(frozen=True)
+class Written:
+    """An image file: its bytes, Pillow's name of its format, the suffix that suits it, and notes for the user."""
+
+    data: bytes
+    format: str
+    suffix: str
+    notes: list[str] = field(default_factory=list)
+
+
+def format_of_suffix(suffix: str) -> str | None:
+    """Return the format that a file name's suffix (".png", any case) asks for, None if rdzip writes no such format without loss."""
+    return _BY_SUFFIX.get(suffix.lower())
+
+
+def write_picture(picture: Picture, format: str | None = None) -> Written:
+    """Return the picture as an image file. What was written is read again and compared: pixels, mode and palette are the same.
+
+    format: Pillow's name; None is the picture's source format, or PNG, or TIFF, whichever first holds it without loss.
+    Raises InputError if no format, or not the one asked for, holds the picture.
+    """
+    wanted = [format] if format else list(dict.fromkeys([picture.source_format or "PNG", "PNG", "TIFF"]))
+    for name in wanted:
+        if name not in SUFFIXES:
+            continue
+        result = _try_write(picture, name)
+        if result is None:
+            continue
+        data, back = result
+        notes = []
+        if not format and picture.source_format not in ("", name):
+            notes.append(f"the original was {picture.source_format}, which is not written without loss: this file holds its pixels as {name}")
+        if lost := _lost(picture, back):
+            notes.append(f"{name} does not hold this metadata, which was left out: {', '.join(lost)}")
+        return Written(data, name, _suffix(picture, name), notes)
+    if format:
+        raise InputError(f"expected a format that holds {picture.mode} pixels without loss, found {format}: write .png or .tif")
+    raise InputError(f"no image file format at hand holds {picture.mode} pixels without loss: use rdzip.decompress in Python")
+
+
+def to_image(picture: Picture) -> Image.Image:
+    """Return the picture as a Pillow image with its palette and info; InputError for 16-bit colour, which Pillow does not hold."""
+    height, width = picture.shape[:2]
+    samples = picture.samples
+    if picture.mode in ("LA;16", "RGB;16", "RGBA;16"):
+        raise InputError(f"Pillow has no mode for {picture.mode}: use rdzip.decompress_array, or rdzip decompress to a PNG file")
+    if picture.mode in ("P", "PA"):
+        image = Image.frombuffer({"P": "L", "PA": "LA"}[picture.mode], (width, height), samples.tobytes(), "raw", {"P": "L", "PA": "LA"}[picture.mode], 0, 1)
+        image.putpalette(picture.palette, picture.palette_mode)
+    elif picture.mode == "1":
+        image = Image.frombytes("1", (width, height), np.packbits(samples, axis=1).tobytes())
+    else:
+        octets = samples.astype(">u2") if picture.mode == "I;16B" else samples
+        image = Image.frombytes(picture.mode, (width, height), np.ascontiguousarray(octets).data)
+    image.info.update(metadata.info_of(picture.metadata, picture.mode))
+    return image
+
+
+def _suffix(picture: Picture, name: str) -> str:
+    if name == "PPM":
+        return {"1": ".pbm", "L": ".pgm", "I": ".pgm", "I;16": ".pgm", "F": ".pfm"}.get(picture.mode, ".ppm")
+    return SUFFIXES[name]
+
+
+def _try_write(picture: Picture, name: str) -> tuple[bytes, Picture] | None:
+    """Return the file and what it reads as, or None if this format cannot hold the picture: the writer refuses, or other pixels come back."""
+    try:
+        with warnings.catch_warnings(), pillow_limit(None):
+            warnings.simplefilter("ignore")
+            data = _write_png(picture) if name == "PNG" else _write_other(picture, name)
+        back = read_picture(data, max_pixels=picture.samples.size)
+    except (RdzipError, OSError, ValueError, TypeError, KeyError, SystemError):
+        return None
+    same = (
+        back.mode == picture.mode
+        and back.samples.shape == picture.samples.shape
+        and (picture.mode not in ("P", "PA") or _palettes_equal(picture, back))
+        and all(np.array_equal(a.view(np.uint8), b.view(np.uint8)) for a, b in zip(back.samples, picture.samples, strict=True))
+    )
+    return (data, back) if same else None
+
+
+def _palettes_equal(picture: Picture, back: Picture) -> bool:
+    """Return whether every entry of the picture's palette came back (formats pad palettes with entries that no pixel uses)."""
+    if picture.palette_mode != back.palette_mode:
+        return False
+    shared = min(len(picture.palette), len(back.palette))
+    used = (int(picture.samples.max()) + 1) * len(picture.palette_mode)
+    return picture.palette[:shared] == back.palette[:shared] and (shared == len(picture.palette) or shared >= used)
+
+
+def _lost(picture: Picture, back: Picture) -> list[str]:
+    before = metadata.info_of(picture.metadata, picture.mode)
+    after = {name.lower() for name in metadata.info_of(back.metadata, back.mode)}
+    lost = [name for name, value in before.items() if name not in after and value not in (b"", ())]
+    kept = {tag for tag, _, _ in back.metadata.get("tiff", [])}
+    tags = [str(tag) for tag, _, _ in picture.metadata.get("tiff", []) if tag not in kept]
+    return lost + ([f"TIFF tags {' '.join(tags)}"] if tags else [])
+
+
+def _write_png(picture: Picture) -> bytes:
+    chunks = _png_pixels(picture)
+    stored = picture.metadata.get("png")
+    if stored is None:
+        chunks[1:1] = _png_metadata(picture)
+        return pngstream.write_chunks(_order(chunks))
+    ihdr, iend = chunks[0], chunks[-1]
+    own = {kind: [chunk for chunk in chunks[1:-1] if chunk[0] == kind] for kind in (b"PLTE", b"IDAT")}
+    result = [ihdr]
+    for kind, body in stored:
+        result += own.pop(kind, []) if kind in (b"PLTE", b"IDAT") else [(kind, body)]
+    for left in own.values():
+        result += left
+    return pngstream.write_chunks([*result, iend])
+
+
+def _order(chunks: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the chunks in the order that PNG demands: IHDR, colour space, PLTE, the rest, IDAT, IEND."""
+    rank = {b"IHDR": 0, b"iCCP": 1, b"gAMA": 1, b"cHRM": 1, b"sRGB": 1, b"PLTE": 2, b"IDAT": 4, b"IEND": 5}
+    return sorted(chunks, key=lambda chunk: rank.get(chunk[0], 3))
+
+
+def _png_pixels(picture: Picture) -> list[tuple[bytes, bytes]]:
+    height, width = picture.shape[:2]
+    if picture.mode in ("LA;16", "RGB;16", "RGBA;16"):
+        stream = zlib.compress(pngstream.filter_rows(picture.samples), 6)
+        ihdr = pngstream.header(height, width, 16, pngstream.COLOUR_TYPE[picture.shape[2]])
+        return [ihdr, (b"IDAT", stream), (b"IEND", b"")]
+    depth = picture.metadata.get("depth")
+    out = io.BytesIO()
+    if picture.mode == "L" and depth in (2, 4):
+        levels = Image.fromarray(picture.samples // (255 // ((1 << depth) - 1)), "L")
+        levels.putpalette(bytes(3 << depth))
+        levels.save(out, "PNG", bits=depth)
+        stream = pngstream.idat(out.getvalue())
+        return [pngstream.header(height, width, depth, 0), (b"IDAT", stream), (b"IEND", b"")]
+    image = to_image(_bare(picture))
+    image.save(out, "PNG")
+    chunks = [chunk for chunk in pngstream.read_chunks(out.getvalue()) if chunk[0] in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")]
+    if picture.mode == "P" and picture.palette_mode == "RGB":
+        chunks = [(kind, picture.palette if kind == b"PLTE" else body) for kind, body in chunks]
+    return chunks
+
+
+def _bare(picture: Picture) -> Picture:
+    return replace(picture, metadata={}, notes=[])
+
+
+def _png_metadata(picture: Picture) -> list[tuple[bytes, bytes]]:
+    """Return the ancillary chunks that Pillow writes for the picture's info."""
+    info = metadata.info_of(picture.metadata, picture.mode)
+    texts = PngImagePlugin.PngInfo()
+    for name, value in info.items():
+        if name == "xmp" and isinstance(value, bytes):
+            texts.add_itxt("XML:com.adobe.xmp", value.decode("utf-8", "surrogateescape"))
+        elif name == "comment" and isinstance(value, bytes | str):
+            texts.add_text("Comment", value.decode("latin-1") if isinstance(value, bytes) else value)
+        elif isinstance(value, str) and name not in ("exif", "icc_profile", "dpi", "transparency") and 0 < len(name.encode()) < 80:
+            texts.add_text(name, value)
+    for tag, _, value in picture.metadata.get("tiff", []):
+        keyword = {270: "Description", 305: "Software", 306: "Creation Time", 315: "Author", 33432: "Copyright"}.get(tag)
+        text = value[0] if isinstance(value, list) and value else value
+        if keyword and isinstance(text, str):
+            texts.add_text(keyword, text)
+    if isinstance(gamma := info.get("gamma"), float):
+        texts.add(b"gAMA", round(gamma * 100000).to_bytes(4, "big"))
+    options = {name: info[name] for name in ("exif", "icc_profile", "dpi") if name in info}
+    if _transparency_fits(picture.mode, info.get("transparency")):
+        options["transparency"] = info["transparency"]
+    mode = {"LA;16": "LA", "RGB;16": "RGB", "RGBA;16": "RGBA"}.get(picture.mode, picture.mode)
+    small = Image.new(mode, (1, 1))
+    if mode == "P":
+        small.putpalette(picture.palette, picture.palette_mode)
+    out = io.BytesIO()
+    small.save(out, "PNG", pnginfo=texts, **options)
+    own = (b"IHDR", b"PLTE", b"IDAT", b"IEND", *((b"tRNS",) if picture.palette_mode == "RGBA" else ()))
+    return [chunk for chunk in pngstream.read_chunks(out.getvalue()) if chunk[0] not in own]
+
+
+def _transparency_fits(mode: str, value: Any) -> bool:
+    if mode == "P":
+        return isinstance(value, int | bytes)
+    if mode == "RGB":
+        return isinstance(value, tuple) and len(value) == 3
+    return mode in ("1", "L", "I;16") and isinstance(value, int)
+
+
+def _write_other(picture: Picture, name: str) -> bytes:
+    image = to_image(_bare(picture))
+    info = metadata.info_of(picture.metadata, picture.mode)
+    options: dict[str, Any] = {**_OPTIONS.get(name, {}), **{key: info[key] for key in _TAKES.get(name, ()) if key in info}}
+    if name == "TIFF":
+        options["tiffinfo"] = _tiff_directory(picture)
+        if picture.mode == "YCbCr":
+            options["compression"] = "raw"  # libtiff would subsample the colours
+    if name == "TIFF" and isinstance(xmp := info.get("xmp"), bytes):
+        options["tiffinfo"][700] = xmp
+    out = io.BytesIO()
+    image.save(out, name, **options)
+    return out.getvalue()
+
+
+def _tiff_directory(picture: Picture) -> TiffImagePlugin.ImageFileDirectory_v2:
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, kind, value in picture.metadata.get("tiff", []):
+        directory.tagtype[tag] = kind
+        if kind in (5, 10):
+            directory[tag] = tuple(TiffImagePlugin.IFDRational(top, bottom) for top, bottom in value)
+        else:
+            directory[tag] = tuple(value) if isinstance(value, list) else value
+    return directory
