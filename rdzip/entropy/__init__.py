@@ -1,0 +1,1 @@
+"""Entropy coding: the ANS stack, integer distributions, and the counter-based random generator."""

@@ -1,0 +1,93 @@
+"""The ANS stack: vectorised push and pop that are exact inverses in both directions.
+
+A thin layer over constriction's ``AnsCoder`` (asymmetric numeral systems, Duda 2013; 64-bit state, 32-bit words, 24-bit
+frequencies) which hands it integer frequencies. constriction turns a row p of m floats into cumulative frequencies
+floor(cumsum(p) * (2**24 - m) / sum(p)) + index. A row of f - 1, with f integers that sum to 2**24, makes that factor
+exactly 1 and every partial sum an exact float32 integer: the coder then uses f itself, on any machine.
+"""
+
+from __future__ import annotations
+
+import constriction
+import numpy as np
+from numpy.typing import NDArray
+
+from rdzip.errors import CoderError
+
+PRECISION = 24
+TOTAL = 1 << PRECISION
+
+IntArray = NDArray[np.integer]
+_CATEGORICAL = constriction.stream.model.Categorical(perfect=False)
+_SYMBOLS_AT_ONCE = 1 << 18
+
+
+def _rows(frequencies: IntArray) -> NDArray[np.float32]:
+    rows = np.ascontiguousarray(np.asarray(frequencies) - 1, np.float32)
+    return rows
+
+
+class AnsStack:
+    """A last-in-first-out stack of symbols. ``push`` n symbols, then ``pop`` n gives them back in the same order."""
+
+    def __init__(self, payload: bytes = b"") -> None:
+        """Empty stack, or that of ``payload`` (32-bit little-endian words); CoderError for an impossible payload."""
+        if len(payload) % 4:
+            raise CoderError(f"coded data must be whole 32-bit words, found {len(payload)} bytes: the file is corrupt")
+        words = np.frombuffer(payload, "<u4").astype(np.uint32)
+        try:
+            self._coder = constriction.stream.stack.AnsCoder(words) if len(words) else constriction.stream.stack.AnsCoder()
+        except ValueError as error:
+            raise CoderError("coded data end in a zero word: the file is corrupt") from error
+
+    def push(self, symbols: IntArray, frequencies: IntArray) -> None:
+        """Put symbols [n] on the stack; frequencies int [n, m] are >= 1 and every row sums to 2**24. The first symbol
+        ends on top."""
+        self._check(frequencies)
+        symbols = np.ascontiguousarray(symbols, np.int32)
+        if len(symbols):
+            self._coder.encode_reverse(symbols, _CATEGORICAL, _rows(frequencies))
+
+    def pop(self, frequencies: IntArray) -> NDArray[np.int32]:
+        """Take symbols [n] off the stack with rows of frequencies [n, m], checked as in push only by their maker.
+
+        Raises CoderError if the stack holds less than what was asked for.
+        """
+        if not len(frequencies):
+            return np.zeros(0, np.int32)
+        symbols: NDArray[np.int32] = self._coder.decode(_CATEGORICAL, _rows(frequencies))
+        return symbols
+
+    def push_intervals(self, starts: IntArray, sizes: IntArray) -> None:
+        """Put symbols on the stack of which only the interval [start, start + size) of 0..2**24 is known, int [n].
+
+        The same words as ``push`` with a whole row whose cumulative frequencies hold that interval.
+        """
+        for stop in range(len(starts), 0, -_SYMBOLS_AT_ONCE):
+            begin = max(0, stop - _SYMBOLS_AT_ONCE)
+            start, size = (np.asarray(a[begin:stop], np.int32) for a in (starts, sizes))
+            rest = TOTAL - start - size
+            first, last = start == 0, rest == 0
+            rows = np.stack([start, size, rest], 1)
+            rows[first] = np.stack([size, rest - 1, np.ones_like(rest)], 1)[first]
+            rows[last] = np.stack([np.ones_like(rest), start - 1, size], 1)[last]
+            symbols = np.where(first, 0, np.where(last, 2, 1)).astype(np.int32)
+            self._coder.encode_reverse(symbols, _CATEGORICAL, _rows(rows))
+
+    def is_empty(self) -> bool:
+        """Whether everything that was pushed has been popped."""
+        return bool(self._coder.is_empty())
+
+    def bits(self) -> int:
+        """Bits on the stack, without the padding to whole words."""
+        return int(self._coder.num_valid_bits())
+
+    def to_bytes(self) -> bytes:
+        """The stack as 32-bit little-endian words."""
+        return np.asarray(self._coder.get_compressed(), "<u4").tobytes()
+
+    @staticmethod
+    def _check(frequencies: IntArray) -> None:
+        f = np.asarray(frequencies)
+        if f.ndim != 2 or (f.size and (int(f.min()) < 1 or bool((f.sum(1) != TOTAL).any()))):
+            raise ValueError(f"frequencies must be [n, m] integers >= 1 whose rows sum to {TOTAL}")

@@ -1,0 +1,1 @@
+"""Integer layers whose results are identical on every machine (docs/exactness.md)."""
