@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Iterator, Sequence
@@ -153,9 +152,24 @@ class Destination:
 
     @classmethod
     def of(
-        cls, found: Sequence[Found], *, output: str | None, folder: Path | None, stdout: bool, force: bool
+        cls,
+        found: Sequence[Found],
+        *,
+        output: str | None,
+        folder: Path | None,
+        stdout: bool,
+        force: bool,
+        archive: str | None = None,
     ) -> Destination:
-        """Read the options -o, -O, -c and -f for these inputs. Raises UsageError when they do not go together."""
+        """Read the options -o, -O, -c, --archive and -f for these inputs.
+
+        Raises UsageError when they do not go together.
+        """
+        if archive is not None and (output is not None or folder is not None or stdout):
+            raise UsageError("expected one place for the result, found --archive with -o, -O or -c; leave one out")
+        if archive is not None and any(item.path is None for item in found):
+            raise UsageError("stdin has no name to carry in an archive; name files")
+        output = archive if archive is not None else output
         if output is not None and (folder is not None or stdout):
             raise UsageError(f"expected one of -o, -O and -c, found -o with {'-c' if stdout else '-O'}; leave one out")
         if stdout and folder is not None:
@@ -167,7 +181,7 @@ class Destination:
         if folder is not None and any(item.path is None for item in found):
             raise UsageError("stdin has no name to use in a folder; use -o instead of -O")
         stdout = stdout or output == STDIO or (output is None and any(item.path is None for item in found))
-        if len(found) > 1 and (output is not None or stdout):
+        if len(found) > 1 and archive is None and (output is not None or stdout):
             goal = "stdout" if stdout else f"-o {shown(output or '')}"
             raise UsageError(f"expected one input for {goal}, found {len(found)}; use -O for a folder of results")
         if stdout and not force and sys.stdout is not None and sys.stdout.isatty():
@@ -290,7 +304,7 @@ def _write_stream(target: Path, data: bytes, force: bool) -> None:
 
 
 def _write_file(final: Path, data: bytes, like: os.stat_result | None, force: bool) -> None:
-    temp = final.with_name(TEMP_PREFIX + secrets.token_hex(4) + TEMP_SUFFIX)
+    temp = final.with_name(TEMP_PREFIX + os.urandom(4).hex() + TEMP_SUFFIX)
     try:
         # Readable by nobody else until it has the mode of the original; without one the umask decides.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)

@@ -1,10 +1,23 @@
-"""No test touches the user's caches or the network."""
+"""What all tests share: no test touches the user's caches or the network; the command line to run; a picture."""
 
 from __future__ import annotations
 
+import io
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from rdzip.cli import main
 
 
 @pytest.fixture(autouse=True)
@@ -23,3 +36,56 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no folder {folder} with the test data")
     return folder
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one run of the command line gave: its exit code, stdout's bytes and stderr's text."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """The JSON objects on stdout, one a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture
+def rdzip(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """Run the command line in this process: ``rdzip("compress", path)``; what is given as `stdin` is piped in."""
+
+    def run(*arguments: object, stdin: bytes = b"") -> Ran:
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        monkeypatch.setattr(sys, "argv", ["rdzip", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capfdbinary.readouterr()
+        try:
+            with pytest.raises(SystemExit) as stopped:
+                main()
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        out, err = capfdbinary.readouterr()
+        assert b"Traceback" not in err
+        return Ran(stopped.value.code, out, err.decode())
+
+    return run
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A small PNG with a smooth and a noisy part, text, a time long past and an unusual mode."""
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[0:41, 0:57]
+    samples = np.stack([x * 4, y * 5, (x + y) * 2], axis=-1) + rng.integers(0, 9, (41, 57, 3))
+    text = PngInfo()
+    text.add_text("Comment", "a test")
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    path = folder / "a.png"
+    Image.fromarray(samples.astype(np.uint8), "RGB").save(path, pnginfo=text, dpi=(72, 72))
+    path.chmod(0o640)
+    os.utime(path, ns=(1_000_000_000, 1_234_567_890_123_456_789))
+    return path

@@ -1,0 +1,43 @@
+"""What `rdzip info` prints; it imports neither numpy nor torch, and so answers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rdzip import files
+from rdzip.cli_output import Output, bytes_text, print_json, print_text, rows, shape_text
+from rdzip.files import Found, shown
+from rdzip.formats.describe import describe
+
+
+def info(found: Sequence[Found], say: Output) -> None:
+    """Print what each file's headers say: a few lines, or one JSON object a line."""
+    for number, item in enumerate(found):
+        with say.guard(item.name):
+            facts = describe(files.read(item).data)
+            if say.json:
+                print_json({"input": item.name, **facts})
+            else:
+                print_text(("\n" if number else "") + f"{item.name}\n" + rows(_lines(facts)))
+
+
+def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    source = f", from a {facts['source_format']} file" if facts["source_format"] else ""
+    bits = facts["bits_per_sample"]
+    lines = [
+        ("picture", f"{shape_text(facts['shape'])}, {facts['mode']}, {bits} bit{'' if bits == 1 else 's'}{source}"),
+        ("size", f"{bytes_text(facts['bytes'])}, {facts['bpsp']:.3f} bits per sample"),
+        ("codec", f"{facts['codec']}: {facts['reason']}"),
+    ]
+    for name, plane in facts["planes"].items():
+        method = f" ({plane['method']})" if plane["method"] else ""
+        lines.append((f"  {name}", f"{bytes_text(plane['bytes'])}, {plane['codec']}{method}"))
+    if facts["model"] is not None:
+        lines.append(("model", f"{shown(facts['model'])}, sha-256 {facts['model_hash']}..., {facts['coder']}"))
+    if facts["palette_bytes"]:
+        lines.append(("palette", bytes_text(facts["palette_bytes"])))
+    lines.append(("metadata", bytes_text(facts["metadata_bytes"]) if facts["metadata_bytes"] else "none"))
+    lines.append(("pixel hash", facts["pixel_hash"]))
+    lines.append(("format", f"version {facts['format_version']}"))
+    return lines

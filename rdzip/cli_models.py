@@ -1,0 +1,72 @@
+"""The commands about models: what the hub knows, in words or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rdzip import hub
+from rdzip.cli_output import Output, bytes_text, print_json, print_text, rows, table
+from rdzip.files import shown
+from rdzip.hub import ModelRef
+from rdzip.progress import bar
+
+
+def list_models(*, as_json: bool) -> None:
+    """Print every known model: a table, or one JSON object a line."""
+    refs = hub.list_models()
+    if as_json:
+        for ref in refs:
+            print_json(_record(ref))
+        return
+    header = ["MODEL", "BYTES", "WHERE", "CODECS", "LICENCE", "SHA-256"]
+    body = [[ref.id, f"{ref.bytes:,}", ref.source, ", ".join(ref.codecs), ref.licence, ref.sha256[:16]] for ref in refs]
+    print_text(table(header, body))
+
+
+def show(name: str, *, as_json: bool) -> None:
+    """Print all that is known about one model. Raises ModelError."""
+    known = hub.show(name)
+    known["path"] = str(known["path"])
+    if as_json:
+        print_json(known)
+        return
+    document, tensors = known.pop("document", None), known.pop("tensors", None)
+    pairs = [(key, _value(value)) for key, value in known.items() if value is not None and value != {}]
+    text = shown(known["id"]) + "\n" + rows(pairs)
+    for title, part in (("in the file", document), ("tensors", tensors)):
+        if part:
+            text += f"\n{title}\n" + rows([(shown(key), _value(value)) for key, value in part.items()])
+    print_text(text)
+
+
+def verify(names: Sequence[str], say: Output) -> None:
+    """Check models on this machine; without names, all that are here."""
+    for name in names or [ref.sha256 for ref in hub.list_models() if ref.source != "hub"]:
+        with say.guard(name):
+            found = hub.verify(name)
+            ref = found.ref
+            record = {**_record(ref), "known_answer": found.known_answer, "seconds": round(found.seconds, 3)}
+            say.result(record, f"{shown(ref.id)}: good ({shown(ref.path)}, sha-256 {ref.sha256[:16]})")
+
+
+def pull(names: Sequence[str], say: Output) -> None:
+    """Fetch models into the cache, each with a bar on stderr."""
+    for name in names:
+        with say.guard(name):
+            with bar(shown(name), quiet=say.quiet) as progress:
+                ref = hub.pull(name, progress)
+            say.result(_record(ref), f"{shown(ref.id)}: {shown(ref.path)}, {bytes_text(ref.bytes)}, {ref.source}")
+
+
+def _record(ref: ModelRef) -> dict[str, Any]:
+    return {**asdict(ref), "path": str(ref.path)}
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_value(part)}" for key, part in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_value(part) for part in value)
+    return shown(f"{value:,}" if isinstance(value, int) else str(value))
