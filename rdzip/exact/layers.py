@@ -4,10 +4,13 @@ A layer multiplies 8-bit integer activations by int8 weights. Because ``sum|w| *
 channel, each partial sum is an exact float32 integer, so the order of summation (threads, SIMD width, BLAS, fused
 multiply-add) cannot change the result; the powers of two that follow are exact too. See docs/exactness.md.
 
-Units: the activation unit is 1. The wide residual stream between layers holds multiples of 2**-FRACTION_BITS of it.
+Units: the activation unit is 1. The wide residual stream between layers holds exact multiples of 2**-e of it, where e,
+the binary exponent of the weights, is chosen for each output channel; biases are multiples of 2**-FRACTION_BITS.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +20,9 @@ ACT_MAX = 255
 INPUT_MAX = 127
 WEIGHT_MAX = 127
 FRACTION_BITS = 7
+BIAS_UNIT = 2**FRACTION_BITS
+EXPONENT_MAX = 11
 SUM_LIMIT = 2**24
-STREAM_LIMIT = 2**23
 
 
 def round_half_up(x: Tensor) -> Tensor:
@@ -38,6 +42,8 @@ class _StraightThroughRound(torch.autograd.Function):
 
 def ste_round(x: Tensor) -> Tensor:
     """Nearest integer, with the straight-through gradient (Bengio, Leonard & Courville 2013, section 4)."""
+    if not x.requires_grad:
+        return round_half_up(x)
     return _StraightThroughRound.apply(x)  # type: ignore[no-any-return, no-untyped-call]
 
 
@@ -59,6 +65,8 @@ class _Activation(torch.autograd.Function):
 
 def activate(h: Tensor, quantise: bool = True, dtype: torch.dtype = torch.float32) -> Tensor:
     """Clipped ReLU from the stream to 8 bits, clip(round(h), 0, 255), in ``dtype`` (bfloat16 holds it exactly)."""
+    if not h.requires_grad and quantise:
+        return (h + 0.5).floor_().clamp_(0, ACT_MAX).to(dtype)
     return _Activation.apply(h, quantise, dtype)  # type: ignore[no-any-return, no-untyped-call]
 
 
@@ -78,7 +86,7 @@ class QuantisedLinear(nn.Module):
     def exponents(self) -> Tensor:
         """Binary exponents e of the weights, float [outputs]: the largest with max|w| * 2**e <= 127."""
         largest = self.weight.detach().abs().amax(1).clamp_min(2.0**-12)
-        return torch.floor(torch.log2(WEIGHT_MAX / largest))
+        return torch.floor(torch.log2(WEIGHT_MAX / largest)).clamp_max(EXPONENT_MAX)
 
     def quantised_weight(self) -> Tensor:
         """Weights rounded to their int8 grid, float [outputs, inputs], with straight-through gradient."""
@@ -86,13 +94,61 @@ class QuantisedLinear(nn.Module):
         return ste_round(self.weight * scale).clamp(-WEIGHT_MAX, WEIGHT_MAX) / scale
 
     def forward(self, a: Tensor, quantise: bool = True) -> Tensor:
-        """Stream increments, rounded to 2**-FRACTION_BITS where ``a`` is float32 (bfloat16 is coarser than that)."""
+        """Stream increments [n, outputs]; exact for float32 activations, bfloat16 rounds them to 8 bits."""
         w = self.quantised_weight() if quantise else self.weight
+        b = ste_round(self.bias * BIAS_UNIT) / BIAS_UNIT if quantise else self.bias
         y = F.linear(a, w.to(a.dtype)).float()
-        b = self.bias
-        if quantise:
-            unit = 2.0**FRACTION_BITS
-            b = ste_round(b * unit) / unit
-            if a.dtype == torch.float32:
-                y = ste_round(y * unit) / unit
         return y.add_(b) if y.dtype != a.dtype else y + b
+
+    def freeze(self, input_max: int = ACT_MAX) -> IntegerLinear:
+        """The finished integer layer; ModelError if a channel breaks the bound of exactness."""
+        e = self.exponents()
+        weight = torch.round(self.quantised_weight().detach() * torch.exp2(e)[:, None]).to(torch.int8)
+        bias = round_half_up(self.bias.detach() * BIAS_UNIT).to(torch.int32)
+        return IntegerLinear(weight, e.to(torch.int8), bias, input_max)
+
+
+class IntegerLinear(nn.Module):
+    """A finished layer: int8 weights [outputs, inputs], int8 exponents e and int32 biases (in 1/128) [outputs].
+
+    It computes sum_i w_i a_i 2**-e + b, with every partial sum an exact float32 multiple of 2**-max(e, 7). Raises
+    ModelError unless sum|w| * input_max + |b| 2**e < 2**24 for every output channel.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, weight: Tensor, exponent: Tensor, bias: Tensor, input_max: int = ACT_MAX) -> None:
+        super().__init__()
+        if weight.ndim != 2 or exponent.shape != weight.shape[:1] or bias.shape != weight.shape[:1]:
+            raise ModelError(
+                f"layer: expected weight [o, i] with exponent and bias [o], found {tuple(weight.shape)}, "
+                f"{tuple(exponent.shape)}, {tuple(bias.shape)}"
+            )
+        if int(weight.min()) < -WEIGHT_MAX or int(exponent.min()) < -EXPONENT_MAX or int(exponent.max()) > EXPONENT_MAX:
+            raise ModelError(f"layer: expected |weight| <= {WEIGHT_MAX} and |exponent| <= {EXPONENT_MAX}")
+        self.integers = {"weight": weight, "exponent": exponent, "bias": bias}
+        finest = torch.exp2(exponent.clamp_min(FRACTION_BITS).double())
+        scale = torch.exp2(-exponent.double())
+        self.bound = weight.double().abs().sum(1) * input_max * scale + bias.double().abs() / BIAS_UNIT
+        self.finest = finest
+        check_stream([self])
+        self.register_buffer("weight", (weight.double() * scale[:, None]).float(), persistent=False)
+        self.register_buffer("bias", (bias.double() / BIAS_UNIT).float(), persistent=False)
+
+    def forward(self, a: Tensor, quantise: bool = True) -> Tensor:
+        """Exact stream increments, float32 [n, outputs], from integer activations [n, inputs]."""
+        return F.linear(a, self.weight, self.bias)
+
+
+def check_stream(layers: Sequence[IntegerLinear], parts: Sequence[slice] | None = None) -> None:
+    """Check that the sum of the outputs of layers stays exact: its largest value in its finest unit is below 2**24.
+
+    ``parts`` picks the outputs of each layer that are added (all by default). Raises ModelError naming the figures.
+    """
+    chosen = parts or [slice(None)] * len(layers)
+    bound = torch.stack([layer.bound[part] for layer, part in zip(layers, chosen, strict=True)]).sum(0)
+    finest = torch.stack([layer.finest[part] for layer, part in zip(layers, chosen, strict=True)]).amax(0)
+    worst = float((bound * finest).max())
+    if worst >= SUM_LIMIT:
+        raise ModelError(f"layer: sums reach {worst:.0f}, exactness needs them below {SUM_LIMIT}: the model file is unusable")

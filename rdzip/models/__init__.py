@@ -27,7 +27,7 @@ class Model(Protocol):
 
 Builder = Callable[[Mapping[str, "np.ndarray[Any, Any]"], Mapping[str, Any]], Model]
 
-_ARCHITECTURES: dict[str, str | Builder] = {"causal-mlp": "rdzip.models.causal:from_tensors"}
+_ARCHITECTURES: dict[str, str | Builder] = {"causal-mlp": "rdzip.models.causal_file:from_tensors"}
 
 
 def architectures() -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rdzip.exact.layers import FRACTION_BITS, INPUT_MAX, QuantisedLinear, activate, ste_round
+from rdzip.exact.layers import INPUT_MAX, QuantisedLinear, activate, ste_round
 from rdzip.models.mixture import LOGIT_UNIT, MEAN_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 
 OUTPUT_UNIT = 32
@@ -106,6 +106,7 @@ class CausalNet(nn.Module):
     def __init__(self, config: CausalConfig) -> None:
         super().__init__()
         self.config = config
+        self.exact = False
         c, k = config, config.components
         self.register_buffer("compression", compression_table())
         self.register_buffer("activity_scale", scale_table())
@@ -148,17 +149,16 @@ class CausalNet(nn.Module):
             h = h + block(activate(h, quantise, dtype), quantise)
         return self.fan(activate(h, quantise, dtype), quantise)  # type: ignore[no-any-return]
 
-    def head(self, channel: int, fan: Tensor, context: Context, known: list[Tensor], quantise: bool = True) -> Mixture:
-        """Mixture of a channel from its slice [n, head] of the trunk and the values ``known`` of the earlier planes.
-
-        With ``quantise`` and float32 inputs every intermediate is exact; the last products are taken in float64.
-        """
-        dtype = torch.float32 if fan.dtype == torch.float32 else torch.bfloat16
-        return self._mixture(channel, self._outputs(channel, fan, context, known, quantise, dtype), context, known, quantise)
-
-    def _outputs(
-        self, channel: int, fan: Tensor, context: Context, known: list[Tensor], quantise: bool, dtype: torch.dtype
-    ) -> Tensor:
+    def head(
+        self,
+        channel: int,
+        fan: Tensor,
+        context: Context,
+        known: list[Tensor],
+        quantise: bool = True,
+        dtype: torch.dtype = torch.float32,
+    ) -> Mixture:
+        """Mixture of a channel from its slice [n, head] of the trunk and the values ``known`` of the earlier planes."""
         u = fan
         if channel:
             seen = []
@@ -168,11 +168,12 @@ class CausalNet(nn.Module):
             u = u + self.known[channel - 1](self._compress(torch.stack(seen, 1), dtype), quantise)
         for layer in self.deep[channel]:  # type: ignore[union-attr]
             u = u + layer(activate(u, quantise, dtype), quantise)
-        return self.out[channel](activate(u, quantise, dtype), quantise)  # type: ignore[no-any-return]
+        o = self.out[channel](activate(u, quantise, dtype), quantise)
+        return self._mixture(channel, o, context, known, quantise)
 
     def _mixture(self, channel: int, o: Tensor, context: Context, known: list[Tensor], quantise: bool) -> Mixture:
         k = self.config.components
-        real = torch.float64 if o.dtype == torch.float32 and quantise and not torch.is_grad_enabled() else torch.float32
+        real = torch.float64 if self.exact else torch.float32  # float64 holds every product and sum below exactly
         o = o.to(real)
         nb, med = context.neighbours[channel], context.medians[channel]
         act = activity(nb)
@@ -201,9 +202,6 @@ class CausalNet(nn.Module):
         fans = self.trunk(self.inputs(context, dtype), quantise).split(self.config.head, 1)
         mixtures = []
         for i, fan in enumerate(fans):
-            o = self._outputs(i, fan, context, current[:i], quantise, dtype)
-            mixtures.append(self._mixture(i, o, context, current[:i], quantise))
+            mixtures.append(self.head(i, fan, context, current[:i], quantise, dtype))
         return mixtures
 
-
-__all__ = ["CausalConfig", "CausalNet", "Context", "Mixture", "FRACTION_BITS"]

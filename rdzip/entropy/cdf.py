@@ -1,0 +1,111 @@
+"""Frequencies of a logistic mixture over 256 values, computed with integers only.
+
+A sample is coded as two symbols of 16 values, its high and its low nibble, so that a decoder evaluates 32 points of the
+distribution function instead of 256. All numbers here are integers; docs/format.md specifies each step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdzip.entropy.ans import PRECISION, TOTAL
+
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+
+MEAN_BITS = 6
+WEIGHT_BITS = 12
+SIGMOID_BITS = 16
+SIGMOID_SIZE = 1 << 14
+FLOOR = 16
+SIGMOID_MAX = (1 << SIGMOID_BITS) - (FLOOR << 8 >> (PRECISION - SIGMOID_BITS))
+INVERSE_BITS = 8
+LOGIT_SIZE = 192
+
+
+@dataclass(frozen=True)
+class MixtureTables:
+    """Tables of a model file. sigmoid int32 [2**14]: 0..SIGMOID_MAX over z in [-12, 12); inverse_scale int32 [scales]:
+    steps of the sigmoid table per 1/64 of a sample value, in 1/256; exponential int32 [192]: 2**16 exp(-i / 16)."""
+
+    sigmoid: Int32
+    inverse_scale: Int32
+    exponential: Int32
+
+    def weights(self, logits: Int32) -> Int32:
+        """Mixture weights [n, k] that sum to 2**12, from logits [n, k] in 1/16 nat; the first takes the remainder."""
+        e = self.exponential[np.minimum(logits.max(1, keepdims=True) - logits, LOGIT_SIZE - 1)].astype(np.int64)
+        w = (e << WEIGHT_BITS) // e.sum(1, keepdims=True)
+        w[:, 0] += (1 << WEIGHT_BITS) - w.sum(1)
+        return w.astype(np.int32)
+
+
+class Intervals(NamedTuple):
+    """Where samples lie, int32 [n], of 2**24: intervals of their high and low symbols, and their own probability mass."""
+
+    high_start: Int32
+    high_size: Int32
+    low_start: Int32
+    low_size: Int32
+    mass: Int32
+
+
+class MixtureCdf:
+    """Distribution functions of n samples: mean in 1/64, scale index, logit in 1/16 nat, integer arrays [n, k]."""
+
+    def __init__(self, tables: MixtureTables, mean: NDArray[np.integer], scale: Int32, logit: Int32) -> None:
+        self._tables = tables
+        self._origin = np.clip(mean, -(1 << 14), 1 << 15).astype(np.int32) + (1 << MEAN_BITS >> 1)
+        self._inverse = tables.inverse_scale[scale]
+        self._weight = tables.weights(logit)
+
+    def at(self, values: Int32) -> Int32:
+        """C(v) for values [n, m] in 0..256: 2**24 times the probability of a sample below v; C(0) = 0, C(256) = 2**24."""
+        total = np.zeros(values.shape, np.int32)
+        point = values << MEAN_BITS
+        for k in range(self._weight.shape[1]):
+            d = np.clip(point - self._origin[:, k, None], -(1 << 14), 1 << 14)
+            index = ((d * self._inverse[:, k, None]) >> INVERSE_BITS) + (SIGMOID_SIZE >> 1)
+            total += self._tables.sigmoid[np.clip(index, 0, SIGMOID_SIZE - 1)] * self._weight[:, k, None]
+        c = (total >> (WEIGHT_BITS + SIGMOID_BITS - PRECISION)) + FLOOR * values
+        c[values == 0] = 0
+        c[values == 256] = TOTAL
+        return c
+
+    def high_frequencies(self) -> Int32:
+        """Frequencies [n, 16] of the high nibble; rows sum to 2**24."""
+        return np.diff(self.at(np.broadcast_to(np.arange(0, 257, 16, dtype=np.int32), (len(self._weight), 17))), axis=1)
+
+    def low_frequencies(self, high: Int32) -> Int32:
+        """Frequencies [n, 16] of the low nibble given the high one [n]; rows sum to 2**24."""
+        c = self.at((high[:, None] << 4) + np.arange(17, dtype=np.int32))
+        return np.diff(_stretch(c - c[:, :1], c[:, 16:] - c[:, :1], np.arange(17, dtype=np.int64)), axis=1).astype(np.int32)
+
+    def intervals(self, samples: Int32) -> Intervals:
+        """Intervals of the two symbols of samples [n] in 0..255."""
+        high = samples & ~15
+        c = self.at(np.stack([high, high + 16, samples, samples + 1], 1))
+        start, size = c[:, 0], c[:, 1] - c[:, 0]
+        low = (samples & 15).astype(np.int64)
+        inside = _stretch(c[:, 2:] - start[:, None], size[:, None], np.stack([low, low + 1], 1)).astype(np.int32)
+        return Intervals(start, size, inside[:, 0], inside[:, 1] - inside[:, 0], c[:, 3] - c[:, 2])
+
+
+def _stretch(c: Int32, size: Int32, index: Int64) -> Int64:
+    """Cumulative frequencies c within an interval of ``size``, scaled to 2**24 with at least 1 for each of 16 symbols."""
+    return c.astype(np.int64) * (TOTAL - 16) // size + index
+
+
+def make_tables(scales: int, smallest: float, per_octave: int) -> MixtureTables:
+    """Tables for a new model file, from the formulas; a decoder never calls this but reads them from the file."""
+    z = (np.arange(SIGMOID_SIZE) - SIGMOID_SIZE / 2 + 0.5) * (24 / SIGMOID_SIZE)
+    sigmoid = np.round(SIGMOID_MAX / (1 + np.exp(-z))).astype(np.int32)
+    scale = smallest * 2.0 ** (np.arange(scales) / per_octave)
+    steps = SIGMOID_SIZE / 24 / (1 << MEAN_BITS) / scale
+    inverse = np.round(steps * (1 << INVERSE_BITS)).astype(np.int32)
+    exponential = np.round(2.0**16 * np.exp(-np.arange(LOGIT_SIZE) / 16)).astype(np.int32)
+    return MixtureTables(sigmoid, inverse, exponential)
