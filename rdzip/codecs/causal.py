@@ -8,23 +8,25 @@ stack is last in, first out, so it goes through the bands from the end.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
-from torch import Tensor
 
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.entropy.ans import PRECISION, AnsStack
+from rdzip.entropy.cdf import Intervals
 from rdzip.errors import CoderError, InputError
-from rdzip.models.causal import CausalNet, Context
+from rdzip.models.causal_exact import ExactNet, Parameters
 from rdzip.models.causal_file import CausalModel
 from rdzip.models.template import OUTSIDE, PAD, SLANT, TEMPLATE, padded_planes
 
 Progress = Callable[[float], None] | None
 Pixels = NDArray[np.uint8]
 
-BAND_PIXELS = 1 << 15
+BAND_PIXELS = 1 << 12
 SAMPLE_ORDER = (1, 0, 2)
 """Colour channels in the order of coding: green, red, blue."""
 
@@ -32,55 +34,76 @@ SAMPLE_ORDER = (1, 0, 2)
 class _Canvas:
     """Padded planes of an image in one flat int16 buffer, and where the pixels and neighbours of a step lie in it."""
 
-    def __init__(self, net: CausalNet, height: int, width: int, margin: int) -> None:
+    def __init__(self, net: ExactNet, height: int, width: int, margin: int) -> None:
         self.height, self.width = height, width
         self.channels = net.config.channels
         self.stride = width + 2 * PAD
         self.margin = margin
         self.plane_size = (height + PAD) * self.stride + 2 * margin
-        self.buffer = torch.zeros(self.channels * self.plane_size, dtype=torch.int16)
+        self.buffer = np.zeros(self.channels * self.plane_size, np.int16)
         self.counts = [net.config.plane_neighbours(p) for p in range(self.channels)]
-        within = torch.tensor([dy * self.stride + dx for dy, dx in TEMPLATE])
-        self.offsets = torch.cat([p * self.plane_size + within[:k] for p, k in enumerate(self.counts)])
+        within = np.array([dy * self.stride + dx for dy, dx in TEMPLATE])
+        self.offsets = np.concatenate([p * self.plane_size + within[:k] for p, k in enumerate(self.counts)])
         self.steps = width + SLANT * (height - 1)
 
-    def plane(self, p: int) -> Tensor:
+    def plane(self, p: int) -> NDArray[np.int16]:
         """Plane p with its padding, int16 [height + PAD, stride], a view."""
         start = p * self.plane_size + self.margin
-        return self.buffer[start : start + (self.height + PAD) * self.stride].view(-1, self.stride)
+        return self.buffer[start : start + (self.height + PAD) * self.stride].reshape(-1, self.stride)
 
     def rows(self, first: int, stop: int) -> tuple[int, int]:
         """Rows [begin, end) that have pixels in the steps first..stop-1."""
         return max(0, -((self.width - 1 - first) // SLANT)), min(self.height - 1, (stop - 1) // SLANT) + 1
 
     def index(self, y: int, step: int) -> int:
-        """Position in a plane's part of the buffer of the pixel of row y in a step (which may lie outside the image)."""
+        """Position in the first plane's part of the buffer of the pixel of row y in a step (maybe outside the image)."""
         return self.margin + (y + PAD) * self.stride + PAD + step - SLANT * y
 
-    def band(self, first: int, stop: int) -> tuple[Context, list[Tensor], NDArray[np.int64]]:
-        """Context, plane values and order of coding of the steps first..stop-1, as a parallelogram [rows, steps].
-
-        The order picks those entries that lie inside the image, by step and then by row.
-        """
-        y0, y1 = self.rows(first, stop)
-        n, steps = y1 - y0, stop - first
-        shape, strides = (n, steps), (self.stride - SLANT, 1)
-        start = self.index(y0, first)
-        neighbours, values, k = [], [], 0
-        for p, count in enumerate(self.counts):
-            views = [self.buffer.as_strided(shape, strides, start + int(o)) for o in self.offsets[k : k + count]]
-            k += count
-            neighbours.append(torch.stack(views).view(count, -1).t())
-            values.append(self.buffer.as_strided(shape, strides, start + p * self.plane_size).reshape(-1))
-        y = torch.arange(y0, y1).view(-1, 1).expand(shape)
-        x = torch.arange(first, stop).view(1, -1) - SLANT * y
-        inside = ((x >= 0) & (x < self.width)).t().reshape(-1)
-        order = torch.arange(n * steps).view(n, steps).t().reshape(-1)[inside].numpy()
-        context = Context.of(neighbours, x.reshape(-1).to(torch.int16), y.reshape(-1).to(torch.int16))
-        return context, values, order
+    def split(self, gathered: NDArray[np.int16]) -> list[NDArray[np.int16]]:
+        """Neighbours [sum of counts, n] apart by plane."""
+        return np.split(gathered, np.cumsum(self.counts)[:-1])
 
 
-def _net(model: CausalModel, shape: tuple[int, ...]) -> CausalNet:
+@dataclass
+class _Band:
+    """The steps first..stop-1 of a canvas as a parallelogram [rows, steps], flattened.
+
+    neighbours int16 [k, n] by plane, values int16 [n] of each plane, coordinates [n]; ``order`` picks those entries that
+    lie inside the image, by step and then by row; ``cuts`` are the steps' parts of that order.
+    """
+
+    neighbours: list[NDArray[np.int16]]
+    values: list[NDArray[np.int16]]
+    x: NDArray[np.int64]
+    y: NDArray[np.int64]
+    order: NDArray[np.int64]
+    cuts: list[slice]
+
+    @classmethod
+    def of(cls, canvas: _Canvas, first: int, stop: int) -> _Band:
+        y0, y1 = canvas.rows(first, stop)
+        shape = (y1 - y0, stop - first)
+        strides = (2 * (canvas.stride - SLANT), 2)
+        start = canvas.index(y0, first)
+
+        def window(offset: int) -> NDArray[np.int16]:
+            return as_strided(canvas.buffer[start + offset :], shape, strides, writeable=False)
+
+        gathered = np.empty((len(canvas.offsets), *shape), np.int16)
+        for row, offset in zip(gathered, canvas.offsets, strict=True):
+            row[:] = window(int(offset))
+        values = [window(p * canvas.plane_size).reshape(-1) for p in range(canvas.channels)]
+        y = np.broadcast_to(np.arange(y0, y1)[:, None], shape)
+        x = np.arange(first, stop) - SLANT * y
+        inside = (x >= 0) & (x < canvas.width)
+        order = np.arange(y.size).reshape(shape).T[inside.T]
+        ends = np.cumsum(inside.sum(0)).tolist()
+        cuts = [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
+        flat = gathered.reshape(len(gathered), -1)
+        return cls(canvas.split(flat), values, x.reshape(-1), y.reshape(-1), order, cuts)
+
+
+def _net(model: CausalModel, shape: tuple[int, ...]) -> ExactNet:
     if len(shape) == 2:
         return model.nets["grey"]
     if len(shape) == 3 and shape[2] == 3:
@@ -98,39 +121,41 @@ def encode(model: CausalModel, pixels: Pixels, progress: Progress = None) -> Enc
     band = max(1, min(steps, BAND_PIXELS // max(1, min(height, -(-width // SLANT)))))
     canvas = _Canvas(net, height, width, margin=band + PAD)
     for p, plane in enumerate(padded_planes(pixels)):
-        canvas.plane(p).copy_(torch.from_numpy(plane))
+        canvas.plane(p)[:] = plane
     stack = AnsStack()
     ideal = net_bits = 0.0
     with torch.inference_mode():
         for stop in range(steps, 0, -band):
             first = max(0, stop - band)
-            context, values, order = canvas.band(first, stop)
-            parts = []
-            for mixture, sample in zip(net(context, values, torch.float32), _samples(values), strict=True):
-                chosen = type(mixture)(*(p[order] for p in mixture))
-                interval = model.cdf(chosen).intervals(sample.numpy()[order].astype(np.int32))
-                ideal -= float(np.log2(interval.mass).sum()) - PRECISION * len(order)
-                net_bits -= float(np.log2(interval.high_size).sum() + np.log2(interval.low_size).sum())
-                net_bits += 2 * PRECISION * len(order)
-                parts += [(interval.high_start, interval.high_size), (interval.low_start, interval.low_size)]
-            counts = [_count(canvas, t) for t in range(first, stop)]
-            ends = np.cumsum(counts)
-            cuts = [slice(e - c, e) for e, c in zip(ends, counts, strict=True)]
-            starts, sizes = (np.concatenate([part[i][cut] for cut in cuts for part in parts]) for i in (0, 1))
+            part = _Band.of(canvas, first, stop)
+            intervals = _intervals(model, net, part)
+            n = len(part.order) * len(intervals)
+            ideal += PRECISION * n - sum(float(np.log2(i.mass).sum()) for i in intervals)
+            sizes = np.concatenate([size for i in intervals for size in (i.high_size, i.low_size)])
+            net_bits += 2 * PRECISION * n - float(np.log2(sizes).sum())
+            symbols = [pair for i in intervals for pair in ((i.high_start, i.high_size), (i.low_start, i.low_size))]
+            starts, sizes = (np.concatenate([s[j][cut] for cut in part.cuts for s in symbols]) for j in (0, 1))
             stack.push_intervals(starts, sizes)
             if progress:
                 progress(1 - first / steps)
     return Encoded(stack.to_bytes(), Bits(ideal, net_bits, float(stack.bits())), SLANT)
 
 
-def _samples(values: list[Tensor]) -> list[Tensor]:
+def _intervals(model: CausalModel, net: ExactNet, band: _Band) -> list[Intervals]:
+    """Intervals of the samples of a band in coding order, one for each channel."""
+    view = net.view(band.neighbours)
+    fans = net.trunk(view, band.x, band.y).split(net.config.head, 1)
+    intervals = []
+    for channel, (fan, sample) in enumerate(zip(fans, _samples(band.values), strict=True)):
+        parameters = net.head(channel, fan, view, band.values[:channel])
+        chosen = Parameters(*(p[band.order] for p in parameters))
+        intervals.append(model.cdf(chosen).intervals(sample[band.order].astype(np.int32)))
+    return intervals
+
+
+def _samples(values: list[NDArray[np.int16]]) -> list[NDArray[np.int16]]:
     """Sample values of the planes: the first as it is, the differences added to it."""
     return [values[0]] + [values[0] + d for d in values[1:]]
-
-
-def _count(canvas: _Canvas, step: int) -> int:
-    y0, y1 = canvas.rows(step, step + 1)
-    return y1 - y0
 
 
 def decode(
@@ -138,7 +163,9 @@ def decode(
 ) -> Pixels:
     """Pixels uint8 of ``shape`` from a payload; CoderError if it is corrupt."""
     if layout != SLANT:
-        raise CoderError(f"causal codec: expected wavefront slant {SLANT}, found {layout}: the file needs a newer rdzip")
+        raise CoderError(
+            f"causal codec: expected wavefront slant {SLANT}, found {layout}: the file needs a newer rdzip"
+        )
     net = _net(model, shape)
     height, width = shape[:2]
     canvas = _Canvas(net, height, width, margin=PAD)
@@ -146,28 +173,22 @@ def decode(
     planes = [canvas.plane(p) for p in range(canvas.channels)]
     planes[0][:PAD] = OUTSIDE
     planes[0][PAD, :PAD] = OUTSIDE
-    rows = torch.arange(height)
-    base = canvas.margin + (rows + PAD) * canvas.stride + PAD - SLANT * rows
-    head = net.config.head
+    rows = np.arange(height)
+    base = canvas.index(0, 0) + rows * (canvas.stride - SLANT)
     with torch.inference_mode():
         for step in range(canvas.steps):
             y0, y1 = canvas.rows(step, step + 1)
             index = base[y0:y1] + step
-            gathered = canvas.buffer[canvas.offsets[:, None] + index]
-            neighbours = [g.t() for g in gathered.split(canvas.counts)]
+            view = net.view(canvas.split(canvas.buffer.take(canvas.offsets[:, None] + index)))
             y = rows[y0:y1]
-            context = Context.of(neighbours, step - SLANT * y, y)
-            fans = net.trunk(net.inputs(context, torch.float32))
-            known: list[Tensor] = []
-            for channel in range(canvas.channels):
-                fan = fans[:, channel * head : (channel + 1) * head]
-                cdf = model.cdf(net.head(channel, fan, context, known))
+            fans = net.trunk(view, step - SLANT * y, y).split(net.config.head, 1)
+            known: list[NDArray[np.int16]] = []
+            for channel, fan in enumerate(fans):
+                cdf = model.cdf(net.head(channel, fan, view, known))
                 high = stack.pop(cdf.high_frequencies())
-                low = stack.pop(cdf.low_frequencies(high))
-                sample = torch.from_numpy((high << 4 | low).astype(np.int16))
-                value = sample - known[0] if channel else sample
-                known.append(value)
-                canvas.buffer[index + channel * canvas.plane_size] = value
+                sample = ((high << 4) | stack.pop(cdf.low_frequencies(high))).astype(np.int16)
+                known.append(sample - known[0] if channel else sample)
+                canvas.buffer[index + channel * canvas.plane_size] = known[-1]
             _pad(canvas, planes, step)
             if progress and step % 64 == 0:
                 progress(step / canvas.steps)
@@ -176,7 +197,7 @@ def decode(
     return _pixels(planes, shape)
 
 
-def _pad(canvas: _Canvas, planes: list[Tensor], step: int) -> None:
+def _pad(canvas: _Canvas, planes: list[NDArray[np.int16]], step: int) -> None:
     """Fill the padding that the pixels of a step decide: left of the next row, and right of their own."""
     y = step // SLANT
     if step % SLANT == 0 and y + 1 < canvas.height:
@@ -188,13 +209,13 @@ def _pad(canvas: _Canvas, planes: list[Tensor], step: int) -> None:
             plane[y + PAD, PAD + canvas.width :] = plane[y + PAD, PAD + canvas.width - 1]
 
 
-def _pixels(planes: list[Tensor], shape: tuple[int, ...]) -> Pixels:
+def _pixels(planes: list[NDArray[np.int16]], shape: tuple[int, ...]) -> Pixels:
     pixels = np.empty(shape, np.uint8)
-    first = planes[0][PAD:, PAD:-PAD].numpy()
+    first = planes[0][PAD:, PAD:-PAD]
     if len(shape) == 2:
         pixels[:] = first
         return pixels
     for channel, plane in zip(SAMPLE_ORDER, planes, strict=True):
-        difference = plane[PAD:, PAD:-PAD].numpy()
+        difference = plane[PAD:, PAD:-PAD]
         pixels[..., channel] = first if plane is planes[0] else first + difference
     return pixels

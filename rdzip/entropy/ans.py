@@ -36,7 +36,9 @@ class AnsStack:
             raise CoderError(f"coded data must be whole 32-bit words, found {len(payload)} bytes: the file is corrupt")
         words = np.frombuffer(payload, "<u4").astype(np.uint32)
         try:
-            self._coder = constriction.stream.stack.AnsCoder(words) if len(words) else constriction.stream.stack.AnsCoder()
+            self._coder = (
+                constriction.stream.stack.AnsCoder(words) if len(words) else constriction.stream.stack.AnsCoder()
+            )
         except ValueError as error:
             raise CoderError("coded data end in a zero word: the file is corrupt") from error
 

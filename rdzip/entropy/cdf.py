@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from rdzip.entropy.ans import PRECISION, TOTAL
 
 Int32 = NDArray[np.int32]
-Int64 = NDArray[np.int64]
 
 MEAN_BITS = 6
 WEIGHT_BITS = 12
@@ -25,6 +24,8 @@ FLOOR = 16
 SIGMOID_MAX = (1 << SIGMOID_BITS) - (FLOOR << 8 >> (PRECISION - SIGMOID_BITS))
 INVERSE_BITS = 8
 LOGIT_SIZE = 192
+_HIGH = np.arange(0, 257, 16, dtype=np.int32)
+_LOW = np.arange(17, dtype=np.int32)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class MixtureTables:
 
     def weights(self, logits: Int32) -> Int32:
         """Mixture weights [n, k] that sum to 2**12, from logits [n, k] in 1/16 nat; the first takes the remainder."""
-        e = self.exponential[np.minimum(logits.max(1, keepdims=True) - logits, LOGIT_SIZE - 1)].astype(np.int64)
+        e = self.exponential.take(logits.max(1, keepdims=True) - logits, mode="clip").astype(np.int64)
         w = (e << WEIGHT_BITS) // e.sum(1, keepdims=True)
         w[:, 0] += (1 << WEIGHT_BITS) - w.sum(1)
         return w.astype(np.int32)
@@ -55,49 +56,60 @@ class Intervals(NamedTuple):
 
 
 class MixtureCdf:
-    """Distribution functions of n samples: mean in 1/64, scale index, logit in 1/16 nat, integer arrays [n, k]."""
+    """Distribution functions of n samples, from int32 arrays [n, k]: mean in 1/64 within -16..272 sample values, scale
+    index, logit in 1/16 nat."""
 
-    def __init__(self, tables: MixtureTables, mean: NDArray[np.integer], scale: Int32, logit: Int32) -> None:
-        self._tables = tables
-        self._origin = np.clip(mean, -(1 << 14), 1 << 15).astype(np.int32) + (1 << MEAN_BITS >> 1)
+    def __init__(self, tables: MixtureTables, mean: Int32, scale: Int32, logit: Int32) -> None:
+        self._sigmoid = tables.sigmoid
+        self._origin = mean + (1 << MEAN_BITS >> 1)
         self._inverse = tables.inverse_scale[scale]
         self._weight = tables.weights(logit)
 
     def at(self, values: Int32) -> Int32:
         """C(v) for values [n, m] in 0..256: 2**24 times the probability of a sample below v; C(0) = 0, C(256) = 2**24."""
-        total = np.zeros(values.shape, np.int32)
         point = values << MEAN_BITS
+        c = np.zeros(values.shape, np.int32)
         for k in range(self._weight.shape[1]):
-            d = np.clip(point - self._origin[:, k, None], -(1 << 14), 1 << 14)
-            index = ((d * self._inverse[:, k, None]) >> INVERSE_BITS) + (SIGMOID_SIZE >> 1)
-            total += self._tables.sigmoid[np.clip(index, 0, SIGMOID_SIZE - 1)] * self._weight[:, k, None]
-        c = (total >> (WEIGHT_BITS + SIGMOID_BITS - PRECISION)) + FLOOR * values
+            index = point - self._origin[:, k, None]
+            index *= self._inverse[:, k, None]
+            index >>= INVERSE_BITS
+            index += SIGMOID_SIZE >> 1
+            part = self._sigmoid.take(index, mode="clip")
+            part *= self._weight[:, k, None]
+            c += part
+        c >>= WEIGHT_BITS + SIGMOID_BITS - PRECISION
+        c += FLOOR * values
         c[values == 0] = 0
         c[values == 256] = TOTAL
         return c
 
     def high_frequencies(self) -> Int32:
         """Frequencies [n, 16] of the high nibble; rows sum to 2**24."""
-        return np.diff(self.at(np.broadcast_to(np.arange(0, 257, 16, dtype=np.int32), (len(self._weight), 17))), axis=1)
+        return _differences(self.at(np.broadcast_to(_HIGH, (len(self._weight), 17))))
 
     def low_frequencies(self, high: Int32) -> Int32:
         """Frequencies [n, 16] of the low nibble given the high one [n]; rows sum to 2**24."""
-        c = self.at((high[:, None] << 4) + np.arange(17, dtype=np.int32))
-        return np.diff(_stretch(c - c[:, :1], c[:, 16:] - c[:, :1], np.arange(17, dtype=np.int64)), axis=1).astype(np.int32)
+        c = self.at((high[:, None] << 4) + _LOW)
+        c -= c[:, :1].copy()
+        return _differences(_stretch(c, c[:, 16:], _LOW))
 
     def intervals(self, samples: Int32) -> Intervals:
         """Intervals of the two symbols of samples [n] in 0..255."""
         high = samples & ~15
         c = self.at(np.stack([high, high + 16, samples, samples + 1], 1))
         start, size = c[:, 0], c[:, 1] - c[:, 0]
-        low = (samples & 15).astype(np.int64)
-        inside = _stretch(c[:, 2:] - start[:, None], size[:, None], np.stack([low, low + 1], 1)).astype(np.int32)
+        low = samples & 15
+        inside = _stretch(c[:, 2:] - start[:, None], size[:, None], np.stack([low, low + 1], 1))
         return Intervals(start, size, inside[:, 0], inside[:, 1] - inside[:, 0], c[:, 3] - c[:, 2])
 
 
-def _stretch(c: Int32, size: Int32, index: Int64) -> Int64:
+def _differences(c: Int32) -> Int32:
+    return c[:, 1:] - c[:, :-1]
+
+
+def _stretch(c: Int32, size: Int32, index: Int32) -> Int32:
     """Cumulative frequencies c within an interval of ``size``, scaled to 2**24 with at least 1 for each of 16 symbols."""
-    return c.astype(np.int64) * (TOTAL - 16) // size + index
+    return (c.astype(np.int64) * (TOTAL - 16) // size).astype(np.int32) + index
 
 
 def make_tables(scales: int, smallest: float, per_octave: int) -> MixtureTables:

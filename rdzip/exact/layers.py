@@ -136,7 +136,7 @@ class IntegerLinear(nn.Module):
         self.register_buffer("weight", (weight.double() * scale[:, None]).float(), persistent=False)
         self.register_buffer("bias", (bias.double() / BIAS_UNIT).float(), persistent=False)
 
-    def forward(self, a: Tensor, quantise: bool = True) -> Tensor:
+    def forward(self, a: Tensor) -> Tensor:
         """Exact stream increments, float32 [n, outputs], from integer activations [n, inputs]."""
         return F.linear(a, self.weight, self.bias)
 
@@ -151,4 +151,6 @@ def check_stream(layers: Sequence[IntegerLinear], parts: Sequence[slice] | None 
     finest = torch.stack([layer.finest[part] for layer, part in zip(layers, chosen, strict=True)]).amax(0)
     worst = float((bound * finest).max())
     if worst >= SUM_LIMIT:
-        raise ModelError(f"layer: sums reach {worst:.0f}, exactness needs them below {SUM_LIMIT}: the model file is unusable")
+        raise ModelError(
+            f"layer: sums reach {worst:.0f}, exactness needs them below {SUM_LIMIT}: the model file is unusable"
+        )

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from rdzip.exact.layers import INPUT_MAX, QuantisedLinear, activate, ste_round
-from rdzip.models.mixture import LOGIT_UNIT, MEAN_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE
+from rdzip.models.mixture import LOGIT_UNIT, MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 
 OUTPUT_UNIT = 32
 SCALE_GAIN = 8
@@ -43,6 +43,15 @@ class CausalConfig:
     def as_dict(self) -> dict[str, int]:
         """The fields as plain integers, for the model file."""
         return asdict(self)
+
+    @property
+    def inputs(self) -> int:
+        """Number of network inputs: neighbours of all planes, three position parities and the level."""
+        return self.neighbours + (self.channels - 1) * self.colour_neighbours + 4
+
+    def outputs(self, channel: int) -> int:
+        """Number of outputs of a head: three for each component, and the coefficients of the linear correction."""
+        return 3 * self.components + (COLOUR_DIFFERENCES + channel if channel else FIRST_DIFFERENCES)
 
     def plane_neighbours(self, plane: int) -> int:
         """Number of template positions that are seen in a plane."""
@@ -106,28 +115,22 @@ class CausalNet(nn.Module):
     def __init__(self, config: CausalConfig) -> None:
         super().__init__()
         self.config = config
-        self.exact = False
         c, k = config, config.components
         self.register_buffer("compression", compression_table())
         self.register_buffer("activity_scale", scale_table())
-        inputs = c.neighbours + (c.channels - 1) * c.colour_neighbours + 4
-        self.stem = QuantisedLinear(inputs, c.width)
+        self.stem = QuantisedLinear(c.inputs, c.width)
         self.blocks = nn.ModuleList(QuantisedLinear(c.width, c.width, gain=0.7) for _ in range(c.blocks))
         self.fan = QuantisedLinear(c.width, c.channels * c.head)
         self.known = nn.ModuleList(QuantisedLinear(3 * i, c.head) for i in range(1, c.channels))
         self.deep = nn.ModuleList(
-            nn.ModuleList(QuantisedLinear(c.head, c.head, gain=0.7) for _ in range(c.head_blocks)) for _ in range(c.channels)
+            nn.ModuleList(QuantisedLinear(c.head, c.head, gain=0.7) for _ in range(c.head_blocks))
+            for _ in range(c.channels)
         )
-        self.out = nn.ModuleList(
-            QuantisedLinear(c.head, 3 * k + self._differences(i), gain=0.3) for i in range(c.channels)
-        )
+        self.out = nn.ModuleList(QuantisedLinear(c.head, c.outputs(i), gain=0.3) for i in range(c.channels))
         spread = torch.linspace(-1, 1, k) if k > 1 else torch.zeros(1)
         for layer in self.out:
             with torch.no_grad():
                 layer.bias[:k] = spread * OUTPUT_UNIT * 0.3  # type: ignore[index]
-
-    def _differences(self, channel: int) -> int:
-        return FIRST_DIFFERENCES if channel == 0 else COLOUR_DIFFERENCES + channel
 
     def _compress(self, d: Tensor, dtype: torch.dtype) -> Tensor:
         index = d.clamp(-DIFFERENCE_MAX, DIFFERENCE_MAX).to(torch.int32) + DIFFERENCE_MAX
@@ -169,11 +172,14 @@ class CausalNet(nn.Module):
         for layer in self.deep[channel]:  # type: ignore[union-attr]
             u = u + layer(activate(u, quantise, dtype), quantise)
         o = self.out[channel](activate(u, quantise, dtype), quantise)
-        return self._mixture(channel, o, context, known, quantise)
+        return self._mixture(channel, o, context, known, quantise, dtype)
 
-    def _mixture(self, channel: int, o: Tensor, context: Context, known: list[Tensor], quantise: bool) -> Mixture:
+    def _mixture(
+        self, channel: int, o: Tensor, context: Context, known: list[Tensor], quantise: bool, dtype: torch.dtype
+    ) -> Mixture:
         k = self.config.components
-        real = torch.float64 if self.exact else torch.float32  # float64 holds every product and sum below exactly
+        # float64 holds every product and sum below exactly, as models/causal_exact.py needs; training does without
+        real = torch.float64 if quantise and dtype == torch.float32 else torch.float32
         o = o.to(real)
         nb, med = context.neighbours[channel], context.medians[channel]
         act = activity(nb)
@@ -195,13 +201,14 @@ class CausalNet(nn.Module):
         logit = weight * (LOGIT_UNIT / OUTPUT_UNIT)
         if quantise:
             mean, scale, logit = ste_round(mean), ste_round(scale), ste_round(logit)
-        return Mixture(mean, scale.clamp(0, SCALES - 1), logit)
+        return Mixture(mean.clamp(MEAN_MIN, MEAN_MAX), scale.clamp(0, SCALES - 1), logit)
 
-    def forward(self, context: Context, current: list[Tensor], dtype: torch.dtype, quantise: bool = True) -> list[Mixture]:
+    def forward(
+        self, context: Context, current: list[Tensor], dtype: torch.dtype, quantise: bool = True
+    ) -> list[Mixture]:
         """Mixtures of every channel given the true values ``current`` of each plane [n]: the training forward."""
         fans = self.trunk(self.inputs(context, dtype), quantise).split(self.config.head, 1)
         mixtures = []
         for i, fan in enumerate(fans):
             mixtures.append(self.head(i, fan, context, current[:i], quantise, dtype))
         return mixtures
-

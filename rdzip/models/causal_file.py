@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from rdzip.entropy.cdf import LOGIT_SIZE, SIGMOID_MAX, SIGMOID_SIZE, MixtureCdf, MixtureTables, make_tables
 from rdzip.entropy.philox import Philox
 from rdzip.errors import ModelError
 from rdzip.exact.layers import ACT_MAX, INPUT_MAX, IntegerLinear, QuantisedLinear, check_stream
 from rdzip.models import build, modelfile
-from rdzip.models.causal import ACTIVITY_MAX, CausalConfig, CausalNet, Context, Mixture
+from rdzip.models.causal import ACTIVITY_MAX, DIFFERENCE_MAX, CausalConfig, CausalNet
+from rdzip.models.causal_exact import ExactLayers, ExactNet, Parameters
 from rdzip.models.mixture import SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 from rdzip.models.template import TEMPLATE
 
@@ -27,72 +27,81 @@ KINDS = {"colour": 3, "grey": 1}
 Tensors = dict[str, NDArray[Any]]
 
 
-def _layers(net: CausalNet) -> dict[str, nn.Module]:
-    return {name: m for name, m in net.named_modules() if isinstance(m, QuantisedLinear | IntegerLinear)}
-
-
 def _input_max(name: str) -> int:
     return INPUT_MAX if name == "stem" or name.startswith("known.") else ACT_MAX
 
 
-def _replace(net: CausalNet, name: str, layer: IntegerLinear) -> None:
-    parent, _, leaf = name.rpartition(".")
-    setattr(net.get_submodule(parent) if parent else net, leaf, layer)
-
-
-def _check(net: CausalNet) -> None:
+def _check(layers: ExactLayers, head: int) -> None:
     """Check the sums of the residual streams: trunk, and each head with its slice of the fan."""
-    check_stream([net.stem, *net.blocks])  # type: ignore[list-item]
-    for c in range(net.config.channels):
-        adds = [net.known[c - 1]] if c else []
-        deep = list(net.deep[c])  # type: ignore[arg-type]
-        part = slice(c * net.config.head, (c + 1) * net.config.head)
-        check_stream([net.fan, *adds, *deep], [part] + [slice(None)] * (len(adds) + len(deep)))  # type: ignore[list-item]
+    check_stream([layers.stem, *layers.blocks])
+    for c, deep in enumerate(layers.deep):
+        adds = layers.known[c - 1 : c] if c else []
+        part = slice(c * head, (c + 1) * head)
+        check_stream([layers.fan, *adds, *deep], [part] + [slice(None)] * (len(adds) + len(deep)))
 
 
 def freeze(net: CausalNet) -> Tensors:
     """Integer tensors of a trained network, named as in a model file (without the kind)."""
-    tensors: Tensors = {"compression": net.compression.cpu().numpy(), "activity_scale": net.activity_scale.cpu().numpy()}
-    for name, layer in _layers(net).items():
-        for part, value in layer.freeze(_input_max(name)).integers.items():  # type: ignore[operator]
-            tensors[f"{name}.{part}"] = value.cpu().numpy()
+    tensors: Tensors = {
+        "compression": net.compression.cpu().numpy(),
+        "activity_scale": net.activity_scale.cpu().numpy(),
+    }
+    for name, layer in net.named_modules():
+        if isinstance(layer, QuantisedLinear):
+            for part, value in layer.freeze(_input_max(name)).integers.items():
+                tensors[f"{name}.{part}"] = value.cpu().numpy()
     return tensors
 
 
-def _thaw(config: CausalConfig, tensors: Mapping[str, NDArray[Any]], kind: str) -> CausalNet:
-    def take(name: str, dtype: type, shape: tuple[int, ...]) -> Tensor:
+def _thaw(config: CausalConfig, tensors: Mapping[str, NDArray[Any]], kind: str) -> ExactNet:
+    def take(name: str, dtype: type, shape: tuple[int, ...]) -> NDArray[Any]:
         array = tensors.get(f"{kind}.{name}")
         if array is None or array.dtype != dtype or array.shape != shape:
             found = "nothing" if array is None else f"{array.dtype} {array.shape}"
             raise ModelError(f"model: expected {kind}.{name} {np.dtype(dtype)} {shape}, found {found}")
-        return torch.from_numpy(np.ascontiguousarray(array))
+        return array
 
-    net = CausalNet(config)
-    net.exact = True
-    net.compression = take("compression", np.int16, tuple(net.compression.shape))
-    net.activity_scale = take("activity_scale", np.int16, (ACTIVITY_MAX + 1,))
-    if int(net.compression.abs().max()) > INPUT_MAX:
+    def layer(name: str, inputs: int, outputs: int) -> IntegerLinear:
+        parts = (
+            take(f"{name}.weight", np.int8, (outputs, inputs)),
+            take(f"{name}.exponent", np.int8, (outputs,)),
+            take(f"{name}.bias", np.int32, (outputs,)),
+        )
+        return IntegerLinear(*(torch.from_numpy(np.ascontiguousarray(p)) for p in parts), _input_max(name))
+
+    c = config
+    layers = ExactLayers(
+        stem=layer("stem", c.inputs, c.width),
+        blocks=[layer(f"blocks.{i}", c.width, c.width) for i in range(c.blocks)],
+        fan=layer("fan", c.width, c.channels * c.head),
+        known=[layer(f"known.{i - 1}", 3 * i, c.head) for i in range(1, c.channels)],
+        deep=[[layer(f"deep.{i}.{j}", c.head, c.head) for j in range(c.head_blocks)] for i in range(c.channels)],
+        out=[layer(f"out.{i}", c.head, c.outputs(i)) for i in range(c.channels)],
+    )
+    _check(layers, c.head)
+    compression = take("compression", np.int16, (2 * DIFFERENCE_MAX + 1,))
+    activity_scale = take("activity_scale", np.int16, (ACTIVITY_MAX + 1,))
+    if int(np.abs(compression.astype(np.int32)).max()) > INPUT_MAX:
         raise ModelError(f"model: expected {kind}.compression within {INPUT_MAX}")
-    for name, layer in _layers(net).items():
-        shape = tuple(layer.weight.shape)  # type: ignore[union-attr,arg-type]
-        weight = take(f"{name}.weight", np.int8, shape)
-        exponent, bias = take(f"{name}.exponent", np.int8, shape[:1]), take(f"{name}.bias", np.int32, shape[:1])
-        _replace(net, name, IntegerLinear(weight, exponent, bias, _input_max(name)))
-    _check(net)
-    return net.requires_grad_(False).eval()
+    return ExactNet(c, layers, compression, activity_scale)
 
 
 class CausalModel:
     """A causal pixel model ready to code: ``nets`` by kind ("colour", "grey"), and the tables of its mixtures."""
 
-    def __init__(self, nets: dict[str, CausalNet], tables: MixtureTables) -> None:
+    def __init__(self, nets: dict[str, ExactNet], tables: MixtureTables) -> None:
         self.nets = nets
         self.tables = tables
 
-    def cdf(self, mixture: Mixture) -> MixtureCdf:
-        """Integer distribution functions of a mixture that a network of this model gave."""
-        mean, scale, logit = (p.cpu().numpy().astype(np.int32) for p in mixture)
-        return MixtureCdf(self.tables, mean, scale, logit)
+    def cdf(self, parameters: Parameters) -> MixtureCdf:
+        """Integer distribution functions of the mixtures that a network of this model gave."""
+        return MixtureCdf(self.tables, *parameters)
+
+    def to(self, device: torch.device) -> CausalModel:
+        """The same model with its matrix products on a device."""
+        for net in self.nets.values():
+            net.to(device)
+        return self
 
     @torch.inference_mode()
     def known_answer(self) -> str:
@@ -108,20 +117,26 @@ class CausalModel:
                     w = words.words(start, 2 * n * k).astype(np.int64).reshape(2, n, k)
                     start += 2 * n * k
                     centre = (w[0] & 255) >> (w[0][:, :1] >> 8 & 7)
-                    value = centre + (w[1] & 15) - (w[1] >> 28)
-                    nbs.append(torch.from_numpy(np.clip(value, 0, 255).astype(np.int16) - (127 if plane else 0)))
-                position = torch.arange(n, dtype=torch.int16)
-                context = Context.of(nbs, position, position >> 1)
-                values = [nb[:, 0] + (nb[:, 1] & 3) for nb in nbs]
-                for mixture in net(context, values, torch.float32):
-                    digest.update(self.cdf(mixture).high_frequencies().astype("<i4").tobytes())
+                    value = np.clip(centre + (w[1] & 15) - (w[1] >> 28), 0, 255) - (127 if plane else 0)
+                    nbs.append(np.ascontiguousarray(value.T.astype(np.int16)))
+                view = net.view(nbs)
+                position = np.arange(n)
+                fans = net.trunk(view, position, position >> 1).split(net.config.head, 1)
+                known: list[NDArray[np.int16]] = []
+                for channel, fan in enumerate(fans):
+                    digest.update(
+                        self.cdf(net.head(channel, fan, view, known)).high_frequencies().astype("<i4").tobytes()
+                    )
+                    known.append(nbs[channel][0] + (nbs[channel][1] & 3))
         return digest.hexdigest()
 
 
 def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> CausalModel:
     """The model of a model file's tensors and document; ModelError if they are not of this architecture and version."""
     if meta.get("version") != VERSION:
-        raise ModelError(f"model: expected {ARCHITECTURE} version {VERSION}, found {meta.get('version')!r}: update rdzip")
+        raise ModelError(
+            f"model: expected {ARCHITECTURE} version {VERSION}, found {meta.get('version')!r}: update rdzip"
+        )
     configs = meta.get("networks")
     if not isinstance(configs, dict) or sorted(configs) != sorted(KINDS):
         raise ModelError(f"model: expected the networks {', '.join(KINDS)} in the document")
@@ -149,7 +164,13 @@ def _tables(tensors: Mapping[str, NDArray[Any]]) -> MixtureTables:
         ("sigmoid", SIGMOID_SIZE, SIGMOID_MAX), ("inverse_scale", SCALES, 2**16), ("exponential", LOGIT_SIZE, 2**16)
     ):  # fmt: skip
         table = tensors.get(f"mixture.{name}")
-        if table is None or table.dtype != np.int32 or table.shape != (size,) or table.min() < 0 or table.max() > largest:
+        if (
+            table is None
+            or table.dtype != np.int32
+            or table.shape != (size,)
+            or table.min() < 0
+            or table.max() > largest
+        ):
             raise ModelError(f"model: expected mixture.{name} int32 ({size},) within 0..{largest}")
         parts.append(table)
     sigmoid, inverse, exponential = parts

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 MEAN_UNIT = 64
+MEAN_MIN = -16 * MEAN_UNIT
+MEAN_MAX = 272 * MEAN_UNIT
 SCALES = 64
 SCALES_PER_OCTAVE = 6
 SCALE_MIN = 0.06

@@ -36,11 +36,16 @@ def bits_per_sample(net: CausalNet, crops: Crops, dtype: torch.dtype, quantise: 
 class CausalTask:
     """Networks, losses and validation of a causal pixel model."""
 
-    def __init__(self, recipe: Recipe, training: ImageFolder, validation: ImageFolder | None, device: torch.device) -> None:
+    def __init__(
+        self, recipe: Recipe, training: ImageFolder, validation: ImageFolder | None, device: torch.device
+    ) -> None:
         model = dict(recipe.model)
         self.grey_every = int(model.pop("grey_every", 4))
         self.nets = nn.ModuleDict(
-            {"colour": CausalNet(_config(model.pop("colour", {}), 3)), "grey": CausalNet(_config(model.pop("grey", {}), 1))}
+            {
+                "colour": CausalNet(_config(model.pop("colour", {}), 3)),
+                "grey": CausalNet(_config(model.pop("grey", {}), 1)),
+            }
         ).to(device)
         if model:
             raise InputError(f"recipe: unknown keys in [model]: {', '.join(sorted(model))}")

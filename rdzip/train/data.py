@@ -72,7 +72,12 @@ class Crops:
             current.append(p[:, PAD:, PAD : PAD + w].reshape(-1))
         grid = (n, h, w)
         x = (self.x[:, None, None] + torch.arange(w, device=self.x.device)).expand(grid).reshape(-1).to(torch.int16)
-        y = (self.y[:, None, None] + torch.arange(h, device=self.y.device)[:, None]).expand(grid).reshape(-1).to(torch.int16)
+        y = (
+            (self.y[:, None, None] + torch.arange(h, device=self.y.device)[:, None])
+            .expand(grid)
+            .reshape(-1)
+            .to(torch.int16)
+        )
         return Context.of(neighbours, x, y), current
 
     def to(self, device: torch.device) -> Crops:

@@ -106,12 +106,20 @@ def train(recipe: Recipe, data: Path, out: Path, resume: bool, device: str) -> P
         nn.utils.clip_grad_norm_(task.nets.parameters(), recipe.clip)
         value = float(loss.detach())
         if value != value:
-            raise InputError(f"the loss became NaN at step {step}: lower lr, or resume from {checkpoint} with another seed")
+            raise InputError(
+                f"the loss became NaN at step {step}: lower lr, or resume from {checkpoint} with another seed"
+            )
         optimiser.step()
         step, mean, seen = step + 1, mean + value, seen + 1
         if step % recipe.checkpoint_every == 0 or step == recipe.steps:
             seconds = time.monotonic() - began
-            record = {"event": "step", "step": step, "loss": mean / seen, "lr": recipe.learning_rate(step), "seconds": seconds}
+            record = {
+                "event": "step",
+                "step": step,
+                "loss": mean / seen,
+                "lr": recipe.learning_rate(step),
+                "seconds": seconds,
+            }
             mean, seen = 0.0, 0
             if step % recipe.validate_every == 0 or step == recipe.steps:
                 record |= task.validate()

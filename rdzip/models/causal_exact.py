@@ -1,0 +1,165 @@
+"""Exact evaluation of a finished causal network: the forward of models/causal.py on integers, lean enough to decode with.
+
+Matrix products run in torch on IntegerLinear layers (exact float32), the features and the last products in numpy on
+integers and float64 that holds them exactly; docs/exactness.md lists the bounds. Arrays of neighbours are [k, n].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rdzip.exact.layers import ACT_MAX, IntegerLinear
+from rdzip.models.causal import (
+    ACTIVITY_MAX,
+    COLOUR_DIFFERENCES,
+    DIFFERENCE_MAX,
+    FIRST_DIFFERENCES,
+    OUTPUT_UNIT,
+    SCALE_GAIN,
+    CausalConfig,
+)
+from rdzip.models.mixture import LOGIT_UNIT, MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCALES
+
+Int16 = NDArray[np.int16]
+Int32 = NDArray[np.int32]
+
+
+class View(NamedTuple):
+    """What the network sees of n pixels: neighbours int16 [k, n] of each plane, MED predictions and activities [c, n]."""
+
+    neighbours: list[Int16]
+    medians: Int16
+    activities: Int32
+
+
+class Parameters(NamedTuple):
+    """Mixture of a channel, int32 [n, components]: mean in 1/64, scale index, logit in 1/16."""
+
+    mean: Int32
+    scale: Int32
+    logit: Int32
+
+
+@dataclass
+class ExactLayers:
+    """The integer layers of a network, named as in models/causal.py."""
+
+    stem: IntegerLinear
+    blocks: list[IntegerLinear]
+    fan: IntegerLinear
+    known: list[IntegerLinear]
+    deep: list[list[IntegerLinear]]
+    out: list[IntegerLinear]
+
+    def to(self, device: torch.device) -> ExactLayers:
+        """The layers on a device."""
+        for layer in [self.stem, *self.blocks, self.fan, *self.known, *sum(self.deep, []), *self.out]:
+            layer.to(device)
+        return self
+
+
+def _activate(h: Tensor) -> Tensor:
+    """clip(floor(h), 0, 255): the rounding half has been added to the biases of the first layers."""
+    return torch.floor(h).clamp_(0, ACT_MAX)
+
+
+class ExactNet:
+    """A finished network of one image kind. ``compression`` int16 [511], ``activity_scale`` int16 [2048]."""
+
+    def __init__(self, config: CausalConfig, layers: ExactLayers, compression: Int16, activity_scale: Int16) -> None:
+        self.config = config
+        self.layers = layers
+        self.device = torch.device("cpu")
+        self._compression = compression.astype(np.float32)
+        self._activity_scale = activity_scale.astype(np.float64)
+        layers.stem.bias += 0.5
+        layers.fan.bias += 0.5
+
+    def to(self, device: torch.device) -> None:
+        """Run the matrix products on a device."""
+        self.layers.to(device)
+        self.device = device
+
+    def view(self, neighbours: list[Int16]) -> View:
+        """View of n pixels from the neighbours int16 [k, n] of each plane in template order."""
+        first = np.stack([nb[:6] for nb in neighbours])
+        w, n, nw, ne, ww, nn = (first[:, i] for i in range(6))
+        low, high = np.minimum(w, n), np.maximum(w, n)
+        medians = np.maximum(low, np.minimum(high, w + n - nw))
+        activities = np.abs(w - nw) + np.abs(n - nw)
+        activities += np.abs(n - ne)
+        activities += np.abs(w - ww)
+        activities += np.abs(n - nn)
+        return View(neighbours, medians, activities.astype(np.int32))
+
+    def trunk(self, view: View, x: NDArray[np.integer], y: NDArray[np.integer]) -> Tensor:
+        """First layer of every head, float32 [n, channels * head], from the view and the pixel coordinates [n]."""
+        count = sum(len(nb) for nb in view.neighbours)
+        inputs = np.empty((count + 4, len(x)), np.float32)
+        start = 0
+        for nb, median in zip(view.neighbours, view.medians, strict=True):
+            index = nb - median
+            index += DIFFERENCE_MAX
+            self._compression.take(index, mode="clip", out=inputs[start : start + len(nb)])
+            start += len(nb)
+        px, py = x & 1, y & 1
+        inputs[start] = px * 64 - 32
+        inputs[start + 1] = py * 64 - 32
+        inputs[start + 2] = (px ^ py) * 64 - 32
+        inputs[start + 3] = (view.medians[0] - 128) >> 1
+        h = self.layers.stem(torch.from_numpy(inputs).to(self.device).t())
+        for block in self.layers.blocks:
+            h += block(_activate(h))
+        return self.layers.fan(_activate(h))  # type: ignore[no-any-return]
+
+    def head(self, channel: int, fan: Tensor, view: View, known: list[Int16]) -> Parameters:
+        """Mixture of a channel from its slice of the trunk [n, head] and the values [n] of the earlier planes."""
+        u = fan
+        if channel:
+            seen = []
+            for nb, median, value in zip(view.neighbours, view.medians, known, strict=False):
+                seen += [value - median, value - nb[0], value - nb[1]]
+            index = np.stack(seen)
+            index += DIFFERENCE_MAX
+            compressed = self._compression.take(index, mode="clip")
+            u = u + self.layers.known[channel - 1](torch.from_numpy(compressed).to(self.device).t())
+        for layer in self.layers.deep[channel]:
+            u = u + layer(_activate(u))
+        return self._parameters(channel, self.layers.out[channel](_activate(u)).cpu().numpy(), view, known)
+
+    def _parameters(self, channel: int, o: NDArray[np.float32], view: View, known: list[Int16]) -> Parameters:
+        k = self.config.components
+        o64 = o.astype(np.float64)
+        median = view.medians[channel]
+        activity = view.activities[channel]
+        base = median
+        count = COLOUR_DIFFERENCES if channel else FIRST_DIFFERENCES
+        differences = np.empty((count + channel, len(o)), np.float64)
+        np.subtract(view.neighbours[channel][:count], median, out=differences[:count], casting="unsafe")
+        if channel:
+            for i, value in enumerate(known):
+                differences[count + i] = value - view.medians[i]
+            activity = activity + (np.abs(known[-1] - view.medians[channel - 1]) >> 1)
+            base = known[0] + median
+        activity = np.minimum(activity, ACTIVITY_MAX)
+        unit = (64 + 26 * activity) * (MEAN_UNIT / (256 * OUTPUT_UNIT))
+        correction = (o64[:, 3 * k :] * differences.T).sum(1)
+        correction *= MEAN_UNIT / OUTPUT_UNIT
+        correction += base * float(MEAN_UNIT) + 0.5
+        mean = o64[:, :k] * unit[:, None]
+        mean += correction[:, None]
+        scale = o64[:, k : 2 * k] * (SCALE_GAIN / OUTPUT_UNIT)
+        scale += (self._activity_scale[activity] + 0.5)[:, None]
+        logit = o64[:, 2 * k : 3 * k] * (LOGIT_UNIT / OUTPUT_UNIT)
+        logit += 0.5
+        rounded = (np.floor(mean, out=mean), np.floor(scale, out=scale), np.floor(logit, out=logit))
+        mean, scale, logit = rounded
+        np.minimum(np.maximum(mean, MEAN_MIN, out=mean), MEAN_MAX, out=mean)
+        np.minimum(np.maximum(scale, 0, out=scale), SCALES - 1, out=scale)
+        return Parameters(mean.astype(np.int32), scale.astype(np.int32), logit.astype(np.int32))
