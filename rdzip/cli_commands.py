@@ -1,17 +1,14 @@
-"""The command line: read the arguments, call the library, choose the exit code.
+"""The commands and their options: read the arguments, call what does the work, report failure by the exit code.
 
-Exit codes: 0 done, 1 something failed (the other files are done), 2 wrong usage, 130 Ctrl-C.
 Every import that takes time happens inside a command, so that `--help` and `info` answer at once.
 """
 
 from __future__ import annotations
 
-import signal
 import sys
 from enum import Enum
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -296,35 +293,3 @@ def _check(destination: files.Destination, *, as_json: bool, remove: bool) -> No
 def _finish(say: Output) -> None:
     if say.failed:
         raise typer.Exit(1)
-
-
-class Stopped(BaseException):
-    """The program was asked to stop by this signal; no `except Exception` holds it up."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-def _stop(number: int, _: FrameType | None) -> NoReturn:
-    raise Stopped(number)
-
-
-def main() -> None:
-    """Run the command line; never returns."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stop)
-    try:
-        app()
-    except Stopped as stop:
-        print("rdzip: stopped; no unfinished file is left", file=sys.stderr)
-        sys.exit(128 + stop.number)
-    except UsageError as error:
-        Output().failure(None, error)
-        sys.exit(2)
-    except Exception as error:
-        Output().failure(None, error)
-        sys.exit(1)
-    sys.exit(0)

@@ -252,7 +252,7 @@ def test_output_into_devices(rdzip: Cli, photo: Path) -> None:
 
 
 def test_max_pixels(rdzip: Cli, photo: Path, packed: Path) -> None:
-    for arguments in (["compress", photo], ["decompress", packed], ["test", packed]):
+    for arguments in (["compress", photo, "-f"], ["decompress", packed, "-f"], ["test", packed]):
         ran = rdzip(*arguments, "--max-pixels", 2336)
         assert ran.code == 1
         assert "--max-pixels" in ran.err
