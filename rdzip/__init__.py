@@ -34,9 +34,12 @@ def compress(
 ) -> bytes:
     """Return the .rdz file of an image, losslessly.
 
-    image: the path, bytes or open binary file of an image; a Pillow image; or an array: bool, int32 or float32 [h, w], uint8 or uint16 [h, w] or
-    [h, w, 2..4]. Prefer paths to Pillow images: Pillow has already cut 16-bit colour to 8 bits, and then it cannot be kept.
-    model: id, hash or file of the neural model, None for "photo". codec: "causal" or "classic" to have no other, None for the smaller.
+    image: the path, bytes or open binary file of an image; a Pillow image; or an array: bool, int32 or float32 [h, w],
+    uint8 or uint16 [h, w] or
+    [h, w, 2..4]. Prefer paths to Pillow images: Pillow has already cut 16-bit colour to 8 bits, and then it cannot be
+    kept.
+    model: id, hash or file of the neural model, None for "photo". codec: "causal" or "classic" to have no other, None
+    for the smaller.
     metadata: "all" or "none". verify: decode the result and compare before it is returned.
     Raises InputError, ModelError or FormatError (rdzip.errors).
     """
@@ -48,10 +51,13 @@ def compress(
     ).data
 
 
-def decompress(data: bytes, *, max_pixels: int | None = None, threads: int | None = None, offline: bool = False) -> Image.Image:
+def decompress(
+    data: bytes, *, max_pixels: int | None = None, threads: int | None = None, offline: bool = False
+) -> Image.Image:
     """Return the image in the bytes of a .rdz file as a Pillow image.
 
-    max_pixels: refuse larger images (None: 2**28). Raises FormatError, ModelError, or InputError for 16-bit colour (see decompress_array).
+    max_pixels: refuse larger images (None: 2**28). Raises FormatError, ModelError, or InputError for 16-bit colour (see
+    decompress_array).
     """
     from rdzip.formats.rdz import decompress_picture
     from rdzip.formats.writing import to_image
@@ -59,8 +65,12 @@ def decompress(data: bytes, *, max_pixels: int | None = None, threads: int | Non
     return to_image(decompress_picture(data, max_pixels=max_pixels, threads=threads, offline=offline))
 
 
-def decompress_array(data: bytes, *, max_pixels: int | None = None, threads: int | None = None, offline: bool = False) -> NDArray[Any]:
-    """Return the samples in the bytes of a .rdz file: [h, w] or [h, w, c] of uint8, uint16, int32 or float32 (a palette image's indices)."""
+def decompress_array(
+    data: bytes, *, max_pixels: int | None = None, threads: int | None = None, offline: bool = False
+) -> NDArray[Any]:
+    """Return the samples in the bytes of a .rdz file: [h, w] or [h, w, c] of uint8, uint16, int32 or float32 (a palette
+    image's indices).
+    """
     from rdzip.formats.rdz import decompress_picture
 
     return decompress_picture(data, max_pixels=max_pixels, threads=threads, offline=offline).samples
@@ -72,7 +82,9 @@ def open_rdz(path: str | Path, *, max_pixels: int | None = None) -> Image.Image:
 
 
 def info(source: str | Path | bytes) -> dict[str, Any]:
-    """Return what a .rdz file (its path or bytes) says of itself: codec, reason, model, shape, mode, sizes; nothing is decoded."""
+    """Return what a .rdz file (its path or bytes) says of itself: codec, reason, model, shape, mode, sizes; nothing is
+    decoded.
+    """
     from rdzip.formats.describe import describe
 
     return describe(source if isinstance(source, bytes) else _read(source))

@@ -1,10 +1,13 @@
-"""The safety net: the smallest of the classic lossless ways at hand (WebP, PNG, LZMA behind linear predictors, raw) for any samples.
+"""The safety net: the smallest of the classic lossless ways at hand (WebP, PNG, LZMA behind linear predictors, raw) for
+any samples.
 
 A payload holds no file headers: WebP's RIFF and PNG's IHDR are rebuilt from the shape. The layout number is the method:
 
-    0 raw       samples, little-endian (bits packed eight a byte, most significant first, when every sample is 0 or 1: method 6)
+    0 raw       samples, little-endian (bits packed eight a byte, most significant first, when every sample is 0 or 1:
+    method 6)
     1 constant  one pixel
-    2 webp      the VP8L bitstream; 1 channel as equal red, green, blue, 2 as grey and alpha, 4 as red, green, blue, alpha
+    2 webp      the VP8L bitstream; 1 channel as equal red, green, blue, 2 as grey and alpha, 4 as red, green, blue,
+    alpha
     3 png       a byte (bit depth | 128 for palette indices), then the zlib stream of the IDAT chunks
     4 png-lzma  as 3, with raw LZMA in place of zlib
     5 planes    a byte (predictor | 4 for green subtracted), then raw LZMA of the residuals' byte planes
@@ -50,7 +53,8 @@ class Method(IntEnum):
 
 
 def encode(samples: NDArray[Any]) -> Encoded:
-    """Return the smallest payload for samples [h, w] or [h, w, 2..4] of uint8, uint16, int32 or float32; the layout is its Method.
+    """Return the smallest payload for samples [h, w] or [h, w, 2..4] of uint8, uint16, int32 or float32; the layout is
+    its Method.
 
     Every method that suits the samples is tried; this takes several seconds a megapixel.
     """
@@ -70,15 +74,20 @@ def encode_raw(samples: NDArray[Any]) -> Encoded:
     return _encoded(_little(samples).tobytes(), Method.RAW)
 
 
-def quick_size(samples: NDArray[Any]) -> int:
-    """Return the bytes of WebP's fastest lossless try at uint8 samples (method 0); of the raw samples where WebP cannot hold them."""
-    if samples.dtype != np.uint8 or max(samples.shape[:2]) > WEBP_MAX_SIDE:
-        return samples.nbytes
-    return len(_webp(samples, method=0))
+def fits_webp(samples: NDArray[Any]) -> bool:
+    """Return whether WebP can hold the samples: 8 bits, at most 16383 rows and columns."""
+    return samples.dtype == np.uint8 and max(samples.shape[:2]) <= WEBP_MAX_SIDE
+
+
+def webp_size(samples: NDArray[Any], method: int) -> int:
+    """Return the bytes of a WebP payload at `method` 0 (fast) to 6 (small), for uint8 samples that WebP can hold."""
+    return len(_webp(samples, method))
 
 
 def decode(payload: bytes | memoryview, shape: tuple[int, ...], dtype: np.dtype[Any], layout: int) -> NDArray[Any]:
-    """Return the samples of this shape and dtype; CoderError when the payload is corrupt. Memory is bounded by the shape."""
+    """Return the samples of this shape and dtype; CoderError when the payload is corrupt. Memory is bounded by the
+    shape.
+    """
     if layout not in Method.__members__.values():
         raise CoderError(f"the classic codec has no method {layout}: the file is corrupt or needs a newer rdzip")
     decoder: Callable[[bytes, tuple[int, ...], np.dtype[Any]], NDArray[Any]] = {
@@ -92,7 +101,10 @@ def decode(payload: bytes | memoryview, shape: tuple[int, ...], dtype: np.dtype[
     }[Method(layout)]
     samples = decoder(bytes(payload), shape, dtype)
     if samples.shape != shape or samples.dtype != dtype:
-        raise CoderError(f"the payload holds {list(samples.shape)} of {samples.dtype}, expected {list(shape)} of {dtype}: the file is corrupt")
+        raise CoderError(
+            f"the payload holds {list(samples.shape)} of {samples.dtype}, expected {list(shape)} of {dtype}: the file "
+            "is corrupt"
+        )
     return samples
 
 
@@ -116,7 +128,7 @@ def _is_constant(samples: NDArray[Any]) -> bool:
 def _candidates(samples: NDArray[Any]) -> Iterable[tuple[bytes, Method]]:
     channels = 1 if samples.ndim == 2 else samples.shape[2]
     if samples.dtype == np.uint8:
-        if max(samples.shape[:2]) <= WEBP_MAX_SIDE:
+        if fits_webp(samples):
             yield _webp(samples, method=6), Method.WEBP
         yield _png(samples), Method.PNG
         if channels == 1:
@@ -127,7 +139,7 @@ def _candidates(samples: NDArray[Any]) -> Iterable[tuple[bytes, Method]]:
         yield _planes(samples), Method.PLANES
 
 
-# --- WebP -------------------------------------------------------------------------------------------------------------------------------------
+# --- WebP -------------------------------------------------------------------------------------------------------------
 
 
 def _webp(samples: NDArray[Any], method: int) -> bytes:
@@ -151,7 +163,11 @@ def _decode_webp(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -
         raise CoderError("the WebP payload has another size than the header: the file is corrupt")
     padded = payload + b"\0" * (len(payload) & 1)
     chunk = b"VP8L" + struct.pack("<I", len(payload)) + padded
-    samples = _open(b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk, "WEBP", "RGB" if len(shape) == 2 or shape[2] == 3 else "RGBA")
+    samples = _open(
+        b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk,
+        "WEBP",
+        "RGB" if len(shape) == 2 or shape[2] == 3 else "RGBA",
+    )
     if len(shape) == 2:
         return np.ascontiguousarray(samples[:, :, 0])
     return samples if shape[2] > 2 else np.ascontiguousarray(samples[:, :, [0, 3]])
@@ -162,14 +178,18 @@ def _open(data: bytes, kind: str, mode: str) -> NDArray[Any]:
         with Image.open(io.BytesIO(data), formats=[kind]) as image:
             image.load()
             return np.array(image if image.mode == mode else image.convert(mode))
-    except Exception as error:  # Pillow raises many kinds for corrupt data: OSError, SyntaxError, ValueError, struct.error, EOFError
+    except (
+        Exception
+    ) as error:  # Pillow raises many kinds for corrupt data: OSError, SyntaxError, ValueError, struct.error, EOFError
         raise CoderError(f"the {kind} payload cannot be decoded ({error}): the file is corrupt") from error
 
 
 def _expect_u1(dtype: np.dtype[Any]) -> None:
     if dtype != np.uint8:
         raise CoderError(f"this method codes 8-bit samples only, the header has {dtype}: the file is corrupt")
-# --- PNG --------------------------------------------------------------------------------------------------------------------------------------
+
+
+# --- PNG --------------------------------------------------------------------------------------------------------------
 
 
 def _png(samples: NDArray[Any]) -> bytes:
@@ -198,7 +218,11 @@ def _png_deep(samples: NDArray[Any]) -> Iterable[tuple[bytes, Method]]:
 def _decode_png(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     channels = 1 if len(shape) == 2 else shape[2]
     depth, indices = payload[0] & 127 if payload else 0, bool(payload and payload[0] & 128)
-    if depth not in ((1, 2, 4, 8) if indices else (8 * dtype.itemsize,)) or dtype.itemsize > 2 or (indices and (channels > 1 or dtype != np.uint8)):
+    if (
+        depth not in ((1, 2, 4, 8) if indices else (8 * dtype.itemsize,))
+        or dtype.itemsize > 2
+        or (indices and (channels > 1 or dtype != np.uint8))
+    ):
         raise CoderError("the PNG payload has a bit depth that its samples cannot have: the file is corrupt")
     chunks = [pngstream.header(shape[0], shape[1], depth, 3 if indices else pngstream.COLOUR_TYPE[channels])]
     if indices:
@@ -206,7 +230,9 @@ def _decode_png(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) ->
     data = pngstream.write_chunks([*chunks, (b"IDAT", payload[1:]), (b"IEND", b"")])
     try:
         return pngstream.decode_deep(data) if depth == 16 else pngstream.decode_image(data)
-    except Exception as error:  # Pillow raises many kinds for corrupt data: OSError, SyntaxError, ValueError, struct.error, EOFError
+    except (
+        Exception
+    ) as error:  # Pillow raises many kinds for corrupt data: OSError, SyntaxError, ValueError, struct.error, EOFError
         raise CoderError(f"the PNG payload cannot be decoded ({error}): the file is corrupt") from error
 
 
@@ -216,12 +242,23 @@ def _decode_png_lzma(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any
     return _decode_png(payload[:1] + zlib.compress(rows, 0), shape, dtype)
 
 
-# --- raw, LZMA and linear predictors ----------------------------------------------------------------------------------------------------------
+# --- raw, LZMA and linear predictors ----------------------------------------------------------------------------------
 
 
 def _filters(size: int) -> list[dict[str, int]]:
     dictionary = min(1 << 26, max(1 << 12, 1 << (size - 1).bit_length())) if size else 1 << 12
-    return [{"id": lzma.FILTER_LZMA1, "dict_size": dictionary, "lc": 4, "lp": 0, "pb": 0, "mf": lzma.MF_BT4, "nice_len": 128, "mode": lzma.MODE_NORMAL}]
+    return [
+        {
+            "id": lzma.FILTER_LZMA1,
+            "dict_size": dictionary,
+            "lc": 4,
+            "lp": 0,
+            "pb": 0,
+            "mf": lzma.MF_BT4,
+            "nice_len": 128,
+            "mode": lzma.MODE_NORMAL,
+        }
+    ]
 
 
 def _lzma_pack(data: bytes, size: int) -> bytes:
@@ -259,7 +296,9 @@ def _residuals(words: NDArray[Any], kind: int) -> NDArray[Any]:
 
 
 def _planes(samples: NDArray[Any]) -> bytes:
-    """Return a byte saying what was predicted (1: from the left, 2: from above, 4: green subtracted) and LZMA of the residuals' byte planes."""
+    """Return a byte saying what was predicted (1: from the left, 2: from above, 4: green subtracted) and LZMA of the
+    residuals' byte planes.
+    """
     words = _words(samples)
     sample = words[: max(1, (1 << 18) // max(1, words[0].size))]
     kinds = [kind | colour for colour in ((0, 4) if words.shape[2] >= 3 else (0,)) for kind in range(4)]

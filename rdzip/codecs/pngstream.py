@@ -1,4 +1,5 @@
-"""PNG below Pillow: its chunks with their checksums, files built from a zlib stream, and 16-bit samples, which Pillow cuts to 8 bits.
+"""PNG below Pillow: its chunks with their checksums, files built from a zlib stream, and 16-bit samples, which Pillow
+cuts to 8 bits.
 
 Source: PNG specification (W3C), sections 5 (chunks), 9 (filters) and 10 (compression).
 """
@@ -27,7 +28,9 @@ class PngError(ValueError):
 
 
 def read_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Return (type, body) of every chunk up to IEND; PngError for a wrong signature, checksum, order or a truncated file."""
+    """Return (type, body) of every chunk up to IEND; PngError for a wrong signature, checksum, order or a truncated
+    file.
+    """
     if data[:8] != SIGNATURE:
         raise PngError("the PNG signature is missing")
     result: list[tuple[bytes, bytes]] = []
@@ -67,7 +70,9 @@ def idat(data: bytes) -> bytes:
 
 
 def filter_rows(samples: NDArray[Any]) -> bytes:
-    """Return PNG's filtered scanlines of uint8 or uint16 samples [h, w] or [h, w, c]; each row's filter is the one of least absolute sum."""
+    """Return PNG's filtered scanlines of uint8 or uint16 samples [h, w] or [h, w, c]; each row's filter is the one of
+    least absolute sum.
+    """
     height, width = samples.shape[:2]
     rows = np.ascontiguousarray(samples, dtype=samples.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1)
     step = rows.shape[1] // width
@@ -88,16 +93,20 @@ def filter_rows(samples: NDArray[Any]) -> bytes:
 
 
 def decode_image(data: bytes, mode: str | None = None) -> NDArray[Any]:
-    """Return the samples of a PNG file as Pillow reads them, converted to `mode` if given; any exception of Pillow's may come out."""
+    """Return the samples of a PNG file as Pillow reads them, converted to `mode` if given; any exception of Pillow's
+    may come out.
+    """
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
         image.load()
         return np.array(image if mode in (None, image.mode) else image.convert(mode))
 
 
 def decode_deep(data: bytes) -> NDArray[Any]:
-    """Return the uint16 samples [h, w] or [h, w, c] of a PNG of 16 bits a sample; any exception of Pillow's may come out.
+    """Return the uint16 samples [h, w] or [h, w, c] of a PNG of 16 bits a sample; any exception of Pillow's may come
+    out.
 
-    Pillow unfilters the rows of 16-bit colour but keeps the high bytes only. Read as if it were little-endian, the same stream yields the low
+    Pillow unfilters the rows of 16-bit colour but keeps the high bytes only. Read as if it were little-endian, the same
+    stream yields the low
     bytes; grey with alpha has 32 bits a pixel, which pass as 8-bit RGBA.
     """
     colour_type = data[25]

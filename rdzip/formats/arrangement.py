@@ -28,15 +28,21 @@ def is_grey(samples: NDArray[Any]) -> bool:
 
 
 def arrange(picture: Picture) -> tuple[Arrangement, NDArray[Any]]:
-    """Return the arrangement to code and its samples: those of the picture, or the first channel (and alpha) of a grey one."""
+    """Return the arrangement to code and its samples: those of the picture, or the first channel (and alpha) of a grey
+    one.
+    """
     samples = picture.samples
     if picture.mode in ("RGB", "RGBA", "RGB;16", "RGBA;16") and is_grey(samples):
-        return Arrangement.GREY_ONCE, np.ascontiguousarray(samples[:, :, 0] if samples.shape[2] == 3 else samples[:, :, [0, 3]])
+        return Arrangement.GREY_ONCE, np.ascontiguousarray(
+            samples[:, :, 0] if samples.shape[2] == 3 else samples[:, :, [0, 3]]
+        )
     return Arrangement.PLAIN, samples
 
 
 def arranged_shape(mode: str, height: int, width: int, arrangement: int, palette_mode: str) -> tuple[int, ...]:
-    """Return the shape of what the sections hold together: [h, w] or [h, w, c]; FormatError if the mode forbids the arrangement."""
+    """Return the shape of what the sections hold together: [h, w] or [h, w, c]; FormatError if the mode forbids the
+    arrangement.
+    """
     channels = BY_NAME[mode].channels
     if arrangement == Arrangement.GREY_ONCE:
         if channels < 3 or not mode.startswith("RGB"):
@@ -61,7 +67,7 @@ def restore(samples: NDArray[Any], mode: str, arrangement: int, palette: bytes, 
 
 
 def palette_colours(picture: Picture) -> NDArray[np.uint8] | None:
-    """Return the colours [h, w, 3..4] of a palette image, or None where its indices could not be found again from them."""
+    """Return the colours [h, w, 3..4] of a palette image, None where they would not give its indices back."""
     size = len(picture.palette_mode)
     entries = np.frombuffer(picture.palette, np.uint8)
     entries = entries[: len(entries) // size * size].reshape(-1, size)

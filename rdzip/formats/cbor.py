@@ -1,7 +1,10 @@
-"""The part of CBOR (RFC 8949) that .rdz headers use: definite lengths, integers below 2**64, bytes, text, arrays, maps, false, true, null, float64.
+"""The part of CBOR (RFC 8949) that .rdz headers use: definite lengths, integers below 2**64, bytes, text, arrays, maps,
+false, true, null, float64.
 
-A general decoder builds dates, big numbers, regular expressions and shared references out of hostile bytes; this one builds nothing but plain
-values, checks each length against the bytes that are there, limits the nesting, and refuses every encoding but the shortest, so that a value has
+A general decoder builds dates, big numbers, regular expressions and shared references out of hostile bytes; this one
+builds nothing but plain
+values, checks each length against the bytes that are there, limits the nesting, and refuses every encoding but the
+shortest, so that a value has
 exactly one form.
 """
 
@@ -16,14 +19,16 @@ MAX_DEPTH = 8
 
 
 def dumps(value: Any) -> bytes:
-    """Return the one encoding of `value` (int, float, bytes, str, bool, None, list, tuple, dict with int or str keys)."""
+    """Return the one encoding of `value` (int, float, bytes, str, bool, None, list, tuple, dict of int or str)."""
     out = bytearray()
     _write(out, value, 0)
     return bytes(out)
 
 
 def loads(data: bytes) -> Any:
-    """Return the value that `data` encodes; FormatError if it is not one whole value of this subset in its shortest form."""
+    """Return the value that `data` encodes; FormatError if it is not one whole value of this subset in its shortest
+    form.
+    """
     value, end = _read(data, 0, 0)
     if end != len(data):
         raise FormatError(f"header is inconsistent: {len(data) - end} bytes follow its value; the file is corrupt")

@@ -1,9 +1,12 @@
-"""The bytes of a .rdz file: signature, version, CBOR header, typed sections with CRC-32, end mark (docs/format.md, section 1).
+"""The bytes of a .rdz file: signature, version, CBOR header, typed sections with CRC-32, end mark (docs/format.md,
+section 1).
 
     89 52 44 5A 0D 0A 1A 0A | version | header length, header, CRC-32 | { type, length, body, CRC-32 } ... | 00
 
-Lengths are LEB128 varints. The first CRC-32 covers version, header length and header; a section's covers its type, length and body.
-Section types below 128 are critical: a reader that does not know one refuses the file. Types from 128 are skipped when unknown.
+Lengths are LEB128 varints. The first CRC-32 covers version, header length and header; a section's covers its type,
+length and body.
+Section types below 128 are critical: a reader that does not know one refuses the file. Types from 128 are skipped when
+unknown.
 """
 
 from __future__ import annotations
@@ -55,12 +58,14 @@ class Container:
         """Return the body of the only section of this type, None if there is none; FormatError if there are several."""
         bodies = [section.body for section in self.sections if section.type == kind]
         if len(bodies) > 1:
-            raise FormatError(f"header is inconsistent: {len(bodies)} sections of type {kind.name.lower()}; the file is corrupt")
+            raise FormatError(
+                f"header is inconsistent: {len(bodies)} sections of type {kind.name.lower()}; the file is corrupt"
+            )
         return bodies[0] if bodies else None
 
 
 def write_varint(value: int) -> bytes:
-    """Return `value` >= 0 as LEB128: seven bits a byte, least significant first, the high bit set on all but the last."""
+    """Return `value` >= 0 as LEB128: seven bits a byte, low ones first, the high bit set on all but the last."""
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -70,7 +75,7 @@ def write_varint(value: int) -> bytes:
 
 
 def read_varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
-    """Return (value, position after it); FormatError if it is cut off, longer than 63 bits or not in its shortest form."""
+    """Return (value, position after it); FormatError if it is cut off, over 63 bits or not in its shortest form."""
     value = 0
     for index in range(9):
         if at >= len(data):
@@ -120,19 +125,24 @@ def check_signature(data: bytes | memoryview) -> None:
     if SIGNATURE.startswith(start):
         raise FormatError("the file is truncated: it ends within the signature; get a complete copy")
     if start[:4] == SIGNATURE[:4] or start[:4] == b"\tRDZ" or b"RDZ\n\x1a\n" in start + bytes(data[8:10]):
-        raise FormatError("the file was damaged by a transfer in text mode (its line ends were changed); copy it again in binary mode")
+        raise FormatError(
+            "the file was damaged by a transfer in text mode (its line ends were changed); copy it again in binary mode"
+        )
     raise FormatError(f"not an .rdz file: expected it to begin with {SIGNATURE.hex(' ')}, found {start.hex(' ')}")
 
 
 def unpack_prefix(data: bytes | memoryview) -> tuple[dict[int | str, Any], int]:
-    """Return (header, position of the first section); FormatError for a foreign, newer, truncated or corrupt beginning."""
+    """Return (header, position of the first section); FormatError for a foreign, newer or damaged beginning."""
     check_signature(data)
     at = len(SIGNATURE)
     if at >= len(data):
         raise FormatError("the file is truncated: it ends before its version; get a complete copy")
     version = data[at]
     if version > VERSION:
-        raise FormatError(f"this file needs format version {version}, this rdzip reads up to {VERSION}: update rdzip, or the file is corrupt")
+        raise FormatError(
+            f"this file needs format version {version}, this rdzip reads up to {VERSION}: update rdzip, or the file is "
+            "corrupt"
+        )
     if version == 0:
         raise FormatError("format version 0 does not exist; the file is corrupt")
     length, start = read_varint(data, at + 1)
@@ -148,7 +158,9 @@ def unpack_prefix(data: bytes | memoryview) -> tuple[dict[int | str, Any], int]:
 
 def _check_crc(data: bytes | memoryview, start: int, end: int, what: str) -> None:
     if end + 4 > len(data):
-        raise FormatError(f"the file is truncated: {end + 4 - len(data)} bytes of its {what} are missing; get a complete copy")
+        raise FormatError(
+            f"the file is truncated: {end + 4 - len(data)} bytes of its {what} are missing; get a complete copy"
+        )
     if zlib.crc32(data[start:end]) != int.from_bytes(data[end : end + 4], "little"):
         raise FormatError(f"checksum mismatch in the {what}: the file is corrupt; get another copy")
 
@@ -169,7 +181,8 @@ def read_section(data: bytes | memoryview, at: int) -> tuple[Section | None, int
 def unpack(data: bytes | bytearray | memoryview) -> Container:
     """Parse a whole file; the bodies are views of `data`.
 
-    Raises FormatError with a message of its own for: a foreign file, damage by text mode, a newer version, truncation, a checksum mismatch, an
+    Raises FormatError with a message of its own for: a foreign file, damage by text mode, a newer version, truncation,
+    a checksum mismatch, an
     unknown critical section, an inconsistent header, bytes after the end mark.
     """
     view = memoryview(data)
@@ -180,7 +193,10 @@ def unpack(data: bytes | bytearray | memoryview) -> Container:
         if section is None:
             break
         if section.type < FIRST_OPTIONAL and section.type not in SectionType.__members__.values():
-            raise FormatError(f"the file needs a newer rdzip: its section of type {section.type} is critical and unknown to version {VERSION}")
+            raise FormatError(
+                f"the file needs a newer rdzip: its section of type {section.type} is critical and unknown to version "
+                f"{VERSION}"
+            )
         if section.type < FIRST_OPTIONAL:
             sections.append(section)
     if at != len(view):

@@ -28,7 +28,8 @@ def check_full_depth(image: Image.Image, data: bytes) -> None:
         found = _tiles(image)
     if found is not None and not (image.mode.startswith(_DEEP_MODES) and found <= 32):
         raise InputError(
-            f"the {image.format} has {found} bits a sample, of which Pillow keeps {32 if image.mode in ('I', 'F') else 8}, so rdzip would lose some: "
+            f"the {image.format} has {found} bits a sample, of which Pillow keeps "
+            f"{32 if image.mode in ('I', 'F') else 8}, so rdzip would lose some: "
             "convert it to 16-bit PNG"
         )
 
@@ -37,11 +38,20 @@ def _tiles(image: Image.Image) -> int | None:
     for tile in getattr(image, "tile", []):
         arguments = tile.args if isinstance(tile.args, tuple) else (tile.args,)
         texts = [argument for argument in arguments if isinstance(argument, str)]
-        if tile.codec_name == "SGI16" or any(text.endswith((";16B", ";16L", ";16N")) for text in texts) or (tile.codec_name == "sgi_rle" and arguments[-1] == 2):
+        if (
+            tile.codec_name == "SGI16"
+            or any(text.endswith((";16B", ";16L", ";16N")) for text in texts)
+            or (tile.codec_name == "sgi_rle" and arguments[-1] == 2)
+        ):
             return 16
         if any("64" in text for text in texts):
             return 64
-        if tile.codec_name in ("ppm", "ppm_plain") and arguments[-1] != "1;I" and isinstance(arguments[-1], int) and arguments[-1] > 255:
+        if (
+            tile.codec_name in ("ppm", "ppm_plain")
+            and arguments[-1] != "1;I"
+            and isinstance(arguments[-1], int)
+            and arguments[-1] > 255
+        ):
             return 16
         if tile.codec_name == "bcn" and arguments and arguments[0] == 6:
             return 16
@@ -53,7 +63,9 @@ def _tiff(image: Image.Image) -> int | None:
     channels = directory.get(277, 1)
     kept = len(image.getbands())
     if channels > kept:
-        raise InputError(f"the TIFF has {channels} channels, of which Pillow keeps {kept}: split it into files of at most 4 channels")
+        raise InputError(
+            f"the TIFF has {channels} channels, of which Pillow keeps {kept}: split it into files of at most 4 channels"
+        )
     bits = directory.get(258, (1,))
     deepest = max(bits) if isinstance(bits, tuple) else int(bits)
     return deepest if deepest > 8 else None

@@ -15,7 +15,9 @@ CLASSIC_METHODS = ("raw", "constant", "webp", "png", "png-lzma", "planes", "bits
 
 
 def describe(data: bytes | memoryview) -> dict[str, Any]:
-    """Return the facts that a file's headers state; FormatError if it is not a sound .rdz file. Its checksums are verified, its pixels are not decoded."""
+    """Return the facts that a file's headers state; FormatError if it is not a sound .rdz file. Its checksums are
+    verified, its pixels are not decoded.
+    """
     parsed = container.unpack(data)
     if MEMBERS in parsed.header:
         from rdzip.formats.archive import describe_archive
@@ -32,12 +34,19 @@ def describe(data: bytes | memoryview) -> dict[str, Any]:
             codec = CODEC_NAMES.get(section.body[0], f"unknown ({section.body[0]})")
             layout, at = container.read_varint(section.body, 1)
             method = CLASSIC_METHODS[layout] if codec == "classic" and layout < len(CLASSIC_METHODS) else None
-            planes[SectionType(section.type).name.lower()] = {"codec": codec, "layout": layout, "method": method, "bytes": len(section.body) - at}
+            planes[SectionType(section.type).name.lower()] = {
+                "codec": codec,
+                "layout": layout,
+                "method": method,
+                "bytes": len(section.body) - at,
+            }
     if "colour" not in planes:
         raise FormatError("header is inconsistent: the file has no section with colours; it is corrupt")
     sizes = {SectionType(section.type): len(section.body) for section in parsed.sections}
     samples = header.height * header.width * mode.channels
-    reason = REASONS[Reason(header.reason)] if header.reason in Reason.__members__.values() else f"unknown ({header.reason})"
+    reason = (
+        REASONS[Reason(header.reason)] if header.reason in Reason.__members__.values() else f"unknown ({header.reason})"
+    )
     return {
         "kind": "image",
         "format_version": container.VERSION,

@@ -1,4 +1,4 @@
-"""The header of an image file as a checked dataclass, to and from the container's CBOR map (docs/format.md, section 2)."""
+"""The header of an image file as a checked dataclass, to and from its CBOR map (docs/format.md, section 2)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ class Arrangement(IntEnum):
 
 @dataclass(frozen=True)
 class ModelStamp:
-    """The model that a file needs: its id, the first 8 bytes of its file's SHA-256, and 100 * major + minor of the entropy coder's version."""
+    """The model that a file needs: its id, the first 8 bytes of its file's SHA-256, and 100 * major + minor of the
+    entropy coder's version.
+    """
 
     id: str
     hash: bytes
@@ -87,7 +89,9 @@ class ImageHeader:
         from rdzip.formats.modes import BY_NUMBER
 
         if MEMBERS in header:
-            raise FormatError("this file is an archive of several images: name the one to read, or unpack it with rdzip decompress")
+            raise FormatError(
+                "this file is an archive of several images: name the one to read, or unpack it with rdzip decompress"
+            )
         if unknown := [key for key in header if key not in range(MEMBERS)]:
             raise FormatError(f"the file needs a newer rdzip: its header has the unknown key {unknown[0]!r}")
         shape = header.get(SHAPE)

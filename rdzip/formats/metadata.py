@@ -1,9 +1,11 @@
 """Metadata as plain values by name, packed as CBOR (docs/format.md, section 4).
 
-    png    [[type, body], ...]: the ancillary chunks of a PNG file in order, with empty "PLTE" and "IDAT" entries where those stood
-    depth  bits a sample of a grey PNG of 2 or 4 bits, which Pillow widens to 8
-    tiff   [[tag, field type, value], ...]: the descriptive tags of a TIFF file's first directory
-    info   {name: value}: what Pillow's Image.info says for other sources (exif, icc_profile, xmp, dpi, comment, transparency, ...)
+png    [[type, body], ...]: the ancillary chunks of a PNG file in order, with empty "PLTE" and "IDAT" entries where
+       those stood
+depth  bits a sample of a grey PNG of 2 or 4 bits, which Pillow widens to 8
+tiff   [[tag, field type, value], ...]: the descriptive tags of a TIFF file's first directory
+info   {name: value}: what Pillow's Image.info says for other sources (exif, icc_profile, xmp, dpi, comment,
+       transparency, ...)
 """
 
 from __future__ import annotations
@@ -22,19 +24,27 @@ if TYPE_CHECKING:
 
 # What states how the source file was coded, not what the picture is.
 IGNORED_INFO = frozenset(
-    "adobe adobe_transform compression default_image duration extension interlace jfif jfif_density jfif_unit jfif_version loop mp mpoffset "
-    "photoshop progression progressive resolution sizes timestamp version".split()
+    ["adobe", "adobe_transform", "compression", "default_image", "duration", "extension", "interlace", "jfif"]
+    + ["jfif_density", "jfif_unit", "jfif_version", "loop", "mp", "mpoffset", "photoshop", "progression"]
+    + ["progressive", "resolution", "sizes", "timestamp", "version"]
 )
 # TIFF tags that lay out the pixels, and those that Pillow states as info.
 TIFF_STRUCTURE = frozenset(
-    [254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 282, 283, 284, 288, 289, 290, 291, 292, 293, 296, 301]
-    + [317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 338, 339, 340, 341, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530]
-    + [531, 532, 34665, 34675, 34853, 40965]
+    [*range(254, 267), 273, 277, 278, 279, 282, 283, 284, *range(288, 294), 296, 301, *range(317, 326), 330]
+    + [*range(338, 342), 347, *range(512, 533), 34665, 34675, 34853, 40965]
 )
-_PNG_HEADERS = {
-    "1": (1, 0), "L": (8, 0), "LA": (8, 4), "P": (8, 3), "RGB": (8, 2), "RGBA": (8, 6), "I;16": (16, 0), "LA;16": (16, 4), "RGB;16": (16, 2),
+_PNG_HEADERS = {  # bit depth and colour type by mode
+    "1": (1, 0),
+    "L": (8, 0),
+    "LA": (8, 4),
+    "P": (8, 3),
+    "RGB": (8, 2),
+    "RGBA": (8, 6),
+    "I;16": (16, 0),
+    "LA;16": (16, 4),
+    "RGB;16": (16, 2),
     "RGBA;16": (16, 6),
-}  # fmt: skip
+}
 
 
 def pack(metadata: dict[str, Any]) -> bytes:
@@ -50,14 +60,19 @@ def unpack(data: bytes) -> dict[str, Any]:
     for name, value in result.items():
         if name == "png":
             sound = isinstance(value, list) and all(
-                isinstance(item, list) and len(item) == 2 and isinstance(item[0], bytes) and len(item[0]) == 4 and isinstance(item[1], bytes)
+                isinstance(item, list)
+                and len(item) == 2
+                and isinstance(item[0], bytes)
+                and len(item[0]) == 4
+                and isinstance(item[1], bytes)
                 for item in value
             )
         elif name == "depth":
             sound = value in (2, 4)
         elif name == "tiff":
             sound = isinstance(value, list) and all(
-                isinstance(item, list) and len(item) == 3 and isinstance(item[0], int) and isinstance(item[1], int) for item in value
+                isinstance(item, list) and len(item) == 3 and isinstance(item[0], int) and isinstance(item[1], int)
+                for item in value
             )
         elif name == "info":
             sound = isinstance(value, dict) and all(isinstance(key, str) for key in value)
@@ -81,7 +96,9 @@ def info_of(metadata: Mapping[str, Any], mode: str) -> dict[str, Any]:
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             found = plain_info(image.info)
-    except Exception as error:  # Pillow raises many kinds for corrupt data: OSError, SyntaxError, ValueError, struct.error, EOFError
+    except (
+        Exception
+    ) as error:  # Pillow raises many kinds for corrupt data: OSError, SyntaxError, ValueError, struct.error, EOFError
         raise FormatError(f"the stored PNG chunks cannot be read ({error}); the file is corrupt") from error
     return {**info, **{name: _tuples(value) for name, value in found.items()}}
 

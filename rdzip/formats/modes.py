@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Mode:
-    """A pixel mode: its number in the container, its name, sample type, channels, and whether the last of these is alpha."""
+    """A pixel mode: its number in the container, its name, sample type, channels, and whether the last of these is
+    alpha.
+    """
 
     number: int
     name: str

@@ -1,4 +1,6 @@
-"""The neural codec as formats see it: find the model, stamp it, code a plane. torch is imported only when a model is loaded."""
+"""The neural codec as formats see it: find the model, stamp it, code a plane. torch is imported only when a model is
+loaded.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,13 @@ CODER = 5  # constriction 0.5: 100 * major + minor
 class Neural:
     """A neural model that is loaded when it is first used.
 
-    name: id, hash or file of the model. seconds: what loading it took. threads: how many torch may use, None for its own choice.
+    name: id, hash or file of the model. seconds: what loading it took. threads: how many torch may use, None for its
+    own choice.
     """
 
-    def __init__(self, name: str | bytes, *, threads: int | None = None, device: str | None = None, offline: bool = False) -> None:
+    def __init__(
+        self, name: str | bytes, *, threads: int | None = None, device: str | None = None, offline: bool = False
+    ) -> None:
         self.name, self.threads, self.device, self.offline = name, threads, device, offline
         self.seconds = 0.0
         self._ref: Any = None
@@ -53,7 +58,9 @@ class Neural:
         result: Encoded = causal.encode(model, pixels, progress=progress)
         return result
 
-    def decode(self, payload: bytes, shape: tuple[int, ...], layout: int, progress: Callable[[float], None] | None = None) -> NDArray[Any]:
+    def decode(
+        self, payload: bytes, shape: tuple[int, ...], layout: int, progress: Callable[[float], None] | None = None
+    ) -> NDArray[Any]:
         """Return the pixels; CoderError for a corrupt payload, ModelError if the model cannot be had."""
         from rdzip.codecs import causal
 

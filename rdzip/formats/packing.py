@@ -12,7 +12,9 @@ MAX_BYTES = 1 << 26
 
 
 def pack_bytes(data: bytes) -> bytes:
-    """Return 0 and the data, or 1, their length as varint and raw LZMA (1 MiB dictionary, lc 3, lp 0, pb 0), whichever is shorter."""
+    """Return 0 and the data, or 1, their length as varint and raw LZMA (1 MiB dictionary, lc 3, lp 0, pb 0), whichever
+    is shorter.
+    """
     if len(data) <= MAX_BYTES:
         packed = b"\x01" + write_varint(len(data)) + lzma.compress(data, lzma.FORMAT_RAW, filters=_FILTERS)
         if len(packed) < 1 + len(data):
@@ -28,7 +30,10 @@ def unpack_bytes(body: bytes | memoryview) -> bytes:
         return bytes(body[1:])
     size, at = read_varint(body, 1)
     if size > MAX_BYTES:
-        raise FormatError(f"header is inconsistent: a packed section claims {size} bytes, at most {MAX_BYTES} are allowed; the file is corrupt")
+        raise FormatError(
+            f"header is inconsistent: a packed section claims {size} bytes, at most {MAX_BYTES} are allowed; the file "
+            "is corrupt"
+        )
     try:
         decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
         data = decoder.decompress(bytes(body[at:]), size) if size else b""

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Picture:
     """One image in memory.
 
-    samples: [h, w] for one channel, [h, w, c] for more; dtype as the mode says ("1": uint8 of 0 and 1; "P": uint8 indices).
+    samples: [h, w] for one channel, [h, w, c] for more; dtype as the mode says ("1": uint8 of 0 and 1; "P": uint8
+    indices).
     palette: bytes of `palette_mode` ("RGB" or "RGBA") entries, for "P" and "PA" only.
     metadata: plain values by name, see rdzip.formats.metadata.
     source_format: Pillow's name of the format it was read from ("PNG", "JPEG", ...), "" when it came from memory.
@@ -38,19 +39,27 @@ class Picture:
 
     def __post_init__(self) -> None:
         if self.mode not in BY_NAME:
-            raise InputError(f"expected one of the pixel modes {', '.join(BY_NAME)}, found {self.mode}: convert the image first")
+            raise InputError(
+                f"expected one of the pixel modes {', '.join(BY_NAME)}, found {self.mode}: convert the image first"
+            )
         mode = BY_NAME[self.mode]
         shape = self.samples.shape
         expected = shape[:2] if mode.channels == 1 else (*shape[:2], mode.channels)
         if len(shape) < 2 or shape != expected or self.samples.dtype != np.dtype(mode.dtype):
             raise InputError(
-                f"expected samples [h, w{f', {mode.channels}' if mode.channels > 1 else ''}] of {np.dtype(mode.dtype)} for mode "
+                f"expected samples [h, w{f', {mode.channels}' if mode.channels > 1 else ''}] of {np.dtype(mode.dtype)} "
+                "for mode "
                 f"{self.mode}, found {list(shape)} of {self.samples.dtype}"
             )
         if not all(shape):
             raise InputError(f"expected an image of at least one pixel, found {shape[1]} x {shape[0]}")
-        if self.mode in ("P", "PA") and (self.palette_mode not in ("RGB", "RGBA") or len(self.palette) > 256 * len(self.palette_mode)):
-            raise InputError(f"expected a palette of at most 256 RGB or RGBA entries, found {len(self.palette)} bytes of {self.palette_mode!r}")
+        if self.mode in ("P", "PA") and (
+            self.palette_mode not in ("RGB", "RGBA") or len(self.palette) > 256 * len(self.palette_mode)
+        ):
+            raise InputError(
+                f"expected a palette of at most 256 RGB or RGBA entries, found {len(self.palette)} bytes of "
+                f"{self.palette_mode!r}"
+            )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -63,7 +72,9 @@ class Picture:
 
 
 def pixel_hash(samples: NDArray[Any], mode: str, palette: bytes = b"", palette_mode: str = "") -> bytes:
-    """Return the first 8 bytes of SHA-256 over "mode NUL h NUL w NUL palette mode NUL palette length NUL", the palette, the samples (little-endian)."""
+    """Return the first 8 bytes of SHA-256 over "mode NUL h NUL w NUL palette mode NUL palette length NUL", the palette,
+    the samples (little-endian).
+    """
     height, width = samples.shape[:2]
     state = hashlib.sha256(f"{mode}\0{height}\0{width}\0{palette_mode}\0{len(palette)}\0".encode())
     state.update(palette)
@@ -75,7 +86,9 @@ def pixel_hash(samples: NDArray[Any], mode: str, palette: bytes = b"", palette_m
 
 
 def from_array(array: NDArray[Any]) -> Picture:
-    """Return a Picture of an array: bool, uint8, uint16, int32 or float32, [h, w] or uint8/uint16 [h, w, 2..4]; InputError for others."""
+    """Return a Picture of an array: bool, uint8, uint16, int32 or float32, [h, w] or uint8/uint16 [h, w, 2..4];
+    InputError for others.
+    """
     names = {
         ("b1", 1): "1", ("u1", 1): "L", ("u1", 2): "LA", ("u1", 3): "RGB", ("u1", 4): "RGBA", ("u2", 1): "I;16",
         ("u2", 2): "LA;16", ("u2", 3): "RGB;16", ("u2", 4): "RGBA;16", ("i4", 1): "I", ("f4", 1): "F",

@@ -26,7 +26,16 @@ from rdzip.formats.selection import CAUSAL, CLASSIC, CODECS, NEURAL_MODES, Choic
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["DEFAULT_MAX_PIXELS", "Compressed", "Decoded", "Report", "compress_picture", "decode", "decompress_picture", "describe"]
+__all__ = [
+    "DEFAULT_MAX_PIXELS",
+    "Compressed",
+    "Decoded",
+    "Report",
+    "compress_picture",
+    "decode",
+    "decompress_picture",
+    "describe",
+]
 
 DEFAULT_MAX_PIXELS = 1 << 28
 Progress = Callable[[float], None]
@@ -34,7 +43,9 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Report:
-    """What a compression did. bits: of the pixels' payloads. bytes_in: of the source file, or of the samples when there was none."""
+    """What a compression did. bits: of the pixels' payloads. bytes_in: of the source file, or of the samples when there
+    was none.
+    """
 
     codec: str
     model: str | None
@@ -78,10 +89,13 @@ def compress_picture(
 ) -> Compressed:
     """Return the .rdz file of a picture and a report.
 
-    model: id, hash or file of the neural model; None is "photo", and then classic codecs alone where that cannot be found.
-    codec: "causal" or "classic" to have no other, None to have the smaller. metadata: "all" or "none". verify: decode what was written and compare.
+    model: id, hash or file of the neural model; None is "photo", and then classic codecs alone where that cannot be
+    found.
+    codec: "causal" or "classic" to have no other, None to have the smaller. metadata: "all" or "none". verify: decode
+    what was written and compare.
     progress: called with the share done, 0 to 1.
-    Raises InputError (what the codec cannot code), ModelError (a model that was asked for cannot be had), FormatError (verification failed).
+    Raises InputError (what the codec cannot code), ModelError (a model that was asked for cannot be had), FormatError
+    (verification failed).
     """
     if metadata not in ("all", "none"):
         raise InputError(f"expected metadata to be all or none, found {metadata}")
@@ -120,20 +134,33 @@ def compress_picture(
 
 
 def decompress_picture(
-    data: bytes | memoryview, *, max_pixels: int | None = None, threads: int | None = None, device: str | None = None, offline: bool = False,
+    data: bytes | memoryview,
+    *,
+    max_pixels: int | None = None,
+    threads: int | None = None,
+    device: str | None = None,
+    offline: bool = False,
     progress: Progress | None = None,
-) -> Picture:  # fmt: skip
-    """Return the picture of a .rdz file; FormatError if it is not one, is corrupt or has more than `max_pixels` pixels (2**28 when None).
+) -> Picture:
+    """Return the picture of a .rdz file; FormatError if it is not one, is corrupt or has more than `max_pixels` pixels
+    (2**28 when None).
 
     Raises ModelError if the model that it names cannot be had.
     """
-    return decode(data, max_pixels=max_pixels, threads=threads, device=device, offline=offline, progress=progress).picture
+    return decode(
+        data, max_pixels=max_pixels, threads=threads, device=device, offline=offline, progress=progress
+    ).picture
 
 
 def decode(
-    data: bytes | memoryview, *, max_pixels: int | None = None, threads: int | None = None, device: str | None = None, offline: bool = False,
+    data: bytes | memoryview,
+    *,
+    max_pixels: int | None = None,
+    threads: int | None = None,
+    device: str | None = None,
+    offline: bool = False,
     progress: Progress | None = None,
-) -> Decoded:  # fmt: skip
+) -> Decoded:
     """As decompress_picture, with the seconds that loading the model and decoding took."""
     start = time.perf_counter()
     parsed = container.unpack(data)
@@ -141,7 +168,8 @@ def decode(
     limit = DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels
     if header.height * header.width > limit:
         raise FormatError(
-            f"the image has {header.width} x {header.height} = {header.height * header.width} pixels, at most {limit} are allowed: "
+            f"the image has {header.width} x {header.height} = {header.height * header.width} pixels, at most {limit} "
+            "are allowed: "
             "raise --max-pixels if you trust the file"
         )
     neural = None
@@ -203,14 +231,19 @@ def _picture(parsed: Container, header: ImageHeader, neural: Neural | None, prog
     samples = arranging.restore(samples, mode.name, header.arrangement, palette, palette_mode)
     picture = Picture(samples, mode.name, palette, palette_mode, kept, header.source_format)
     if picture.pixel_hash() != header.pixel_hash:
-        raise FormatError("the decoded pixels are not those that were coded (their hash differs): the file is corrupt, or the model's arithmetic is")
+        raise FormatError(
+            "the decoded pixels are not those that were coded (their hash differs): the file is corrupt, or the "
+            "model's arithmetic is"
+        )
     return picture
 
 
 def _palette(parsed: Container, mode: str) -> tuple[bytes, str]:
     body = parsed.find(SectionType.PALETTE)
     if (body is not None) != (mode in ("P", "PA")):
-        raise FormatError(f"header is inconsistent: mode {mode} {'without' if body is None else 'with'} palette; the file is corrupt")
+        raise FormatError(
+            f"header is inconsistent: mode {mode} {'without' if body is None else 'with'} palette; the file is corrupt"
+        )
     if body is None:
         return b"", ""
     if len(body) < 1 or body[0] not in (3, 4):
@@ -222,7 +255,12 @@ def _palette(parsed: Container, mode: str) -> tuple[bytes, str]:
 
 
 def _samples(
-    colour: bytes | memoryview, alpha: bytes | memoryview | None, shape: tuple[int, ...], mode: str, neural: Neural | None, progress: Progress | None
+    colour: bytes | memoryview,
+    alpha: bytes | memoryview | None,
+    shape: tuple[int, ...],
+    mode: str,
+    neural: Neural | None,
+    progress: Progress | None,
 ) -> NDArray[Any]:
     dtype = np.dtype(BY_NAME[mode].dtype)
     if alpha is None:
@@ -231,15 +269,19 @@ def _samples(
         raise FormatError(f"header is inconsistent: mode {mode} with an alpha section; the file is corrupt")
     channels = shape[2] - 1
     result = np.empty(shape, dtype)
-    result[:, :, :channels] = _plane(colour, shape[:2] if channels == 1 else (*shape[:2], channels), dtype, neural, _part(progress, 0.0, 0.7)).reshape(
-        *shape[:2], channels
-    )
+    result[:, :, :channels] = _plane(
+        colour, shape[:2] if channels == 1 else (*shape[:2], channels), dtype, neural, _part(progress, 0.0, 0.7)
+    ).reshape(*shape[:2], channels)
     result[:, :, channels] = _plane(alpha, shape[:2], dtype, neural, _part(progress, 0.7, 1.0))
     return result
 
 
 def _plane(
-    body: bytes | memoryview, shape: tuple[int, ...], dtype: np.dtype[Any], neural: Neural | None, progress: Progress | None
+    body: bytes | memoryview,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    neural: Neural | None,
+    progress: Progress | None,
 ) -> NDArray[Any]:
     if not len(body):
         raise FormatError("header is inconsistent: an empty section; the file is corrupt")
@@ -249,7 +291,10 @@ def _plane(
     if body[0] != CAUSAL:
         raise FormatError(f"the file needs a newer rdzip: its codec {body[0]} is unknown (known: {', '.join(CODECS)})")
     if neural is None or dtype != np.uint8 or shape[2:] not in ((), (3,)):
-        raise FormatError("header is inconsistent: a neural payload without a model or of samples that it cannot hold; the file is corrupt")
+        raise FormatError(
+            "header is inconsistent: a neural payload without a model or of samples that it cannot hold; the file is "
+            "corrupt"
+        )
     return neural.decode(bytes(body[at:]), shape, layout, progress)
 
 
@@ -262,7 +307,13 @@ def _verify(picture: Picture, data: bytes, neural: Neural | None, keep: str, pro
         and back.palette == picture.palette
         and back.palette_mode == picture.palette_mode
         and (keep == "none" or metadata.pack(back.metadata) == metadata.pack(picture.metadata))
-        and all(np.array_equal(a.view(np.uint8), b.view(np.uint8)) for a, b in zip(back.samples, picture.samples, strict=True))
+        and all(
+            np.array_equal(a.view(np.uint8), b.view(np.uint8))
+            for a, b in zip(back.samples, picture.samples, strict=True)
+        )
     )
     if not same:
-        raise FormatError("verification failed: what was written does not decode to the input; nothing was kept, please report this image")
+        raise FormatError(
+            "verification failed: what was written does not decode to the input; nothing was kept, please report this "
+            "image"
+        )

@@ -31,7 +31,9 @@ _limit_lock = threading.Lock()
 
 @contextmanager
 def pillow_limit(pixels: int | None) -> Iterator[None]:
-    """Let Pillow open images of any size (rdzip checks the size itself, without a warning at half of it) and restore its limit afterwards."""
+    """Let Pillow open images of any size (rdzip checks the size itself, without a warning at half of it) and restore
+    its limit afterwards.
+    """
     with _limit_lock:
         before = Image.MAX_IMAGE_PIXELS
         Image.MAX_IMAGE_PIXELS = pixels
@@ -44,7 +46,8 @@ def pillow_limit(pixels: int | None) -> Iterator[None]:
 def read_picture(source: str | Path | bytes | BinaryIO, *, max_pixels: int | None = None) -> Picture:
     """Return the picture in an image file (a path, its bytes, or a file open for reading).
 
-    Raises InputError, in one line: unreadable, not an image, truncated or corrupt, several frames, samples deeper than Pillow keeps, a mode that
+    Raises InputError, in one line: unreadable, not an image, truncated or corrupt, several frames, samples deeper than
+    Pillow keeps, a mode that
     rdzip does not code, more than `max_pixels` pixels (2**28 when None).
     """
     data = _bytes(source)
@@ -54,24 +57,31 @@ def read_picture(source: str | Path | bytes | BinaryIO, *, max_pixels: int | Non
         warnings.simplefilter("always")
         picture = _read(data, DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels)
     picture.source_bytes = len(data)
-    picture.notes += [f"while reading: {message}" for message in dict.fromkeys(str(warning.message).strip() for warning in caught)]
+    picture.notes += [
+        f"while reading: {message}" for message in dict.fromkeys(str(warning.message).strip() for warning in caught)
+    ]
     if picture.source_format in LOSSY_FORMATS:
         picture.notes.append(
-            f"the input is {picture.source_format}, a lossy format: a lossless copy of its decoded pixels is larger than the file itself, and comes "
+            f"the input is {picture.source_format}, a lossy format: a lossless copy of its decoded pixels is larger "
+            "than the file itself, and comes "
             "back as PNG or TIFF"
         )
     return picture
 
 
 def picture_of_image(image: Image.Image) -> Picture:
-    """Return the picture that a Pillow image holds; InputError for several frames, cut samples, or a mode that rdzip does not code."""
+    """Return the picture that a Pillow image holds; InputError for several frames, cut samples, or a mode that rdzip
+    does not code.
+    """
     if isinstance(image, ImageFile.ImageFile):
         _check_frames(image)
         check_full_depth(image, b"")
     kept: dict[str, Any] = {}
     try:
         image.load()
-    except Exception as error:  # Pillow raises many kinds for corrupt data: OSError, SyntaxError, ValueError, struct.error, EOFError
+    except (
+        Exception
+    ) as error:  # Pillow raises many kinds for corrupt data: OSError, SyntaxError, ValueError, struct.error, EOFError
         raise InputError(f"the image is truncated or corrupt: {error}") from error
     if info := metadata.plain_info(image.info):
         kept["info"] = info
@@ -99,7 +109,10 @@ def _read(data: bytes, max_pixels: int) -> Picture:
         with pillow_limit(None), Image.open(io.BytesIO(data)) as image:
             width, height = image.size
             if width * height > max_pixels:
-                raise InputError(f"the image has {width} x {height} = {width * height} pixels, at most {max_pixels} are allowed: raise --max-pixels")
+                raise InputError(
+                    f"the image has {width} x {height} = {width * height} pixels, at most {max_pixels} are allowed: "
+                    "raise --max-pixels"
+                )
             _check_frames(image)
             if chunks:
                 return _read_png(image, data, chunks)
@@ -111,10 +124,15 @@ def _read(data: bytes, max_pixels: int) -> Picture:
                 kept["info"] = info
             return _picture(image, kept, image.format or "")
     except UnidentifiedImageError as error:
-        raise InputError("expected an image that Pillow can open, found another kind of file, or one that is damaged at its beginning") from error
+        raise InputError(
+            "expected an image that Pillow can open, found another kind of file, or one that is damaged at its "
+            "beginning"
+        ) from error
     except InputError:
         raise
-    except Exception as error:  # Pillow raises many kinds for corrupt data: OSError, SyntaxError, ValueError, struct.error, EOFError
+    except (
+        Exception
+    ) as error:  # Pillow raises many kinds for corrupt data: OSError, SyntaxError, ValueError, struct.error, EOFError
         raise InputError(f"the image is truncated or corrupt: {str(error) or type(error).__name__}") from error
 
 
@@ -134,7 +152,9 @@ def _read_png(image: Image.Image, data: bytes, chunks: list[tuple[bytes, bytes]]
             kept["depth"] = depth
     if depth == 16 and colour_type in (2, 4, 6):
         samples = pngstream.decode_deep(data)
-        return Picture(samples, {2: "RGB;16", 4: "LA;16", 6: "RGBA;16"}[colour_type], metadata=kept, source_format="PNG")
+        return Picture(
+            samples, {2: "RGB;16", 4: "LA;16", 6: "RGBA;16"}[colour_type], metadata=kept, source_format="PNG"
+        )
     image.load()
     picture = _picture(image, kept, "PNG")
     if colour_type == 3:
@@ -154,7 +174,9 @@ def _picture(image: Image.Image, kept: dict[str, Any], source_format: str) -> Pi
     if mode in ("P", "PA") and image.palette is not None:
         palette_mode = image.palette.mode
         if palette_mode not in ("RGB", "RGBA"):
-            raise InputError(f"expected a palette of RGB or RGBA colours, found {palette_mode}: convert the image first")
+            raise InputError(
+                f"expected a palette of RGB or RGBA colours, found {palette_mode}: convert the image first"
+            )
         palette = bytes(image.getpalette(palette_mode) or b"")
     return Picture(samples, mode, palette, palette_mode, kept, source_format)
 
@@ -168,10 +190,16 @@ def _check_frames(image: Image.Image) -> None:
         raise InputError(f"the image is truncated or corrupt: {error}") from error
     if frames > 1:
         what = {"PSD": "layers", "TIFF": "pages", "MPO": "pictures", "DCX": "pages"}.get(image.format or "", "frames")
-        raise InputError(f"the {image.format} holds {frames} {what}, rdzip codes one picture a file: extract them, then compress each (or --archive)")
+        raise InputError(
+            f"the {image.format} holds {frames} {what}, rdzip codes one picture a file: extract them, then compress "
+            "each (or --archive)"
+        )
     sizes = image.info.get("sizes")
     if image.format in ("ICO", "ICNS", "CUR") and sizes and len(sizes) > 1:
-        raise InputError(f"the {image.format} holds {len(sizes)} icons, rdzip codes one picture a file: extract them, then compress each")
+        raise InputError(
+            f"the {image.format} holds {len(sizes)} icons, rdzip codes one picture a file: extract them, then compress "
+            "each"
+        )
 
 
 def _exif(image: Image.Image) -> dict[str, bytes]:

@@ -20,14 +20,25 @@ if TYPE_CHECKING:
     from rdzip.formats.picture import Picture
 
 SUFFIXES = {
-    "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp", "BMP": ".bmp", "DIB": ".dib", "GIF": ".gif", "PPM": ".ppm", "TGA": ".tga", "PCX": ".pcx",
-    "SGI": ".sgi", "JPEG2000": ".jp2",
-}  # fmt: skip
-_BY_SUFFIX = {
-    ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP", ".bmp": "BMP", ".dib": "DIB", ".gif": "GIF", ".ppm": "PPM", ".pgm": "PPM",
-    ".pbm": "PPM", ".pnm": "PPM", ".pfm": "PPM", ".tga": "TGA", ".pcx": "PCX", ".sgi": "SGI", ".rgb": "SGI", ".rgba": "SGI", ".bw": "SGI",
-    ".jp2": "JPEG2000", ".j2k": "JPEG2000",
-}  # fmt: skip
+    "PNG": ".png",
+    "TIFF": ".tif",
+    "WEBP": ".webp",
+    "BMP": ".bmp",
+    "DIB": ".dib",
+    "GIF": ".gif",
+    "PPM": ".ppm",
+    "TGA": ".tga",
+    "PCX": ".pcx",
+    "SGI": ".sgi",
+    "JPEG2000": ".jp2",
+}
+_MORE_SUFFIXES = {
+    "TIFF": (".tiff",),
+    "PPM": (".pgm", ".pbm", ".pnm", ".pfm"),
+    "SGI": (".rgb", ".rgba", ".bw"),
+    "JPEG2000": (".j2k",),
+}
+_BY_SUFFIX = {suffix: name for name, first in SUFFIXES.items() for suffix in (first, *_MORE_SUFFIXES.get(name, ()))}
 _OPTIONS: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True, "exact": True, "method": 4},
     "TIFF": {"compression": "tiff_adobe_deflate"},
@@ -55,12 +66,15 @@ class Written:
 
 
 def format_of_suffix(suffix: str) -> str | None:
-    """Return the format that a file name's suffix (".png", any case) asks for, None if rdzip writes no such format without loss."""
+    """Return the format that a file name's suffix (".png", any case) asks for, None if rdzip writes no such format
+    without loss.
+    """
     return _BY_SUFFIX.get(suffix.lower())
 
 
 def write_picture(picture: Picture, format: str | None = None) -> Written:
-    """Return the picture as an image file. What was written is read again and compared: pixels, mode and palette are the same.
+    """Return the picture as an image file. What was written is read again and compared: pixels, mode and palette are
+    the same.
 
     format: Pillow's name; None is the picture's source format, or PNG, or TIFF, whichever first holds it without loss.
     Raises InputError if no format, or not the one asked for, holds the picture.
@@ -75,23 +89,42 @@ def write_picture(picture: Picture, format: str | None = None) -> Written:
         data, back = result
         notes = []
         if not format and picture.source_format not in ("", name):
-            notes.append(f"the original was {picture.source_format}, which is not written without loss: this file holds its pixels as {name}")
+            notes.append(
+                f"the original was {picture.source_format}, which is not written without loss: this file holds its "
+                f"pixels as {name}"
+            )
         if lost := _lost(picture, back):
             notes.append(f"{name} does not hold this metadata, which was left out: {', '.join(lost)}")
         return Written(data, name, _suffix(picture, name), notes)
     if format:
-        raise InputError(f"expected a format that holds {picture.mode} pixels without loss, found {format}: write .png or .tif")
-    raise InputError(f"no image file format at hand holds {picture.mode} pixels without loss: use rdzip.decompress in Python")
+        raise InputError(
+            f"expected a format that holds {picture.mode} pixels without loss, found {format}: write .png or .tif"
+        )
+    raise InputError(
+        f"no image file format at hand holds {picture.mode} pixels without loss: use rdzip.decompress in Python"
+    )
 
 
 def to_image(picture: Picture) -> Image.Image:
-    """Return the picture as a Pillow image with its palette and info; InputError for 16-bit colour, which Pillow does not hold."""
+    """Return the picture as a Pillow image with its palette and info; InputError for 16-bit colour, which Pillow does
+    not hold.
+    """
     height, width = picture.shape[:2]
     samples = picture.samples
     if picture.mode in ("LA;16", "RGB;16", "RGBA;16"):
-        raise InputError(f"Pillow has no mode for {picture.mode}: use rdzip.decompress_array, or rdzip decompress to a PNG file")
+        raise InputError(
+            f"Pillow has no mode for {picture.mode}: use rdzip.decompress_array, or rdzip decompress to a PNG file"
+        )
     if picture.mode in ("P", "PA"):
-        image = Image.frombuffer({"P": "L", "PA": "LA"}[picture.mode], (width, height), samples.tobytes(), "raw", {"P": "L", "PA": "LA"}[picture.mode], 0, 1)
+        image = Image.frombuffer(
+            {"P": "L", "PA": "LA"}[picture.mode],
+            (width, height),
+            samples.tobytes(),
+            "raw",
+            {"P": "L", "PA": "LA"}[picture.mode],
+            0,
+            1,
+        )
         image.putpalette(picture.palette, picture.palette_mode)
     elif picture.mode == "1":
         image = Image.frombytes("1", (width, height), np.packbits(samples, axis=1).tobytes())
@@ -109,7 +142,9 @@ def _suffix(picture: Picture, name: str) -> str:
 
 
 def _try_write(picture: Picture, name: str) -> tuple[bytes, Picture] | None:
-    """Return the file and what it reads as, or None if this format cannot hold the picture: the writer refuses, or other pixels come back."""
+    """Return the file and what it reads as, or None if this format cannot hold the picture: the writer refuses, or
+    other pixels come back.
+    """
     try:
         with warnings.catch_warnings(), pillow_limit(None):
             warnings.simplefilter("ignore")
@@ -121,13 +156,18 @@ def _try_write(picture: Picture, name: str) -> tuple[bytes, Picture] | None:
         back.mode == picture.mode
         and back.samples.shape == picture.samples.shape
         and (picture.mode not in ("P", "PA") or _palettes_equal(picture, back))
-        and all(np.array_equal(a.view(np.uint8), b.view(np.uint8)) for a, b in zip(back.samples, picture.samples, strict=True))
+        and all(
+            np.array_equal(a.view(np.uint8), b.view(np.uint8))
+            for a, b in zip(back.samples, picture.samples, strict=True)
+        )
     )
     return (data, back) if same else None
 
 
 def _palettes_equal(picture: Picture, back: Picture) -> bool:
-    """Return whether every entry of the picture's palette came back (formats pad palettes with entries that no pixel uses)."""
+    """Return whether every entry of the picture's palette came back (formats pad palettes with entries that no pixel
+    uses).
+    """
     if picture.palette_mode != back.palette_mode:
         return False
     shared = min(len(picture.palette), len(back.palette))
@@ -182,7 +222,11 @@ def _png_pixels(picture: Picture) -> list[tuple[bytes, bytes]]:
         return [pngstream.header(height, width, depth, 0), (b"IDAT", stream), (b"IEND", b"")]
     image = to_image(_bare(picture))
     image.save(out, "PNG")
-    chunks = [chunk for chunk in pngstream.read_chunks(out.getvalue()) if chunk[0] in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")]
+    chunks = [
+        chunk
+        for chunk in pngstream.read_chunks(out.getvalue())
+        if chunk[0] in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+    ]
     if picture.mode == "P" and picture.palette_mode == "RGB":
         chunks = [(kind, picture.palette if kind == b"PLTE" else body) for kind, body in chunks]
     return chunks
@@ -201,10 +245,16 @@ def _png_metadata(picture: Picture) -> list[tuple[bytes, bytes]]:
             texts.add_itxt("XML:com.adobe.xmp", value.decode("utf-8", "surrogateescape"))
         elif name == "comment" and isinstance(value, bytes | str):
             texts.add_text("Comment", value.decode("latin-1") if isinstance(value, bytes) else value)
-        elif isinstance(value, str) and name not in ("exif", "icc_profile", "dpi", "transparency") and 0 < len(name.encode()) < 80:
+        elif (
+            isinstance(value, str)
+            and name not in ("exif", "icc_profile", "dpi", "transparency")
+            and 0 < len(name.encode()) < 80
+        ):
             texts.add_text(name, value)
     for tag, _, value in picture.metadata.get("tiff", []):
-        keyword = {270: "Description", 305: "Software", 306: "Creation Time", 315: "Author", 33432: "Copyright"}.get(tag)
+        keyword = {270: "Description", 305: "Software", 306: "Creation Time", 315: "Author", 33432: "Copyright"}.get(
+            tag
+        )
         text = value[0] if isinstance(value, list) and value else value
         if keyword and isinstance(text, str):
             texts.add_text(keyword, text)
@@ -234,7 +284,10 @@ def _transparency_fits(mode: str, value: Any) -> bool:
 def _write_other(picture: Picture, name: str) -> bytes:
     image = to_image(_bare(picture))
     info = metadata.info_of(picture.metadata, picture.mode)
-    options: dict[str, Any] = {**_OPTIONS.get(name, {}), **{key: info[key] for key in _TAKES.get(name, ()) if key in info}}
+    options: dict[str, Any] = {
+        **_OPTIONS.get(name, {}),
+        **{key: info[key] for key in _TAKES.get(name, ()) if key in info},
+    }
     if name == "TIFF":
         options["tiffinfo"] = _tiff_directory(picture)
         if picture.mode == "YCbCr":

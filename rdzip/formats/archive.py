@@ -1,0 +1,197 @@
+"""Many images in one .rdz file: each member is a whole .rdz file, found by an index at the end (docs/format.md, section
+5).
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from rdzip.errors import FormatError, InputError
+from rdzip.formats import cbor, container
+from rdzip.formats.container import END, SIGNATURE, Section, SectionType
+from rdzip.formats.header import MEMBERS
+from rdzip.formats.packing import pack_bytes, unpack_bytes
+
+ARCHIVE_KIND = 1
+MAX_NAME = 1024
+_TAIL_BYTES = 15  # type, length, 8 bytes of position, CRC-32, end mark
+_WINDOWS_NAME = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Member:
+    """One image of an archive: its relative name with "/" between folders, where its section begins, and the bytes of
+    its .rdz file.
+    """
+
+    name: str
+    offset: int
+    length: int
+
+
+def check_name(name: str) -> str:
+    """Return `name` if it is a relative path that cannot leave its folder on any system; InputError says what is wrong
+    with it.
+    """
+    parts = name.split("/")
+    wrong = None
+    if not name or len(name.encode("utf-8", "surrogateescape")) > MAX_NAME:
+        wrong = f"it has {len(name.encode('utf-8', 'surrogateescape'))} bytes, 1 to {MAX_NAME} are allowed"
+    elif any(part in ("", ".", "..") for part in parts):
+        wrong = "it is absolute, or has an empty part, . or .."
+    elif any(character < " " or character in "\\:\x7f" for character in name):
+        wrong = "it has a control character, a backslash or a colon"
+    elif any(_WINDOWS_NAME.fullmatch(part) or part[-1] in " ." for part in parts):
+        wrong = "a part of it is not a file name on every system"
+    if wrong:
+        raise InputError(f"expected a relative path as name of an archive's member, found {name!r}: {wrong}")
+    return name
+
+
+def write_archive(out: BinaryIO, members: Iterable[tuple[str, bytes]]) -> int:
+    """Write an archive of (name, .rdz file) pairs to `out`, one after the other, and return its bytes; InputError for a
+    bad or repeated name.
+    """
+    at = _write(out, [container.pack_prefix({MEMBERS: ARCHIVE_KIND})])
+    index: list[list[Any]] = []
+    seen: set[str] = set()
+    for name, data in members:
+        key = check_name(name).casefold()
+        if key in seen:
+            raise InputError(
+                f"two members of the archive would be called {name!r} (some systems do not tell capitals apart): "
+                "rename one"
+            )
+        seen.add(key)
+        index.append([name, at, len(data)])
+        at += _write(out, container.pack_section(Section(SectionType.MEMBER, data)))
+    tail = Section(SectionType.TAIL, at.to_bytes(8, "little"))
+    at += _write(out, container.pack_section(Section(SectionType.INDEX, pack_bytes(cbor.dumps(index)))))
+    return at + _write(out, [*container.pack_section(tail), bytes([END])])
+
+
+def pack_archive(members: Iterable[tuple[str, bytes]]) -> bytes:
+    """Return the archive of (name, .rdz file) pairs; InputError for a bad or repeated name."""
+    out = io.BytesIO()
+    write_archive(out, members)
+    return out.getvalue()
+
+
+def is_archive(data: bytes | memoryview) -> bool:
+    """Return whether a file (or its first 64 bytes) is an archive; FormatError if it is no .rdz file."""
+    header, _ = container.unpack_prefix(data)
+    return MEMBERS in header
+
+
+class Archive:
+    """Members of an archive by name; only the index and what is asked for are read.
+
+    source: the archive's bytes, or a file open for reading in binary that can seek.
+    Raises FormatError where the archive is not what it should be.
+    """
+
+    def __init__(self, source: bytes | memoryview | BinaryIO) -> None:
+        self._file: BinaryIO = io.BytesIO(source) if isinstance(source, bytes | bytearray | memoryview) else source
+        self._size = self._file.seek(0, io.SEEK_END)
+        header, first = container.unpack_prefix(
+            self._range(0, min(self._size, len(SIGNATURE) + 8 + container.MAX_HEADER))
+        )
+        if header != {MEMBERS: ARCHIVE_KIND}:
+            raise FormatError(
+                "expected an archive, found a .rdz file of one image, or an archive that needs a newer rdzip"
+            )
+        self.members = self._read_index(first)
+        self._by_name = {member.name: member for member in self.members}
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the members, in order."""
+        return [member.name for member in self.members]
+
+    def read(self, name: str) -> bytes:
+        """Return the .rdz file of a member; InputError if there is none of that name, FormatError if it is corrupt."""
+        member = self._by_name.get(name)
+        if member is None:
+            raise InputError(f"expected the name of a member of the archive, found {name!r}: rdzip info lists them")
+        head = 1 + len(container.write_varint(member.length))
+        section, _ = container.read_section(self._range(member.offset, member.offset + head + member.length + 4), 0)
+        if section is None or section.type != SectionType.MEMBER or len(section.body) != member.length:
+            raise FormatError(f"the archive's index is wrong about {name!r}: the file is corrupt; get another copy")
+        return bytes(section.body)
+
+    def _range(self, start: int, end: int) -> bytes:
+        self._file.seek(start)
+        return self._file.read(end - start)
+
+    def _read_index(self, first: int) -> list[Member]:
+        tail_at = self._size - _TAIL_BYTES
+        tail, end = self._section(tail_at, self._size - 1) if tail_at >= first else (None, 0)
+        if (
+            tail is None
+            or tail.type != SectionType.TAIL
+            or self._range(self._size - 1, self._size) != bytes([END])
+            or end != _TAIL_BYTES - 1
+        ):
+            raise FormatError("the archive is truncated: its tail is missing; get a complete copy")
+        start = int.from_bytes(tail.body, "little")
+        if not first <= start < tail_at:
+            raise FormatError("the archive's index is out of range: the file is corrupt; get another copy")
+        index, _ = self._section(start, tail_at)
+        if index is None or index.type != SectionType.INDEX:
+            raise FormatError("the archive's index is missing: the file is corrupt; get another copy")
+        return _members(cbor.loads(unpack_bytes(index.body)), first, start)
+
+    def _section(self, start: int, end: int) -> tuple[Section | None, int]:
+        try:
+            return container.read_section(self._range(start, end), 0)
+        except FormatError as error:
+            raise FormatError(f"the end of the archive cannot be read ({error})") from error
+
+
+def _members(index: Any, first: int, end: int) -> list[Member]:
+    members: list[Member] = []
+    if not isinstance(index, list):
+        raise FormatError("the archive's index is not a list: the file is corrupt")
+    at, seen = first, set()
+    for entry in index:
+        if not (
+            isinstance(entry, list)
+            and len(entry) == 3
+            and isinstance(entry[0], str)
+            and all(type(n) is int for n in entry[1:])
+        ):
+            raise FormatError("the archive's index has a wrong entry: the file is corrupt")
+        name, offset, length = entry
+        try:
+            check_name(name)
+        except InputError as error:
+            raise FormatError(f"the archive is hostile or corrupt: {error}") from error
+        if offset != at or length < 0 or name.casefold() in seen:
+            raise FormatError(f"the archive's index is wrong about {name!r}: the file is corrupt")
+        seen.add(name.casefold())
+        at += 1 + len(container.write_varint(length)) + length + 4
+        members.append(Member(name, offset, length))
+    if at != end:
+        raise FormatError("the archive's index does not cover its members: the file is corrupt")
+    return members
+
+
+def describe_archive(data: bytes | memoryview) -> dict[str, Any]:
+    """Return the facts about an archive and about each of its members; FormatError if anything in it is not sound."""
+    from rdzip.formats.describe import describe
+
+    archive = Archive(data)
+    members = [{"name": member.name, **describe(archive.read(member.name))} for member in archive.members]
+    return {"kind": "archive", "format_version": container.VERSION, "bytes": len(data), "members": members}
+
+
+def _write(out: BinaryIO, pieces: Iterable[bytes | memoryview]) -> int:
+    total = 0
+    for piece in pieces:
+        out.write(piece)
+        total += len(piece)
+    return total
