@@ -1,7 +1,7 @@
 """Codec "causal": lossless coding of pixels with a causal network, no latents, along slanted wavefronts.
 
-Pixels of the step t = x + SLANT * y are coded together, plane after plane (green, red, blue), each plane as its high and
-then its low nibbles, rows downwards. The encoder knows all pixels, so it evaluates whole bands of steps at once; the
+Pixels of the step t = x + SLANT * y are coded together, plane after plane (green, red, blue), each plane as its
+high and then its low nibbles, rows downwards. The encoder knows all pixels, so it evaluates whole bands of steps at once; the
 stack is last in, first out, so it goes through the bands from the end.
 """
 
@@ -56,7 +56,7 @@ class _Canvas:
         return max(0, -((self.width - 1 - first) // SLANT)), min(self.height - 1, (stop - 1) // SLANT) + 1
 
     def index(self, y: int, step: int) -> int:
-        """Position in the first plane's part of the buffer of the pixel of row y in a step (maybe outside the image)."""
+        """Position in the first plane of the buffer of the pixel of row y in a step (maybe outside the image)."""
         return self.margin + (y + PAD) * self.stride + PAD + step - SLANT * y
 
     def split(self, gathered: NDArray[np.int16]) -> list[NDArray[np.int16]]:
@@ -68,7 +68,7 @@ class _Canvas:
 class _Band:
     """The steps first..stop-1 of a canvas as a parallelogram [rows, steps], flattened.
 
-    neighbours int16 [k, n] by plane, values int16 [n] of each plane, coordinates [n]; ``order`` picks those entries that
+    neighbours int16 [k, n] by plane, values int16 [n] of each plane, coordinates [n]; ``order`` picks the entries that
     lie inside the image, by step and then by row; ``cuts`` are the steps' parts of that order.
     """
 

@@ -39,14 +39,16 @@ class MixtureTables:
 
     def weights(self, logits: Int32) -> Int32:
         """Mixture weights [n, k] that sum to 2**12, from logits [n, k] in 1/16 nat; the first takes the remainder."""
-        e = self.exponential.take(logits.max(1, keepdims=True) - logits, mode="clip").astype(np.int64)
-        w = (e << WEIGHT_BITS) // e.sum(1, keepdims=True)
+        e: NDArray[np.int64] = self.exponential.take(logits.max(1, keepdims=True) - logits, mode="clip").astype(
+            np.int64
+        )
+        w: NDArray[np.int64] = (e << WEIGHT_BITS) // e.sum(1, keepdims=True)
         w[:, 0] += (1 << WEIGHT_BITS) - w.sum(1)
         return w.astype(np.int32)
 
 
 class Intervals(NamedTuple):
-    """Where samples lie, int32 [n], of 2**24: intervals of their high and low symbols, and their own probability mass."""
+    """Where samples lie, int32 [n], of 2**24: intervals of their high and low symbols, and their probability mass."""
 
     high_start: Int32
     high_size: Int32
@@ -66,7 +68,7 @@ class MixtureCdf:
         self._weight = tables.weights(logit)
 
     def at(self, values: Int32) -> Int32:
-        """C(v) for values [n, m] in 0..256: 2**24 times the probability of a sample below v; C(0) = 0, C(256) = 2**24."""
+        """C(v) for values [n, m] in 0..256: 2**24 times the probability of less than v; C(0) = 0, C(256) = 2**24."""
         point = values << MEAN_BITS
         c = np.zeros(values.shape, np.int32)
         for k in range(self._weight.shape[1]):
@@ -108,7 +110,7 @@ def _differences(c: Int32) -> Int32:
 
 
 def _stretch(c: Int32, size: Int32, index: Int32) -> Int32:
-    """Cumulative frequencies c within an interval of ``size``, scaled to 2**24 with at least 1 for each of 16 symbols."""
+    """Cumulative frequencies c within an interval of ``size``, scaled to 2**24, at least 1 for each of 16 symbols."""
     return (c.astype(np.int64) * (TOTAL - 16) // size).astype(np.int32) + index
 
 

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rdzip.errors import ModelError
+
 ACT_MAX = 255
 INPUT_MAX = 127
 WEIGHT_MAX = 127
@@ -74,8 +76,8 @@ class QuantisedLinear(nn.Module):
     """Affine map from 8-bit activations [n, inputs] to stream increments [n, outputs], trainable.
 
     Weights are real parameters; each output channel has a power-of-two unit 2**-e, the smallest with which its largest
-    weight fits int8. ``quantise=False`` evaluates the same map without any rounding: the float network against which the
-    cost of exactness is measured.
+    weight fits int8. ``quantise=False`` evaluates the same map without any rounding: the float network against which
+    the cost of exactness is measured.
     """
 
     def __init__(self, inputs: int, outputs: int, gain: float = 1.0) -> None:

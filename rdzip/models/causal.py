@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,7 @@ COLOUR_DIFFERENCES = 6
 
 @dataclass(frozen=True)
 class CausalConfig:
-    """Shape of a causal network: colour channels (1 or 3), neighbours seen in each plane, widths, mixture components."""
+    """Shape of a causal network: channels (1 or 3), neighbours seen in each plane, widths, mixture components."""
 
     channels: int = 3
     neighbours: int = 34
@@ -93,7 +93,7 @@ def activity(nb: Tensor) -> Tensor:
 
 
 class Context(NamedTuple):
-    """What is known of n pixels: neighbours int16 [n, k] of each plane, their MED predictions, and the position parity."""
+    """What is known of n pixels: neighbours int16 [n, k] of each plane, their MED predictions, coordinates [n]."""
 
     neighbours: list[Tensor]
     medians: list[Tensor]
@@ -128,9 +128,9 @@ class CausalNet(nn.Module):
         )
         self.out = nn.ModuleList(QuantisedLinear(c.head, c.outputs(i), gain=0.3) for i in range(c.channels))
         spread = torch.linspace(-1, 1, k) if k > 1 else torch.zeros(1)
-        for layer in self.out:
-            with torch.no_grad():
-                layer.bias[:k] = spread * OUTPUT_UNIT * 0.3  # type: ignore[index]
+        with torch.no_grad():
+            for layer in self.out:
+                cast(QuantisedLinear, layer).bias[:k] = spread * OUTPUT_UNIT * 0.3
 
     def _compress(self, d: Tensor, dtype: torch.dtype) -> Tensor:
         index = d.clamp(-DIFFERENCE_MAX, DIFFERENCE_MAX).to(torch.int32) + DIFFERENCE_MAX
@@ -169,7 +169,7 @@ class CausalNet(nn.Module):
                 nb = context.neighbours[plane]
                 seen += [value - context.medians[plane], value - nb[:, 0], value - nb[:, 1]]
             u = u + self.known[channel - 1](self._compress(torch.stack(seen, 1), dtype), quantise)
-        for layer in self.deep[channel]:  # type: ignore[union-attr]
+        for layer in cast(nn.ModuleList, self.deep[channel]):
             u = u + layer(activate(u, quantise, dtype), quantise)
         o = self.out[channel](activate(u, quantise, dtype), quantise)
         return self._mixture(channel, o, context, known, quantise, dtype)

@@ -1,4 +1,4 @@
-"""Exact evaluation of a finished causal network: the forward of models/causal.py on integers, lean enough to decode with.
+"""Exact evaluation of a finished causal network: the forward of models/causal.py, lean enough to decode.
 
 Matrix products run in torch on IntegerLinear layers (exact float32), the features and the last products in numpy on
 integers and float64 that holds them exactly; docs/exactness.md lists the bounds. Arrays of neighbours are [k, n].
@@ -31,7 +31,7 @@ Int32 = NDArray[np.int32]
 
 
 class View(NamedTuple):
-    """What the network sees of n pixels: neighbours int16 [k, n] of each plane, MED predictions and activities [c, n]."""
+    """What the network sees of n pixels: neighbours int16 [k, n] of each plane, MED predictions, activities [c, n]."""
 
     neighbours: list[Int16]
     medians: Int16
@@ -59,7 +59,8 @@ class ExactLayers:
 
     def to(self, device: torch.device) -> ExactLayers:
         """The layers on a device."""
-        for layer in [self.stem, *self.blocks, self.fan, *self.known, *sum(self.deep, []), *self.out]:
+        deep = [layer for layers in self.deep for layer in layers]
+        for layer in [self.stem, *self.blocks, self.fan, *self.known, *deep, *self.out]:
             layer.to(device)
         return self
 

@@ -67,7 +67,8 @@ def _thaw(config: CausalConfig, tensors: Mapping[str, NDArray[Any]], kind: str) 
             take(f"{name}.exponent", np.int8, (outputs,)),
             take(f"{name}.bias", np.int32, (outputs,)),
         )
-        return IntegerLinear(*(torch.from_numpy(np.ascontiguousarray(p)) for p in parts), _input_max(name))
+        weight, exponent, bias = (torch.from_numpy(np.ascontiguousarray(p)) for p in parts)
+        return IntegerLinear(weight, exponent, bias, _input_max(name))
 
     c = config
     layers = ExactLayers(

@@ -1,6 +1,7 @@
 """Discretised logistic mixture over the 256 values of a sample: parameters on integer grids, and its training loss.
 
-Salimans et al. 2017 (PixelCNN++, eq. 2): P(x) = sum_k w_k [sigma((x + 1/2 - mu_k) / s_k) - sigma((x - 1/2 - mu_k) / s_k)],
+Salimans et al. 2017 (PixelCNN++, eq. 2):
+    P(x) = sum_k w_k [sigma((x + 1/2 - mu_k) / s_k) - sigma((x - 1/2 - mu_k) / s_k)],
 the ends of the range taking the tails. Here mu is a multiple of 1/64, s one of 64 scales, six to the octave, and ln w a
 multiple of 1/16, so that entropy/cdf.py turns them into frequencies with integers only.
 """

@@ -1,7 +1,7 @@
 """Causal neighbourhood of a pixel, the slanted wavefronts that it allows, and the padding around an image.
 
-Pixel (y, x) is coded at step t = x + SLANT * y. Every neighbour (dy, dx) of the template has dx + SLANT * dy < 0, so all
-pixels of one step can be coded together without any loss: W + SLANT * (H - 1) steps for an H x W image.
+Pixel (y, x) is coded at step t = x + SLANT * y. Every neighbour (dy, dx) of the template has dx + SLANT * dy < 0, so
+all pixels of one step can be coded together without any loss: W + SLANT * (H - 1) steps for an H x W image.
 """
 
 from __future__ import annotations

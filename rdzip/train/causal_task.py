@@ -30,7 +30,9 @@ def bits_per_sample(net: CausalNet, crops: Crops, dtype: torch.dtype, quantise: 
     context, planes = crops.context(net.config)
     mixtures = net(context, planes, dtype, quantise)
     samples = [planes[0]] + [planes[0] + d for d in planes[1:]]
-    return torch.stack([mixture.bits(*m, x).mean() for m, x in zip(mixtures, samples, strict=True)])
+    return torch.stack(
+        [mixture.bits(m.mean, m.scale, m.logit, x).mean() for m, x in zip(mixtures, samples, strict=True)]
+    )
 
 
 class CausalTask:

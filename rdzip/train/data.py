@@ -1,4 +1,4 @@
-"""Training images: a folder decoded into padded planes in memory, and random crops of them with their causal context."""
+"""Training images: a folder decoded into padded planes in memory, and random crops of them with causal context."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def read_folder(folder: Path, smallest: int) -> ImageFolder:
 
 @dataclass(frozen=True)
 class Crops:
-    """A batch of crops: planes int16 [3, n, crop + PAD, crop + 2 PAD] with their context, and positions [n] in the image."""
+    """A batch of n crops: planes int16 [3, n, crop + PAD, crop + 2 PAD], and their positions [n] in the image."""
 
     planes: Tensor
     x: Tensor

@@ -15,8 +15,20 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-_OPTIMISER_KEYS = {"steps": int, "batch": int, "crop": int, "lr": float, "warmup": int, "decay": float, "clip": float,
-                   "weight_decay": float, "seed": int, "bf16": bool, "checkpoint_every": int, "validate_every": int}  # fmt: skip
+_OPTIMISER_KEYS = {
+    "steps": int,
+    "batch": int,
+    "crop": int,
+    "lr": float,
+    "warmup": int,
+    "decay": float,
+    "clip": float,
+    "weight_decay": float,
+    "seed": int,
+    "bf16": bool,
+    "checkpoint_every": int,
+    "validate_every": int,
+}
 
 
 @dataclass(frozen=True)
