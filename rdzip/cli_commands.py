@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from rdzip import files
+from rdzip.atomic import shown
 from rdzip.cli_output import Output, print_text
 from rdzip.files import UsageError
 
@@ -188,11 +189,12 @@ def train(
 ) -> None:
     """Train a model by a recipe.
 
-    Checkpoints, a log and at the end the model file appear in the folder of the run.
+    Checkpoints, a log and at the end the model file, whose path is printed, appear in the folder of the run.
     """
     from rdzip.train import run
 
-    run(recipe, data=data, out=out, overrides=overrides or [], resume=resume, device=device)
+    model = run(recipe, data=data, out=out, overrides=overrides or [], resume=resume, device=device)
+    print_text(shown(model))
 
 
 @app.command()

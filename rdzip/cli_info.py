@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from rdzip import files
-from rdzip.cli_output import Output, bytes_text, print_json, print_text, rows, shape_text
-from rdzip.files import Found, shown
+from rdzip.atomic import shown
+from rdzip.cli_output import Output, bytes_text, print_json, print_text, rows, shape_text, table
+from rdzip.files import Found
 from rdzip.formats.describe import describe
 
 
@@ -17,9 +18,28 @@ def info(found: Sequence[Found], say: Output) -> None:
         with say.guard(item.name):
             facts = describe(files.read(item).data)
             if say.json:
-                print_json({"input": item.name, **facts})
+                print_json({"input": str(item), **facts})
+            elif facts["kind"] == "archive":
+                print_text(("\n" if number else "") + _archive(item.name, facts))
             else:
                 print_text(("\n" if number else "") + f"{item.name}\n" + rows(_lines(facts)))
+
+
+def _archive(name: str, facts: dict[str, Any]) -> str:
+    header = ["IMAGE", "PIXELS", "MODE", "BYTES", "BITS PER SAMPLE", "CODEC"]
+    body = [
+        [
+            shown(member["name"]),
+            shape_text(member["shape"]),
+            member["mode"],
+            f"{member['bytes']:,}",
+            f"{member['bpsp']:.3f}",
+            member["codec"],
+        ]
+        for member in facts["members"]
+    ]
+    top = f"{name}: {len(body)} image{'' if len(body) == 1 else 's'}, {bytes_text(facts['bytes'])}"
+    return f"{top}\n{table(header, body)}"
 
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:

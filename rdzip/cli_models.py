@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from rdzip import hub
+from rdzip.atomic import shown
 from rdzip.cli_output import Output, bytes_text, print_json, print_text, rows, table
-from rdzip.files import shown
 from rdzip.hub import ModelRef
 from rdzip.progress import bar
 

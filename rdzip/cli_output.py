@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from rdzip import files
+from rdzip import atomic
+from rdzip.atomic import shown
 from rdzip.errors import RdzipError
 from rdzip.files import UsageError
 
@@ -72,6 +73,9 @@ def explain(error: Exception) -> str:
     """Return what went wrong in one line, for errors made for users and for those nobody foresaw."""
     if isinstance(error, RdzipError):
         return " ".join(str(error).split())
+    if isinstance(error, OSError):
+        where = f"{shown(str(error.filename))}: " if error.filename else ""
+        return where + atomic.explain(error)
     if isinstance(error, MemoryError):
         return "expected to find enough memory, found too little; close other programs or take a smaller image"
     what = " ".join(f"{type(error).__name__}: {error}".split())
@@ -80,7 +84,7 @@ def explain(error: Exception) -> str:
 
 def print_text(text: str) -> None:
     """Print to stdout. Raises InputError when stdout cannot be written (a full disk, a closed pipe)."""
-    files.write(None, (text + "\n").encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
+    atomic.write(None, (text + "\n").encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
 
 
 def print_json(record: Mapping[str, Any]) -> None:

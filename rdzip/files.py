@@ -1,27 +1,26 @@
-"""Files on disk: which inputs are meant, where each result goes, and writes that happen wholly or not at all.
+"""Which inputs are meant, what they hold, and where each result goes; nothing here knows what is inside a file.
 
-Nothing here knows what is inside a file. Rules that the command line keeps:
-a result never lands on one of the inputs, never on an existing file unless forced, and never in part: it is written to
-a temporary file in the destination folder (``.rdzip-XXXXXXXX.tmp``, all that a killed process can leave behind),
-flushed to the disk, and moved to its name in one step.
+A result never lands on one of the inputs, on another result of the same run, or on an existing file unless forced.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
+import io
 import os
 import stat
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
+from rdzip.atomic import exists_already, explain, is_stream, shown
 from rdzip.errors import InputError, RdzipError
 
 SUFFIX = ".rdz"
 STDIO = "-"
-TEMP_PREFIX, TEMP_SUFFIX = ".rdzip-", ".tmp"
 
 # What a folder is searched for with -r; a file that is named itself may have any suffix.
 _IMAGES = (
@@ -30,8 +29,6 @@ _IMAGES = (
 )
 IMAGE_SUFFIXES = frozenset(_IMAGES.split())
 
-_NO_HARD_LINKS = {errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
-
 
 class UsageError(RdzipError):
     """Arguments that do not go together; nothing was done (exit code 2)."""
@@ -39,16 +36,25 @@ class UsageError(RdzipError):
 
 @dataclass(frozen=True)
 class Found:
-    """One input: its path (None is stdin), its path below the folder that was searched, and why it cannot be used."""
+    """One input: its path (None is stdin), its path below the folder that was searched, and why it cannot be used.
+
+    member: the name of an image in an archive, which `path` then is; `relative` is its path below the archive's folder.
+    """
 
     path: Path | None
     relative: Path
     problem: str | None = None
+    member: str | None = None
+
+    def __str__(self) -> str:
+        """Return the input as it was named; ``-`` is stdin, ``photos.rdz/a.png`` a member of an archive."""
+        whole = STDIO if self.path is None else str(self.path)
+        return whole if self.member is None else f"{whole}/{self.member}"
 
     @property
     def name(self) -> str:
-        """The input as the user knows it, on one line; ``-`` is stdin."""
-        return STDIO if self.path is None else shown(self.path)
+        """The input as it is shown: printable, on one line."""
+        return shown(str(self))
 
 
 @dataclass(frozen=True)
@@ -57,17 +63,6 @@ class Source:
 
     data: bytes
     status: os.stat_result | None
-
-
-def shown(path: Path | str) -> str:
-    """Return a path as printable text on one line: control characters and undecodable bytes are escaped."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(path))
-
-
-def explain(error: OSError) -> str:
-    """Return what the system says about a failed call, in lower case and without the error number."""
-    text = error.strerror or str(error) or type(error).__name__
-    return text[:1].lower() + text[1:]
 
 
 def find(names: Sequence[str], *, recursive: bool, suffixes: frozenset[str]) -> list[Found]:
@@ -114,26 +109,47 @@ def _walk(top: Path, suffixes: frozenset[str]) -> Iterator[Found]:
         yield Found(top, top, "holds no file to work on; name the files themselves to have them tried")
 
 
-def read(found: Found, *, limit: int | None = None) -> Source:
-    """Read an input, or its first `limit` bytes. Raises InputError when it is missing, unreadable or a terminal."""
+@contextmanager
+def opened(found: Found) -> Iterator[tuple[BinaryIO, os.stat_result | None]]:
+    """Open an input for reading; it can seek. Yields its status too, None if it has no mtime or mode to keep.
+
+    Raises InputError when it is missing, unreadable or a terminal.
+    """
     if found.problem is not None:
         raise InputError(found.problem)
     if found.path is None:
         if sys.stdin is None or sys.stdin.isatty():
             raise InputError("expected data on stdin, found a terminal; name a file or pipe one in")
         try:
-            return Source(sys.stdin.buffer.read() if limit is None else sys.stdin.buffer.read(limit), None)
+            data = sys.stdin.buffer.read()
         except OSError as error:
             raise InputError(f"stdin cannot be read: {explain(error)}") from None
+        yield io.BytesIO(data), None
+        return
     try:
-        with found.path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            data = file.read() if limit is None else file.read(limit)
+        file = found.path.open("rb")
     except OSError as error:
         raise InputError(f"cannot be read: {explain(error)}") from None
-    except ValueError:
-        raise InputError("expected the name of a file, found one with a null byte") from None
-    return Source(data, status if stat.S_ISREG(status.st_mode) else None)
+    with file:
+        status = os.fstat(file.fileno())
+        if stat.S_ISREG(status.st_mode):
+            yield file, status
+        else:
+            yield io.BytesIO(read_on(file)), None
+
+
+def read_on(file: BinaryIO) -> bytes:
+    """Return the rest of an open input. Raises InputError when it cannot be read."""
+    try:
+        return file.read()
+    except OSError as error:
+        raise InputError(f"cannot be read: {explain(error)}") from None
+
+
+def read(found: Found) -> Source:
+    """Read an input. Raises InputError when it is missing, unreadable or a terminal."""
+    with opened(found) as (file, status):
+        return Source(read_on(file), status)
 
 
 @dataclass
@@ -200,15 +216,31 @@ class Destination:
                     status = item.path.stat()
                     self._inputs.add((status.st_dev, status.st_ino))
 
-    def place(self, found: Found, name: str) -> Path | None:
+    def folder_for(self, found: Found) -> Path:
+        """Return the folder for the images of an archive: ``photos.rdz`` gives ``photos``, or what is named by -o.
+
+        Raises InputError for stdout.
+        """
+        if self.stdout:
+            raise InputError("expected one image for stdout, found an archive; use -o to name a folder for its images")
+        if self.output is not None:
+            return self.output
+        name = decompressed_name(found)
+        if self.folder is not None:
+            return self.folder / found.relative.with_name(name)
+        return (found.path or found.relative).with_name(name)
+
+    def place(self, found: Found, name: str, folder: Path | None = None) -> Path | None:
         """Return the path for the result of `found`, called `name` unless -o says otherwise; None is stdout.
 
-        Opens nothing. Raises InputError when that path is an input, a folder, the place of another result of this
-        run, or an existing file (unless forced).
+        folder: that of an archive whose member `found` is. Opens nothing. Raises InputError when that path is an input,
+        a folder, the place of another result of this run, or an existing file (unless forced).
         """
         if self.stdout:
             return None
-        if self.output is not None:
+        if folder is not None:
+            target = folder / found.relative.with_name(name)
+        elif self.output is not None:
             target = self.output
         elif self.folder is not None:
             target = self.folder / found.relative.with_name(name)
@@ -222,25 +254,16 @@ class Destination:
             status = target.stat()
         except OSError:
             status = None
-        if status is not None and (status.st_dev, status.st_ino) in self._inputs and not _is_stream(status):
+        if status is not None and (status.st_dev, status.st_ino) in self._inputs and not is_stream(status):
             raise InputError(f"the result would replace the input {shown(target)}; choose another name by -o or -O")
         if status is not None and stat.S_ISDIR(status.st_mode):
             raise InputError(f"expected a file to write, found the folder {shown(target)}; use -O for a folder")
         real = os.path.realpath(target)
-        if real in self._claimed and not (status is not None and _is_stream(status)):
+        if real in self._claimed and not (status is not None and is_stream(status)):
             raise InputError(f"the result would replace {shown(target)}, just made from {self._claimed[real]}; use -o")
-        if not self.force and os.path.lexists(target) and not (status is not None and _is_stream(status)):
-            raise InputError(_exists(target))
+        if not self.force and os.path.lexists(target) and not (status is not None and is_stream(status)):
+            raise InputError(exists_already(target))
         self._claimed[real] = found.name
-
-
-def _is_stream(status: os.stat_result) -> bool:
-    mode = status.st_mode
-    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
-
-
-def _exists(target: Path) -> str:
-    return f"{shown(target)} exists already and is left as it is; use -f to replace it, or another name"
 
 
 def compressed_name(found: Found) -> str:
@@ -264,108 +287,16 @@ def decompressed_name(found: Found, suffix: str | None = None) -> str:
     return stem.name if suffix is None else stem.with_suffix(suffix).name
 
 
-def write(target: Path | None, data: bytes, *, like: os.stat_result | None = None, force: bool = False) -> None:
-    """Write `data` to a file (None is stdout) wholly or not at all, with the mtime and mode of `like`.
+def remove_source(found: Found, status: os.stat_result | None) -> None:
+    """Delete an input whose result is safely on disk; `status` is that of when it was read.
 
-    A terminal, pipe or device at `target` is written to as it is. Raises InputError when the target exists and `force`
-    is not given, or cannot be written.
+    Raises InputError when it has changed since then, or cannot be deleted.
     """
-    if target is None:
-        _write_stdout(data)
-        return
-    try:
-        if target.exists() and _is_stream(target.stat()):
-            _write_stream(target, data, force)
-            return
-        # Through a link with -f: the file that it points to is replaced, the link stays.
-        final = Path(os.path.realpath(target)) if force else target
-        final.parent.mkdir(parents=True, exist_ok=True)
-        _write_file(final, data, like, force)
-    except OSError as error:
-        raise InputError(f"{shown(target)} cannot be written: {explain(error)}") from None
-
-
-def _write_stdout(data: bytes) -> None:
-    try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    except OSError as error:
-        # Python flushes stdout again at exit and would complain a second time.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise InputError(f"stdout cannot be written: {explain(error)}") from None
-
-
-def _write_stream(target: Path, data: bytes, force: bool) -> None:
-    with target.open("wb") as stream:
-        if stream.isatty() and not force:
-            raise InputError(f"binary data is not written to the terminal {shown(target)}; force it by -f")
-        stream.write(data)
-
-
-def _write_file(final: Path, data: bytes, like: os.stat_result | None, force: bool) -> None:
-    temp = final.with_name(TEMP_PREFIX + os.urandom(4).hex() + TEMP_SUFFIX)
-    try:
-        # Readable by nobody else until it has the mode of the original; without one the umask decides.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        descriptor = os.open(temp, flags, 0o666 if like is None else 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if like is not None:
-            # Some file systems have neither modes nor times to set; the data counts for more.
-            with contextlib.suppress(OSError):
-                temp.chmod(stat.S_IMODE(like.st_mode) & 0o777)
-            with contextlib.suppress(OSError):
-                os.utime(temp, ns=(like.st_atime_ns, like.st_mtime_ns))
-        _move(temp, final, force)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temp.unlink()
-        raise
-    _sync_folder(final.parent)
-
-
-def _move(temp: Path, final: Path, force: bool) -> None:
-    if force:
-        temp.replace(final)
-        return
-    try:
-        # Unlike a rename, a link fails if somebody else has made the file in the meantime.
-        os.link(temp, final)
-        temp.unlink()
-    except FileExistsError:
-        raise InputError(_exists(final)) from None
-    except OSError as error:
-        if error.errno not in _NO_HARD_LINKS:
-            raise
-        if os.path.lexists(final):
-            raise InputError(_exists(final)) from None
-        temp.rename(final)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Flush the folder's entry too, where the system can: only then is the new name safe from a power cut."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def remove_source(found: Found, source: Source) -> None:
-    """Delete an input whose result is safely on disk. Raises InputError when it has changed since it was read."""
-    if found.path is None or source.status is None:
+    if found.path is None or status is None:
         raise InputError("only a plain file can be removed after use; it is left as it is")
     try:
         now = found.path.stat()
-        if (now.st_mtime_ns, now.st_size, now.st_ino) != (
-            source.status.st_mtime_ns,
-            source.status.st_size,
-            source.status.st_ino,
-        ):
+        if (now.st_mtime_ns, now.st_size, now.st_ino) != (status.st_mtime_ns, status.st_size, status.st_ino):
             raise InputError("the file has changed since it was read; it is not removed")
         found.path.unlink()
     except OSError as error:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rdzip import files
+from rdzip import atomic
 from rdzip.formats.rdz import decode
 
 RDZIP = [sys.executable, "-m", "rdzip"]
@@ -91,8 +91,8 @@ def test_kill_at_random_moments_leaves_whole_results_only(tmp_path: Path) -> Non
             time.sleep(rng.uniform(0, 0.3))
             process.send_signal(signal.SIGKILL)
         for path in out.iterdir():
-            if path.name.startswith(files.TEMP_PREFIX):
-                assert path.name.endswith(files.TEMP_SUFFIX)
+            if path.name.startswith(atomic.TEMP_PREFIX):
+                assert path.name.endswith(atomic.TEMP_SUFFIX)
             else:
                 assert decode(path.read_bytes()).picture.shape == (60, 60, 3)
 
