@@ -9,6 +9,7 @@ from typing import Any
 from rdzip import hub
 from rdzip.atomic import shown
 from rdzip.cli_output import Output, bytes_text, print_json, print_text, rows, table
+from rdzip.errors import ModelError
 from rdzip.hub import ModelRef
 from rdzip.progress import bar
 
@@ -43,7 +44,10 @@ def show(name: str, *, as_json: bool) -> None:
 
 def verify(names: Sequence[str], say: Output) -> None:
     """Check models on this machine; without names, all that are here."""
-    for name in names or [ref.sha256 for ref in hub.list_models() if ref.source != "hub"]:
+    here = names or [ref.sha256 for ref in hub.list_models() if ref.source != "hub"]
+    if not here:
+        raise ModelError("expected a model on this machine, found none; fetch one by `rdzip models pull`")
+    for name in here:
         with say.guard(name):
             found = hub.verify(name)
             ref = found.ref

@@ -51,6 +51,11 @@ class Found:
         whole = STDIO if self.path is None else str(self.path)
         return whole if self.member is None else f"{whole}/{self.member}"
 
+    def check(self) -> None:
+        """Raise InputError if it is known already that it cannot be used."""
+        if self.problem is not None:
+            raise InputError(self.problem)
+
     @property
     def name(self) -> str:
         """The input as it is shown: printable, on one line."""
@@ -115,8 +120,7 @@ def opened(found: Found) -> Iterator[tuple[BinaryIO, os.stat_result | None]]:
 
     Raises InputError when it is missing, unreadable or a terminal.
     """
-    if found.problem is not None:
-        raise InputError(found.problem)
+    found.check()
     if found.path is None:
         if sys.stdin is None or sys.stdin.isatty():
             raise InputError("expected data on stdin, found a terminal; name a file or pipe one in")
@@ -190,8 +194,10 @@ class Destination:
             raise UsageError(f"expected one of -o, -O and -c, found -o with {'-c' if stdout else '-O'}; leave one out")
         if stdout and folder is not None:
             raise UsageError("expected one of -o, -O and -c, found -O with -c; leave one out")
-        if output == "":
-            raise UsageError("expected the name of a file after -o, found an empty one")
+        if output == "" or (output is not None and output.endswith(("/", os.sep))):
+            raise UsageError(f"expected the name of a file after -o, found {shown(output)!r}; use -O for a folder")
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise UsageError(f"expected a folder after -O, found the file {shown(folder)}")
         if sum(item.path is None for item in found) > 1:
             raise UsageError("expected - (stdin) once at most, found it several times")
         if folder is not None and any(item.path is None for item in found):
@@ -242,6 +248,8 @@ class Destination:
             target = folder / found.relative.with_name(name)
         elif self.output is not None:
             target = self.output
+            if not target.parent.is_dir():
+                raise InputError(f"expected a folder to write into, found none called {shown(target.parent)}; make it")
         elif self.folder is not None:
             target = self.folder / found.relative.with_name(name)
         else:
@@ -268,6 +276,7 @@ class Destination:
 
 def compressed_name(found: Found) -> str:
     """Return the name of the compressed file: ``a.png`` gives ``a.png.rdz``. Raises InputError for a .rdz name."""
+    found.check()
     if found.relative.suffix.lower() == SUFFIX:
         raise InputError("expected an image, found a name that ends in .rdz already; use decompress, or rename it")
     return found.relative.name + SUFFIX

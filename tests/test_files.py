@@ -188,6 +188,24 @@ def test_terminals_get_and_give_no_binary_data(picture: Path, monkeypatch: pytes
             files.read(Found(None, Path("-")))
 
 
+def test_names_after_options_are_checked(picture: Path) -> None:
+    items = [found(picture)]
+    for output in ["", str(picture.parent) + "/"]:
+        with pytest.raises(UsageError, match="after -o"):
+            Destination.of(items, output=output, folder=None, stdout=False, force=True)
+    with pytest.raises(UsageError, match="after -O"):
+        Destination.of(items, output=None, folder=picture, stdout=False, force=True)
+    destination = Destination.of(items, output=str(picture.parent / "no" / "b"), folder=None, stdout=False, force=True)
+    with pytest.raises(InputError, match="folder to write into"):
+        destination.place(items[0], "")
+
+
+def test_a_folder_without_recursive_has_no_result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="-r"):
+        files.compressed_name(found(Path()))
+
+
 # Removing
 
 
