@@ -39,17 +39,17 @@ def finished(*arguments: object, data: bytes = b"") -> subprocess.CompletedProce
 
 @pytest.fixture
 def noise(tmp_path: Path) -> Path:
-    """A picture that takes the classic codecs several seconds."""
+    """A picture that takes the classic codecs a few seconds."""
     path = tmp_path / "noise.png"
     rng = np.random.default_rng(0)
-    Image.fromarray(rng.integers(0, 256, (1500, 1500, 3), dtype=np.uint8), "RGB").save(path, compress_level=0)
+    Image.fromarray(rng.integers(0, 256, (2500, 3000, 3), dtype=np.uint8), "RGB").save(path, compress_level=0)
     return path
 
 
 @posix
 @pytest.mark.parametrize(
     ("number", "code", "delay"),
-    [(signal.SIGINT, 130, 0.0), (signal.SIGINT, 130, 0.2), (signal.SIGINT, 130, 1.0), (signal.SIGTERM, 143, 0.5)],
+    [(signal.SIGINT, 130, 0.0), (signal.SIGINT, 130, 0.2), (signal.SIGINT, 130, 0.5), (signal.SIGTERM, 143, 0.3)],
 )
 def test_a_stopped_run_says_so_and_leaves_nothing(noise: Path, number: int, code: int, delay: float) -> None:
     with started("compress", noise, "--codec", "classic") as process:
