@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rdzip.formats.picture import Picture
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "compress", "decompress", "decompress_array", "info", "open_rdz"]
+__all__ = ["__version__", "compress", "decompress", "decompress_array", "info", "open_rdz", "register_pillow"]
 
 
 def compress(
@@ -88,6 +88,13 @@ def info(source: str | Path | bytes) -> dict[str, Any]:
     from rdzip.formats.describe import describe
 
     return describe(source if isinstance(source, bytes) else _read(source))
+
+
+def register_pillow() -> None:
+    """Let Pillow's Image.open and Image.save handle .rdz files (as importing rdzip.formats.pillow_plugin does)."""
+    from rdzip.formats.pillow_plugin import register
+
+    register()
 
 
 def _read(path: str | Path) -> bytes:

@@ -58,20 +58,22 @@ def encode(samples: NDArray[Any]) -> Encoded:
 
     Every method that suits the samples is tried; this takes several seconds a megapixel.
     """
-    best = encode_raw(samples)
+    best = encode_at_once(samples)
+    if best is not None and best.layout == Method.CONSTANT:
+        return best
     for payload, method in _candidates(samples):
-        if len(payload) < len(best.payload):
+        if len(payload) < (len(best.payload) if best else samples.nbytes):
             best = _encoded(payload, method)
-    return best
+    return best or _encoded(_little(samples).tobytes(), Method.RAW)
 
 
-def encode_raw(samples: NDArray[Any]) -> Encoded:
-    """Return the payload that costs no time: a constant image's one pixel, packed bits, or the samples as they are."""
+def encode_at_once(samples: NDArray[Any]) -> Encoded | None:
+    """Return a payload that costs no time: a constant image's one pixel, or packed bits; None for other samples."""
     if _is_constant(samples):
         return _encoded(_little(samples[:1, :1]).tobytes(), Method.CONSTANT)
     if samples.dtype == np.uint8 and samples.ndim == 2 and samples.max() < 2:
         return _encoded(np.packbits(samples).tobytes(), Method.BITS)
-    return _encoded(_little(samples).tobytes(), Method.RAW)
+    return None
 
 
 def fits_webp(samples: NDArray[Any]) -> bool:
@@ -280,7 +282,8 @@ def _lzma_unpack(payload: bytes, size: int) -> bytes:
 def _words(samples: NDArray[Any]) -> NDArray[Any]:
     """Return the samples as unsigned words [h, w, c] (a float's bits as they are)."""
     channels = 1 if samples.ndim == 2 else samples.shape[2]
-    return _little(samples).view(f"<u{samples.dtype.itemsize}").reshape(*samples.shape[:2], channels)
+    words: NDArray[Any] = _little(samples).view(f"<u{samples.dtype.itemsize}").reshape(*samples.shape[:2], channels)
+    return words
 
 
 def _residuals(words: NDArray[Any], kind: int) -> NDArray[Any]:
@@ -312,7 +315,8 @@ def _split(words: NDArray[Any]) -> bytes:
     height, width, channels = words.shape
     size = words.dtype.itemsize
     octets = words.view(np.uint8).reshape(height, width, channels, size)[:, :, :, ::-1]
-    return octets.transpose(2, 3, 0, 1).tobytes()
+    planes: bytes = octets.transpose(2, 3, 0, 1).tobytes()
+    return planes
 
 
 def _decode_planes(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -331,18 +335,21 @@ def _decode_planes(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any])
     if kind & 4:
         words[:, :, 0] += words[:, :, 1]
         words[:, :, 2] += words[:, :, 1]
-    return words.view(dtype.newbyteorder("<")).reshape(shape)
+    samples: NDArray[Any] = words.view(dtype.newbyteorder("<")).reshape(shape)
+    return samples
 
 
 def _decode_raw(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     _expect_size(payload, int(np.prod(shape)) * dtype.itemsize)
-    return np.frombuffer(payload, dtype.newbyteorder("<")).reshape(shape).copy()
+    samples: NDArray[Any] = np.frombuffer(payload, dtype.newbyteorder("<")).reshape(shape).copy()
+    return samples
 
 
 def _decode_constant(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     _expect_size(payload, int(np.prod(shape[2:])) * dtype.itemsize)
     pixel = np.frombuffer(payload, dtype.newbyteorder("<")).reshape(shape[2:])
-    return np.broadcast_to(pixel, shape).copy()
+    samples: NDArray[Any] = np.broadcast_to(pixel, shape).copy()
+    return samples
 
 
 def _decode_bits(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -27,6 +27,14 @@ def is_grey(samples: NDArray[Any]) -> bool:
     return True
 
 
+def histogram(samples: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return how often each value of uint8 samples [h, w] occurs: int64 [256]."""
+    counts = np.zeros(256, np.int64)
+    for y in range(0, samples.shape[0], STRIP):
+        counts += np.bincount(samples[y : y + STRIP].reshape(-1), minlength=256)
+    return counts
+
+
 def arrange(picture: Picture) -> tuple[Arrangement, NDArray[Any]]:
     """Return the arrangement to code and its samples: those of the picture, or the first channel (and alpha) of a grey
     one.
@@ -71,10 +79,11 @@ def palette_colours(picture: Picture) -> NDArray[np.uint8] | None:
     size = len(picture.palette_mode)
     entries = np.frombuffer(picture.palette, np.uint8)
     entries = entries[: len(entries) // size * size].reshape(-1, size)
-    used = np.flatnonzero(np.bincount(picture.samples.reshape(-1), minlength=256))
+    used = np.flatnonzero(histogram(picture.samples))
     if used[-1] >= len(entries) or len(np.unique(entries[: used[-1] + 1], axis=0)) < used[-1] + 1:
         return None
-    return entries[picture.samples]
+    colours: NDArray[np.uint8] = entries[picture.samples]
+    return colours
 
 
 def _indices(samples: NDArray[Any], palette: bytes, palette_mode: str) -> NDArray[np.uint8]:

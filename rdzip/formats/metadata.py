@@ -18,20 +18,26 @@ from PIL import Image
 from rdzip.codecs import pngstream
 from rdzip.errors import FormatError
 from rdzip.formats import cbor
+from rdzip.formats.container import Container, SectionType
+from rdzip.formats.packing import unpack_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # What states how the source file was coded, not what the picture is.
 IGNORED_INFO = frozenset(
-    ["adobe", "adobe_transform", "compression", "default_image", "duration", "extension", "interlace", "jfif"]
-    + ["jfif_density", "jfif_unit", "jfif_version", "loop", "mp", "mpoffset", "photoshop", "progression"]
-    + ["progressive", "resolution", "sizes", "timestamp", "version"]
+    ("adobe", "adobe_transform", "compression", "default_image", "duration", "extension", "interlace", "jfif")
+).union(
+    ("jfif_density", "jfif_unit", "jfif_version", "loop", "mp", "mpoffset", "photoshop", "progression"),
+    ("progressive", "resolution", "sizes", "timestamp", "version"),
 )
 # TIFF tags that lay out the pixels, and those that Pillow states as info.
-TIFF_STRUCTURE = frozenset(
-    [*range(254, 267), 273, 277, 278, 279, 282, 283, 284, *range(288, 294), 296, 301, *range(317, 326), 330]
-    + [*range(338, 342), 347, *range(512, 533), 34665, 34675, 34853, 40965]
+TIFF_STRUCTURE = frozenset(range(254, 267)).union(
+    (273, 277, 278, 279, 282, 283, 284, 296, 301, 330, 347, 34665, 34675, 34853, 40965),
+    range(288, 294),
+    range(317, 326),
+    range(338, 342),
+    range(512, 533),
 )
 _PNG_HEADERS = {  # bit depth and colour type by mode
     "1": (1, 0),
@@ -81,6 +87,12 @@ def unpack(data: bytes) -> dict[str, Any]:
         if not sound:
             raise _bad(f"their entry {str(name)[:20]!r} has a wrong form")
     return result
+
+
+def of_container(parsed: Container) -> dict[str, Any]:
+    """Return the metadata in a parsed file, {} if it has none; FormatError if they are corrupt."""
+    body = parsed.find(SectionType.METADATA)
+    return unpack(unpack_bytes(body)) if body is not None else {}
 
 
 def info_of(metadata: Mapping[str, Any], mode: str) -> dict[str, Any]:

@@ -7,17 +7,14 @@ rdzip.compress.
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from PIL import Image, ImageFile
 
 from rdzip.errors import FormatError, RdzipError
-from rdzip.formats import container
+from rdzip.formats import container, metadata
 from rdzip.formats.header import ImageHeader
 from rdzip.formats.modes import BY_NUMBER
-
-if TYPE_CHECKING:
-    from PIL.Image import core
 
 FORMAT = "RDZ"
 _OPTIONS = ("model", "codec", "metadata", "threads", "offline", "verify")
@@ -36,6 +33,7 @@ class RdzImageFile(ImageFile.ImageFile):
         try:
             parsed = container.unpack(self._data)
             header = ImageHeader.from_map(parsed.header)
+            self.info.update(metadata.info_of(metadata.of_container(parsed), BY_NUMBER[header.mode].name))
         except FormatError as error:
             raise OSError(str(error)) from error
         mode = BY_NUMBER[header.mode].name
@@ -43,7 +41,7 @@ class RdzImageFile(ImageFile.ImageFile):
             raise OSError(f"Pillow has no mode for {mode}: use rdzip.decompress_array")
         self._mode, self._size, self.tile = mode, (header.width, header.height), []
 
-    def load(self) -> core.PixelAccess | None:
+    def load(self) -> Any:
         """Decode the pixels when they are first needed."""
         if self._data:
             from rdzip import decompress

@@ -99,6 +99,8 @@ def compress_picture(
     """
     if metadata not in ("all", "none"):
         raise InputError(f"expected metadata to be all or none, found {metadata}")
+    if codec not in (None, *CODECS):
+        raise InputError(f"expected a codec of {', '.join(CODECS)}, found {codec}")
     start = time.perf_counter()
     neural = None
     if codec != "classic" and picture.mode in NEURAL_MODES:
@@ -217,8 +219,7 @@ def _parts(picture: Picture, choice: Choice, neural: Neural | None, keep: str) -
 def _picture(parsed: Container, header: ImageHeader, neural: Neural | None, progress: Progress | None) -> Picture:
     mode = BY_NUMBER[header.mode]
     palette, palette_mode = _palette(parsed, mode.name)
-    body = parsed.find(SectionType.METADATA)
-    kept = metadata.unpack(unpack_bytes(body)) if body is not None else {}
+    kept = metadata.of_container(parsed)
     shape = arranging.arranged_shape(mode.name, header.height, header.width, header.arrangement, palette_mode)
     alpha = parsed.find(SectionType.ALPHA)
     colour = parsed.find(SectionType.COLOUR)

@@ -260,7 +260,7 @@ def _png_metadata(picture: Picture) -> list[tuple[bytes, bytes]]:
             texts.add_text(keyword, text)
     if isinstance(gamma := info.get("gamma"), float):
         texts.add(b"gAMA", round(gamma * 100000).to_bytes(4, "big"))
-    options = {name: info[name] for name in ("exif", "icc_profile", "dpi") if name in info}
+    options: dict[str, Any] = {name: info[name] for name in ("exif", "icc_profile", "dpi") if name in info}
     if _transparency_fits(picture.mode, info.get("transparency")):
         options["transparency"] = info["transparency"]
     mode = {"LA;16": "LA", "RGB;16": "RGB", "RGBA;16": "RGBA"}.get(picture.mode, picture.mode)

@@ -1,0 +1,62 @@
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image, UnidentifiedImageError
+
+import rdzip
+
+
+@pytest.fixture(autouse=True)
+def _registered():
+    rdzip.register_pillow()
+
+
+def _image() -> Image.Image:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 40, (30, 20, 3)).astype(np.uint8))
+    image.info["dpi"] = (72.0, 72.0)
+    return image
+
+
+def test_save_and_open(tmp_path):
+    image = _image()
+    image.save(tmp_path / "x.rdz", codec="classic")
+    with Image.open(tmp_path / "x.rdz") as back:
+        assert (back.format, back.mode, back.size, back.info["dpi"]) == ("RDZ", "RGB", (20, 30), (72.0, 72.0))
+        assert back.tobytes() == image.tobytes()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "I", "F"])
+def test_other_modes(mode):
+    image = _image().convert("I").convert(mode) if mode == "I;16" else _image().convert(mode)
+    out = io.BytesIO()
+    image.save(out, "RDZ", codec="classic")
+    with Image.open(io.BytesIO(out.getvalue())) as back:
+        back.load()
+        assert back.mode == mode
+        assert back.tobytes() == image.tobytes()
+        assert back.getpalette() == image.getpalette()
+
+
+def test_damaged_files_raise_what_pillow_raises():
+    data = rdzip.compress(_image(), codec="classic")
+    for bad in (data[:-3], data[:40] + bytes([data[40] ^ 1]) + data[41:]):
+        with pytest.raises((OSError, UnidentifiedImageError)):
+            Image.open(io.BytesIO(bad)).load()
+
+
+def test_importing_rdzip_imports_nothing_heavy():
+    code = "import sys, rdzip; print(sorted({'numpy', 'torch', 'PIL'} & set(sys.modules)))"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
+
+
+def test_info_imports_nothing_heavy(tmp_path):
+    (tmp_path / "x.rdz").write_bytes(rdzip.compress(_image(), codec="classic"))
+    code = f"import sys, rdzip; rdzip.info({str(tmp_path / 'x.rdz')!r}); print(sorted({{'numpy', 'torch', 'PIL'}} & set(sys.modules)))"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
