@@ -1,8 +1,8 @@
 """Codec "causal": lossless coding of pixels with a causal network, no latents, along slanted wavefronts.
 
 Pixels of the step t = x + SLANT * y are coded together, plane after plane (green, red, blue), each plane as its
-high and then its low nibbles, rows downwards. The encoder knows all pixels, so it evaluates whole bands of steps at once; the
-stack is last in, first out, so it goes through the bands from the end.
+high and then its low nibbles, rows downwards. The encoder knows all pixels, so it evaluates whole bands of steps at
+once; the stack is last in, first out, so it goes through the bands from the end.
 """
 
 from __future__ import annotations

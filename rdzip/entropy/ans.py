@@ -16,6 +16,8 @@ from rdzip.errors import CoderError
 
 PRECISION = 24
 TOTAL = 1 << PRECISION
+BOTTOM = 1 << PRECISION
+"""State of an empty stack. Every push makes a state >= BOTTOM larger, so that popping too much is noticed."""
 
 IntArray = NDArray[np.integer]
 _CATEGORICAL = constriction.stream.model.Categorical(perfect=False)
@@ -23,22 +25,21 @@ _SYMBOLS_AT_ONCE = 1 << 18
 
 
 def _rows(frequencies: IntArray) -> NDArray[np.float32]:
-    rows = np.ascontiguousarray(np.asarray(frequencies) - 1, np.float32)
-    return rows
+    return np.ascontiguousarray(np.asarray(frequencies) - 1, np.float32)
 
 
 class AnsStack:
     """A last-in-first-out stack of symbols. ``push`` n symbols, then ``pop`` n gives them back in the same order."""
 
-    def __init__(self, payload: bytes = b"") -> None:
+    def __init__(self, payload: bytes | None = None) -> None:
         """Empty stack, or that of ``payload`` (32-bit little-endian words); CoderError for an impossible payload."""
+        if payload is None:
+            payload = np.array([BOTTOM], "<u4").tobytes()
         if len(payload) % 4:
             raise CoderError(f"coded data must be whole 32-bit words, found {len(payload)} bytes: the file is corrupt")
         words = np.frombuffer(payload, "<u4").astype(np.uint32)
         try:
-            self._coder = (
-                constriction.stream.stack.AnsCoder(words) if len(words) else constriction.stream.stack.AnsCoder()
-            )
+            self._coder = constriction.stream.stack.AnsCoder(words)
         except ValueError as error:
             raise CoderError("coded data end in a zero word: the file is corrupt") from error
 
@@ -57,14 +58,19 @@ class AnsStack:
         """
         if not len(frequencies):
             return np.zeros(0, np.int32)
+        if self._coder.pos() <= (0, BOTTOM):
+            raise CoderError("coded data end before the last symbol: the file is corrupt")
         symbols: NDArray[np.int32] = self._coder.decode(_CATEGORICAL, _rows(frequencies))
         return symbols
 
     def push_intervals(self, starts: IntArray, sizes: IntArray) -> None:
         """Put symbols on the stack of which only the interval [start, start + size) of 0..2**24 is known, int [n].
 
-        The same words as ``push`` with a whole row whose cumulative frequencies hold that interval.
+        The same words as ``push`` with a whole row whose cumulative frequencies hold that interval. It must leave two
+        or more of 2**24 to other symbols.
         """
+        if len(sizes) and (int(np.min(sizes)) < 1 or int(np.max(sizes)) > TOTAL - 2):
+            raise ValueError(f"sizes of intervals must lie in 1..{TOTAL - 2}")
         for stop in range(len(starts), 0, -_SYMBOLS_AT_ONCE):
             begin = max(0, stop - _SYMBOLS_AT_ONCE)
             start, size = (np.asarray(a[begin:stop], np.int32) for a in (starts, sizes))
@@ -78,7 +84,7 @@ class AnsStack:
 
     def is_empty(self) -> bool:
         """Whether everything that was pushed has been popped."""
-        return bool(self._coder.is_empty())
+        return bool(self._coder.pos() == (0, BOTTOM))
 
     def bits(self) -> int:
         """Bits on the stack, without the padding to whole words."""

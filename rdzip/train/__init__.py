@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rdzip.errors import InputError
+
 RECIPES = Path(__file__).parent / "recipes"
 
 
@@ -20,7 +22,11 @@ def run(
     recipe: name of a shipped recipe or path of a TOML file; overrides: "key=value" or "table.key=value" strings.
     Raises InputError for unusable recipes, data or options.
     """
-    from rdzip.train.loop import train  # torch is slow to import
     from rdzip.train.recipe import load_recipe
 
-    return train(load_recipe(recipe, overrides or []), data, out, resume=resume, device=device)
+    settings = load_recipe(recipe, overrides or [])
+    if not data.is_dir():
+        raise InputError(f"--data: expected a folder of images, found {data}")
+    from rdzip.train.loop import train  # torch is slow to import
+
+    return train(settings, data, out, resume=resume, device=device)

@@ -59,8 +59,6 @@ def _save(out: Path, state: dict[str, Any]) -> None:
 
 def _folders(data: Path, smallest: int) -> tuple[ImageFolder, ImageFolder | None]:
     """Training images, and held-out ones where the folder is split into train/ and valid/."""
-    if not data.is_dir():
-        raise InputError(f"--data: expected a folder of images, found {data}")
     if (data / "train").is_dir():
         held_out = data / "valid"
         return read_folder(data / "train", smallest), read_folder(held_out, smallest) if held_out.is_dir() else None

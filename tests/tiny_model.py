@@ -1,0 +1,38 @@
+"""A tiny causal model with random weights, so that tests need no trained ones."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from rdzip.models import modelfile
+from rdzip.models.causal import CausalConfig, CausalNet
+from rdzip.models.causal_file import CausalModel, export, from_tensors
+
+
+def nets(seed: int = 0) -> dict[str, CausalNet]:
+    """Networks with weights large enough for every part to matter."""
+    torch.manual_seed(seed)
+    made = {
+        kind: CausalNet(CausalConfig(channels=c, neighbours=20, colour_neighbours=12, width=24, blocks=1, head=16))
+        for kind, c in (("colour", 3), ("grey", 1))
+    }
+    with torch.no_grad():
+        for net in made.values():
+            for layer in net.out:
+                layer.bias.uniform_(-10, 10)
+    return made
+
+
+def write(path: Path, seed: int = 0) -> Path:
+    """The model file of ``nets``."""
+    export(path, nets(seed), {"id": "tiny"})
+    return path
+
+
+@cache
+def load(path: Path) -> CausalModel:
+    """The model of a file."""
+    return from_tensors(*modelfile.read(path))
