@@ -84,11 +84,12 @@ class QuantisedLinear(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs) * (gain / inputs**0.5))
         self.bias = nn.Parameter(torch.zeros(outputs))
+        self.cap = torch.full((outputs,), float(EXPONENT_MAX))
 
     def exponents(self) -> Tensor:
         """Binary exponents e of the weights, float [outputs]: the largest with max|w| * 2**e <= 127."""
         largest = self.weight.detach().abs().amax(1).clamp_min(2.0**-12)
-        return torch.floor(torch.log2(WEIGHT_MAX / largest)).clamp_max(EXPONENT_MAX)
+        return torch.floor(torch.log2(WEIGHT_MAX / largest)).minimum(self.cap.to(largest.device))
 
     def quantised_weight(self) -> Tensor:
         """Weights rounded to their int8 grid, float [outputs, inputs], with straight-through gradient."""
@@ -141,6 +142,23 @@ class IntegerLinear(nn.Module):
     def forward(self, a: Tensor) -> Tensor:
         """Exact stream increments, float32 [n, outputs], from integer activations [n, inputs]."""
         return F.linear(a, self.weight, self.bias)
+
+
+def limit_stream(layers: Sequence[QuantisedLinear], parts: Sequence[slice], input_max: Sequence[int]) -> None:
+    """Cap the exponents of layers so that the sum of their outputs keeps the bound of ``check_stream``.
+
+    A channel that would overflow gets a coarser unit: that with which its worst case, with a margin for rounding,
+    stays below 2**24. ``parts`` picks the outputs of each layer that are added.
+    """
+    bound = torch.stack(
+        [
+            layer.weight.detach().abs().sum(1)[part] * largest + layer.bias.detach().abs()[part]
+            for layer, part, largest in zip(layers, parts, input_max, strict=True)
+        ]
+    ).sum(0)
+    cap = torch.floor(torch.log2(0.9 * SUM_LIMIT / bound.cpu()))
+    for layer, part in zip(layers, parts, strict=True):
+        layer.cap[part] = torch.minimum(layer.cap[part], cap)
 
 
 def check_stream(layers: Sequence[IntegerLinear], parts: Sequence[slice] | None = None) -> None:

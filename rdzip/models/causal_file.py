@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from rdzip.entropy.cdf import LOGIT_SIZE, SIGMOID_MAX, SIGMOID_SIZE, MixtureCdf, MixtureTables, make_tables
 from rdzip.entropy.philox import Philox
 from rdzip.errors import ModelError
-from rdzip.exact.layers import ACT_MAX, INPUT_MAX, IntegerLinear, QuantisedLinear, check_stream
+from rdzip.exact.layers import ACT_MAX, INPUT_MAX, IntegerLinear, QuantisedLinear, check_stream, limit_stream
 from rdzip.models import build, modelfile
 from rdzip.models.causal import ACTIVITY_MAX, DIFFERENCE_MAX, CausalConfig, CausalNet
 from rdzip.models.causal_exact import ExactLayers, ExactNet, Parameters
@@ -31,21 +32,28 @@ def _input_max(name: str) -> int:
     return INPUT_MAX if name == "stem" or name.startswith("known.") else ACT_MAX
 
 
-def _check(layers: ExactLayers, head: int) -> None:
-    """Check the sums of the residual streams: trunk, and each head with its slice of the fan."""
-    check_stream([layers.stem, *layers.blocks])
-    for c, deep in enumerate(layers.deep):
-        adds = layers.known[c - 1 : c] if c else []
-        part = slice(c * head, (c + 1) * head)
-        check_stream([layers.fan, *adds, *deep], [part] + [slice(None)] * (len(adds) + len(deep)))
+def _streams(net: Any, head: int) -> Iterator[tuple[list[Any], list[slice], list[int]]]:
+    """The residual streams of a network: layers whose outputs are added, which of them, and their largest inputs."""
+    trunk = [net.stem, *net.blocks]
+    yield trunk, [slice(None)] * len(trunk), [INPUT_MAX] + [ACT_MAX] * len(net.blocks)
+    for c, deep in enumerate(net.deep):
+        known = [net.known[c - 1]] if c else []
+        parts = [slice(c * head, (c + 1) * head)] + [slice(None)] * (len(known) + len(deep))
+        yield [net.fan, *known, *deep], parts, [ACT_MAX] + [INPUT_MAX] * len(known) + [ACT_MAX] * len(deep)
+
+
+def limited(net: CausalNet) -> CausalNet:
+    """A copy of a trained network whose weights have units coarse enough for every sum to be exact."""
+    net = copy.deepcopy(net).cpu()
+    for layers, parts, largest in _streams(net, net.config.head):
+        limit_stream(layers, parts, largest)
+    return net
 
 
 def freeze(net: CausalNet) -> Tensors:
     """Integer tensors of a trained network, named as in a model file (without the kind)."""
-    tensors: Tensors = {
-        "compression": net.compression.cpu().numpy(),
-        "activity_scale": net.activity_scale.cpu().numpy(),
-    }
+    net = limited(net)
+    tensors: Tensors = {"compression": net.compression.numpy(), "activity_scale": net.activity_scale.numpy()}
     for name, layer in net.named_modules():
         if isinstance(layer, QuantisedLinear):
             for part, value in layer.freeze(_input_max(name)).integers.items():
@@ -79,7 +87,8 @@ def _thaw(config: CausalConfig, tensors: Mapping[str, NDArray[Any]], kind: str) 
         deep=[[layer(f"deep.{i}.{j}", c.head, c.head) for j in range(c.head_blocks)] for i in range(c.channels)],
         out=[layer(f"out.{i}", c.head, c.outputs(i)) for i in range(c.channels)],
     )
-    _check(layers, c.head)
+    for stream, parts, _ in _streams(layers, c.head):
+        check_stream(stream, parts)
     compression = take("compression", np.int16, (2 * DIFFERENCE_MAX + 1,))
     activity_scale = take("activity_scale", np.int16, (ACTIVITY_MAX + 1,))
     if int(np.abs(compression.astype(np.int32)).max()) > INPUT_MAX:

@@ -11,7 +11,7 @@ import torch
 from rdzip.errors import ModelError
 from rdzip.models import check_known_answer, modelfile
 from rdzip.models.causal import Context
-from rdzip.models.causal_file import from_tensors
+from rdzip.models.causal_file import export, from_tensors, limited
 from rdzip.models.template import OUTSIDE, PAD, SLANT, TEMPLATE, padded_planes
 
 
@@ -22,7 +22,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("kind", ["colour", "grey"])
 def test_exact_evaluation_is_the_trained_forward(file: Path, kind: str) -> None:
-    trained, exact = tiny_model.nets()[kind], tiny_model.load(file).nets[kind]
+    trained, exact = limited(tiny_model.nets()[kind]), tiny_model.load(file).nets[kind]
     rng = np.random.default_rng(5)
     n = 400
     spread = rng.integers(1, 60, (n, 1))
@@ -45,6 +45,18 @@ def test_exact_evaluation_is_the_trained_forward(file: Path, kind: str) -> None:
     for channel, fan in enumerate(fans):
         for mine, theirs in zip(exact.head(channel, fan, view, values[:channel]), expected[channel], strict=True):
             np.testing.assert_array_equal(mine, theirs.numpy())
+
+
+def test_large_weights_get_coarser_units_instead_of_inexact_sums(tmp_path: Path) -> None:
+    nets = tiny_model.nets()
+    with torch.no_grad():
+        for layer in (nets["colour"].fan, nets["colour"].stem):
+            layer.weight *= 60
+        nets["colour"].deep[0][0].weight *= 0.01
+    export(tmp_path / "large.safetensors", nets, {"id": "large"})
+    tensors, meta = modelfile.read(tmp_path / "large.safetensors")
+    check_known_answer(from_tensors(tensors, meta), meta)
+    assert tensors["colour.deep.0.0.exponent"].max() < tensors["colour.deep.1.0.exponent"].max() + 6
 
 
 def test_evaluation_does_not_depend_on_the_batch(file: Path) -> None:
@@ -99,26 +111,26 @@ def _break(tensors: dict[str, Any], meta: dict[str, Any], what: str) -> None:
         meta["networks"]["grey"]["width"] = "24"
 
 
-@pytest.mark.parametrize(
-    "what",
-    [
-        "missing",
-        "dtype",
-        "shape",
-        "sums",
-        "exponent",
-        "weight",
-        "sigmoid",
-        "inverse",
-        "compression",
-        "version",
-        "networks",
-        "field",
-        "channels",
-        "huge",
-        "text",
-    ],
-)
+DAMAGE = [
+    "missing",
+    "dtype",
+    "shape",
+    "sums",
+    "exponent",
+    "weight",
+    "sigmoid",
+    "inverse",
+    "compression",
+    "version",
+    "networks",
+    "field",
+    "channels",
+    "huge",
+    "text",
+]
+
+
+@pytest.mark.parametrize("what", DAMAGE)
 def test_unusable_model_files(file: Path, what: str) -> None:
     tensors, meta = modelfile.read(file)
     _break(tensors, meta, what)
