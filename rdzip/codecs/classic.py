@@ -86,6 +86,14 @@ def webp_size(samples: NDArray[Any], method: int) -> int:
     return len(_webp(samples, method))
 
 
+def png_size(samples: NDArray[Any]) -> int:
+    """Return the bytes of PNG's fastest compression of uint8 samples; it shows repeats that WebP overlooks."""
+    channels = 1 if samples.ndim == 2 else samples.shape[2]
+    out = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(samples), _IMAGE_MODE[channels]).save(out, "PNG", compress_level=1)
+    return out.tell()
+
+
 def decode(payload: bytes | memoryview, shape: tuple[int, ...], dtype: np.dtype[Any], layout: int) -> NDArray[Any]:
     """Return the samples of this shape and dtype; CoderError when the payload is corrupt. Memory is bounded by the
     shape.
@@ -287,7 +295,7 @@ def _words(samples: NDArray[Any]) -> NDArray[Any]:
 
 
 def _residuals(words: NDArray[Any], kind: int) -> NDArray[Any]:
-    result = words.copy()
+    result: NDArray[Any] = words.copy()
     if kind & 4:
         result[:, :, 0] -= words[:, :, 1]
         result[:, :, 2] -= words[:, :, 1]

@@ -178,7 +178,7 @@ def _palettes_equal(picture: Picture, back: Picture) -> bool:
 def _lost(picture: Picture, back: Picture) -> list[str]:
     before = metadata.info_of(picture.metadata, picture.mode)
     after = {name.lower() for name in metadata.info_of(back.metadata, back.mode)}
-    lost = [name for name, value in before.items() if name not in after and value not in (b"", ())]
+    lost = [name for name, value in before.items() if name.lower() not in after and value not in (b"", ())]
     kept = {tag for tag, _, _ in back.metadata.get("tiff", [])}
     tags = [str(tag) for tag, _, _ in picture.metadata.get("tiff", []) if tag not in kept]
     return lost + ([f"TIFF tags {' '.join(tags)}"] if tags else [])

@@ -1,3 +1,5 @@
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -70,7 +72,5 @@ def test_any_method_refuses_a_foreign_payload_or_gives_the_shape():
     for method in range(9):
         for payload in (b"", b"\x00", b"\x2f" + bytes(8), b"\x08" + bytes(30), bytes(200)):
             for shape, dtype in [((4, 5), "u1"), ((4, 5, 3), "<u2"), ((4, 5), "<f4")]:
-                try:
+                with contextlib.suppress(CoderError):
                     assert classic.decode(payload, shape, np.dtype(dtype), method).shape == shape
-                except CoderError:
-                    pass

@@ -25,8 +25,7 @@ def _same_or_refused(data: bytes) -> bool:
     try:
         picture = decompress_picture(data)
     except RdzipError as error:
-        assert "\n" not in str(error)
-        return True
+        return "\n" not in str(error)
     np.testing.assert_array_equal(picture.samples, SAMPLES)
     return False
 
@@ -103,7 +102,7 @@ def test_every_single_byte_corruption_is_refused(small):
 
 
 def test_every_value_of_every_byte_before_the_payload_is_refused(small):
-    for at in range(0, 60):
+    for at in range(60):
         for value in set(range(256)) - {small[at]}:
             assert _same_or_refused(small[:at] + bytes([value]) + small[at + 1 :]), (at, value)
 

@@ -56,7 +56,8 @@ def test_importing_rdzip_imports_nothing_heavy():
 
 def test_info_imports_nothing_heavy(tmp_path):
     (tmp_path / "x.rdz").write_bytes(rdzip.compress(_image(), codec="classic"))
-    code = f"import sys, rdzip; rdzip.info({str(tmp_path / 'x.rdz')!r}); print(sorted({{'numpy', 'torch', 'PIL'}} & set(sys.modules)))"
+    path = str(tmp_path / "x.rdz")
+    code = f"import sys, rdzip; rdzip.info({path!r}); print(sorted({{'numpy', 'torch', 'PIL'}} & set(sys.modules)))"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )

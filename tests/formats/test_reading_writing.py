@@ -19,6 +19,7 @@ from rdzip.formats.writing import format_of_suffix, to_image, write_picture
 
 RNG = np.random.default_rng(0)
 RGB = Image.fromarray((RNG.normal(size=(40, 50, 3)).cumsum(0) * 5).astype(np.int64).astype(np.uint8))
+DEEP = RNG.integers(0, 65536, (20, 20)).astype(np.uint16)
 PALETTE = RGB.convert("P", palette=Image.Palette.ADAPTIVE, colors=30)
 
 
@@ -60,7 +61,7 @@ CASES = {
     "png P transparent": lambda: _file(PALETTE, "PNG", transparency=bytes([0, 128, 255])),
     "png RGB transparent": lambda: _file(RGB, "PNG", transparency=(1, 2, 3)),
     "png RGBA": lambda: _file(RGB.convert("RGBA"), "PNG"),
-    "png I;16": lambda: _file(Image.fromarray(RNG.integers(0, 65536, (20, 20)).astype(np.uint16)), "PNG"),
+    "png I;16": lambda: _file(Image.fromarray(DEEP), "PNG"),
     "png grey of 4 bits": lambda: _png(
         5, 6, 4, 0, (b"\x00" + b"\x1f\x80\x37") * 5, (b"tRNS", b"\x00\x0f"), (b"sBIT", b"\x04")
     ),
