@@ -27,12 +27,13 @@ CLASSIC, CAUSAL = range(2)
 MODEL_STAMP = 18  # bytes in the header
 NEURAL_MODES = ("L", "LA", "RGB", "RGBA")
 
-# Measured on 34 photographs and 84 graphics of the kinds in tests/formats/corpus.py: the best of WebP at method 6 and
-# optimised PNG is never below 0.907 of WebP at method 1 (photographs: 0.924), nor, with many colours, below 0.948 of it
-# at method 3. A neural payload below these shares needs no slower trial.
-# WebP may overlook blocks that repeat, such as tiles, which PNG finds at its fastest: optimising then saves up to a third.
-SHARE_OF_PNG = 0.6
-SHARE_OF_METHOD = {1: 0.90, 3: 0.94}
+# Measured on 260 photographs and graphics of the kinds in tests/formats/corpus.py: with many colours and few repeats,
+# the best of WebP at method 6 and optimised PNG is never below 0.897 of WebP at method 1 (photographs: 0.924), nor
+# below 0.946 of it at method 3 (photographs: 0.948). A neural payload below these shares needs no slower trial.
+SHARE_OF_METHOD = {1: 0.88, 3: 0.93}
+# WebP at a fast method may overlook blocks that repeat, such as tiles. PNG sees them: `classic.repeats` is at most 0.64
+# for tiled photographs, 0.55 to 0.73 for a photograph in a screenshot, and at least 0.84 for nearly all photographs.
+REPEATS = 0.75
 FEW_COLOURS = 256
 FEW_LEVELS = 32
 SMALL_PIXELS = 1 << 14  # so small that every way is tried
@@ -125,7 +126,7 @@ def _smaller(
     if not small and (8 * quick < HARDLY_ANY_BITS * samples.size or has_few_colours(samples)):
         return _classic_choice(picture, arrangement, samples, Reason.CLASSIC_GRAPHICS)
     coded = Choice(arrangement, _neural_planes(samples, neural, progress), Reason.NEURAL_QUICK)
-    if trial and coded.size < SHARE_OF_PNG * classic.png_size(samples):
+    if trial and classic.repeats(samples) > REPEATS:
         if coded.size < SHARE_OF_METHOD[1] * quick:
             return coded
         if coded.size < SHARE_OF_METHOD[3] * classic.webp_size(samples, 3):
