@@ -27,9 +27,9 @@ CLASSIC, CAUSAL = range(2)
 MODEL_STAMP = 18  # bytes in the header
 NEURAL_MODES = ("L", "LA", "RGB", "RGBA")
 
-# Measured on about 200 photographs and graphics of the kinds in tests/formats/corpus.py: with many colours and few repeats,
-# the best of WebP at method 6 and optimised PNG is never below 0.897 of WebP at method 1 (photographs: 0.924), nor
-# below 0.946 of it at method 3 (photographs: 0.948). A neural payload below these shares needs no slower trial.
+# Measured on about 200 photographs and graphics as in tests/formats/corpus.py: with many colours and few repeats, the
+# best of WebP at method 6 and optimised PNG is never below 0.897 of WebP at method 1 (photographs: 0.924), nor below
+# 0.946 of it at method 3 (photographs: 0.948). A neural payload below these shares needs no slower trial.
 SHARE_OF_METHOD = {1: 0.88, 3: 0.93}
 # WebP at a fast method may overlook blocks that repeat, such as tiles. PNG sees them: `classic.repeats` is at most 0.64
 # for tiled photographs, 0.50 to 0.73 for a photograph in a screenshot, and at least 0.84 for nearly all photographs.
