@@ -7,8 +7,12 @@ once; the stack is last in, first out, so it goes through the bands from the end
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,7 +30,9 @@ from rdzip.models.template import OUTSIDE, PAD, SLANT, TEMPLATE, padded_planes
 Progress = Callable[[float], None] | None
 Pixels = NDArray[np.uint8]
 
-BAND_PIXELS = 1 << 12
+BAND_PIXELS = 1 << 13
+MANY_ROWS = 1 << 10
+"""Pixels a step from which the products of decoding gain from several threads."""
 SAMPLE_ORDER = (1, 0, 2)
 """Colour channels in the order of coding: green, red, blue."""
 
@@ -42,6 +48,8 @@ class _Canvas:
         self.plane_size = (height + PAD) * self.stride + 2 * margin
         self.buffer = np.zeros(self.channels * self.plane_size, np.int16)
         self.counts = [net.config.plane_neighbours(p) for p in range(self.channels)]
+        ends = np.cumsum(self.counts).tolist()
+        self.parts = [slice(end - count, end) for end, count in zip(ends, self.counts, strict=True)]
         within = np.array([dy * self.stride + dx for dy, dx in TEMPLATE])
         self.offsets = np.concatenate([p * self.plane_size + within[:k] for p, k in enumerate(self.counts)])
         self.steps = width + SLANT * (height - 1)
@@ -61,7 +69,7 @@ class _Canvas:
 
     def split(self, gathered: NDArray[np.int16]) -> list[NDArray[np.int16]]:
         """Neighbours [sum of counts, n] apart by plane."""
-        return np.split(gathered, np.cumsum(self.counts)[:-1])
+        return [gathered[part] for part in self.parts]
 
 
 @dataclass
@@ -124,21 +132,50 @@ def encode(model: CausalModel, pixels: Pixels, progress: Progress = None) -> Enc
         canvas.plane(p)[:] = plane
     stack = AnsStack()
     ideal = net_bits = 0.0
-    with torch.inference_mode():
-        for stop in range(steps, 0, -band):
-            first = max(0, stop - band)
-            part = _Band.of(canvas, first, stop)
-            intervals = _intervals(model, net, part)
-            n = len(part.order) * len(intervals)
-            ideal += PRECISION * n - sum(float(np.log2(i.mass).sum()) for i in intervals)
-            sizes = np.concatenate([size for i in intervals for size in (i.high_size, i.low_size)])
-            net_bits += 2 * PRECISION * n - float(np.log2(sizes).sum())
-            symbols = [pair for i in intervals for pair in ((i.high_start, i.high_size), (i.low_start, i.low_size))]
-            starts, sizes = (np.concatenate([s[j][cut] for cut in part.cuts for s in symbols]) for j in (0, 1))
-            stack.push_intervals(starts, sizes)
+    bands = [(max(0, stop - band), stop) for stop in range(steps, 0, -band)]
+    with _threads(1) as workers, ThreadPoolExecutor(workers) as pool:
+        coming: deque[Future[_Coded]] = deque()
+        for done, (first, _) in enumerate(bands):
+            for next_band in bands[done + len(coming) : done + workers + 1]:
+                coming.append(pool.submit(_code, model, net, canvas, *next_band))
+            coded = coming.popleft().result()
+            stack.push_intervals(coded.starts, coded.sizes)
+            ideal += coded.ideal
+            net_bits += coded.net
             if progress:
                 progress(1 - first / steps)
     return Encoded(stack.to_bytes(), Bits(ideal, net_bits, float(stack.bits())), SLANT)
+
+
+@contextmanager
+def _threads(most: int) -> Iterator[int]:
+    """Within the context, torch works with at most that many threads; gives the number that it had."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(most, before))
+    try:
+        yield before
+    finally:
+        torch.set_num_threads(before)
+
+
+class _Coded(NamedTuple):
+    """Intervals of a band's symbols in coding order, and the band's bits: the model's and those of the intervals."""
+
+    starts: NDArray[np.int32]
+    sizes: NDArray[np.int32]
+    ideal: float
+    net: float
+
+
+def _code(model: CausalModel, net: ExactNet, canvas: _Canvas, first: int, stop: int) -> _Coded:
+    band = _Band.of(canvas, first, stop)
+    with torch.inference_mode():
+        intervals = _intervals(model, net, band)
+    symbols = [pair for i in intervals for pair in ((i.high_start, i.high_size), (i.low_start, i.low_size))]
+    starts, sizes = (np.concatenate([s[j][cut] for cut in band.cuts for s in symbols]) for j in (0, 1))
+    mass = np.concatenate([i.mass for i in intervals])
+    bits = (PRECISION * len(values) - float(np.log2(values).sum()) for values in (mass, sizes))
+    return _Coded(starts, sizes, *bits)
 
 
 def _intervals(model: CausalModel, net: ExactNet, band: _Band) -> list[Intervals]:
@@ -175,7 +212,8 @@ def decode(
     planes[0][PAD, :PAD] = OUTSIDE
     rows = np.arange(height)
     base = canvas.index(0, 0) + rows * (canvas.stride - SLANT)
-    with torch.inference_mode():
+    wide = min(height, -(-width // SLANT)) >= MANY_ROWS
+    with torch.inference_mode(), _threads(torch.get_num_threads() if wide else 1):
         for step in range(canvas.steps):
             y0, y1 = canvas.rows(step, step + 1)
             index = base[y0:y1] + step
@@ -185,8 +223,9 @@ def decode(
             known: list[NDArray[np.int16]] = []
             for channel, fan in enumerate(fans):
                 cdf = model.cdf(net.head(channel, fan, view, known))
-                high = stack.pop(cdf.high_frequencies())
-                sample = ((high << 4) | stack.pop(cdf.low_frequencies(high))).astype(np.int16)
+                cumulative = cdf.high_cumulative()
+                high = stack.pop(np.diff(cumulative, axis=1))
+                sample = ((high << 4) | stack.pop(cdf.low_frequencies(high, cumulative))).astype(np.int16)
                 known.append(sample - known[0] if channel else sample)
                 canvas.buffer[index + channel * canvas.plane_size] = known[-1]
             _pad(canvas, planes, step)

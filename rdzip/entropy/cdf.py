@@ -24,7 +24,7 @@ FLOOR = 16
 SIGMOID_MAX = (1 << SIGMOID_BITS) - (FLOOR << 8 >> (PRECISION - SIGMOID_BITS))
 INVERSE_BITS = 8
 LOGIT_SIZE = 192
-_HIGH = np.arange(0, 257, 16, dtype=np.int32)
+_SIXTEENTHS = np.arange(16, 256, 16, dtype=np.int32)
 _LOW = np.arange(17, dtype=np.int32)
 
 
@@ -69,8 +69,15 @@ class MixtureCdf:
 
     def at(self, values: Int32) -> Int32:
         """C(v) for values [n, m] in 0..256: 2**24 times the probability of less than v; C(0) = 0, C(256) = 2**24."""
+        c = self._inner(values)
+        c[values == 0] = 0
+        c[values == 256] = TOTAL
+        return c
+
+    def _inner(self, values: Int32) -> Int32:
+        """C(v) for values [n, m] or [m] in 1..255."""
         point = values << MEAN_BITS
-        c = np.zeros(values.shape, np.int32)
+        c = np.zeros((len(self._weight), values.shape[-1]), np.int32)
         for k in range(self._weight.shape[1]):
             index = point - self._origin[:, k, None]
             index *= self._inverse[:, k, None]
@@ -81,18 +88,33 @@ class MixtureCdf:
             c += part
         c >>= WEIGHT_BITS + SIGMOID_BITS - PRECISION
         c += FLOOR * values
-        c[values == 0] = 0
-        c[values == 256] = TOTAL
+        return c
+
+    def high_cumulative(self) -> Int32:
+        """C(16 h) for h = 0..16, [n, 17]."""
+        c = np.empty((len(self._weight), 17), np.int32)
+        c[:, 0] = 0
+        c[:, 1:16] = self._inner(_SIXTEENTHS)
+        c[:, 16] = TOTAL
         return c
 
     def high_frequencies(self) -> Int32:
         """Frequencies [n, 16] of the high nibble; rows sum to 2**24."""
-        return _differences(self.at(np.broadcast_to(_HIGH, (len(self._weight), 17))))
+        return _differences(self.high_cumulative())
 
-    def low_frequencies(self, high: Int32) -> Int32:
-        """Frequencies [n, 16] of the low nibble given the high one [n]; rows sum to 2**24."""
-        c = self.at((high[:, None] << 4) + _LOW)
-        c -= c[:, :1].copy()
+    def low_frequencies(self, high: Int32, cumulative: Int32 | None = None) -> Int32:
+        """Frequencies [n, 16] of the low nibble given the high one [n]; rows sum to 2**24.
+
+        cumulative: what ``high_cumulative`` gave, to spare its evaluation.
+        """
+        whole = self.high_cumulative() if cumulative is None else cumulative
+        rows = np.arange(len(high))
+        start = whole[rows, high][:, None]
+        c = np.empty((len(high), 17), np.int32)
+        c[:, 0] = 0
+        c[:, 1:16] = self._inner((high[:, None] << 4) + _LOW[1:16])
+        c[:, 1:16] -= start
+        c[:, 16:] = whole[rows, high + 1][:, None] - start
         return _differences(_stretch(c, c[:, 16:], _LOW))
 
     def intervals(self, samples: Int32) -> Intervals:
@@ -111,7 +133,9 @@ def _differences(c: Int32) -> Int32:
 
 def _stretch(c: Int32, size: Int32, index: Int32) -> Int32:
     """Cumulative frequencies c within an interval of ``size``, scaled to 2**24, at least 1 for each of 16 symbols."""
-    return (c.astype(np.int64) * (TOTAL - 16) // size).astype(np.int32) + index
+    quotient = c * float(TOTAL - 16)
+    quotient /= size  # both below 2**48: the floor of the correctly rounded quotient is that of the true one
+    return np.floor(quotient, out=quotient).astype(np.int32) + index
 
 
 def make_tables(scales: int, smallest: float, per_octave: int) -> MixtureTables:

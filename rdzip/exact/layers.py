@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rdzip.errors import ModelError
+from rdzip.exact.products import fast_products
 
 ACT_MAX = 255
 INPUT_MAX = 127
@@ -25,6 +26,7 @@ FRACTION_BITS = 7
 BIAS_UNIT = 2**FRACTION_BITS
 EXPONENT_MAX = 11
 SUM_LIMIT = 2**24
+FAST_SIZE = 2**22  # multiply-adds from which fast_products pays
 
 
 def round_half_up(x: Tensor) -> Tensor:
@@ -141,7 +143,10 @@ class IntegerLinear(nn.Module):
 
     def forward(self, a: Tensor) -> Tensor:
         """Exact stream increments, float32 [n, outputs], from integer activations [n, inputs]."""
-        return F.linear(a, self.weight, self.bias)
+        if a.shape[0] * self.weight.numel() < FAST_SIZE:
+            return F.linear(a, self.weight, self.bias)
+        with fast_products:
+            return F.linear(a, self.weight, self.bias)
 
 
 def limit_stream(layers: Sequence[QuantisedLinear], parts: Sequence[slice], input_max: Sequence[int]) -> None:

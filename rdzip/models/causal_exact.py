@@ -28,6 +28,8 @@ from rdzip.models.mixture import LOGIT_UNIT, MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCAL
 
 Int16 = NDArray[np.int16]
 Int32 = NDArray[np.int32]
+BATCH_UNIT = 32
+"""Products see batches of a multiple of this, so that a library that prepares a kernel for each shape meets few."""
 
 
 class View(NamedTuple):
@@ -102,22 +104,24 @@ class ExactNet:
     def trunk(self, view: View, x: NDArray[np.integer], y: NDArray[np.integer]) -> Tensor:
         """First layer of every head, float32 [n, channels * head], from the view and the pixel coordinates [n]."""
         count = sum(len(nb) for nb in view.neighbours)
-        inputs = np.empty((count + 4, len(x)), np.float32)
+        n = len(x)
+        rows = -(-n // BATCH_UNIT) * BATCH_UNIT
+        inputs = np.zeros((count + 4, rows), np.float32)
         start = 0
         for nb, median in zip(view.neighbours, view.medians, strict=True):
             index = nb - median
             index += DIFFERENCE_MAX
-            self._compression.take(index, mode="clip", out=inputs[start : start + len(nb)])
+            inputs[start : start + len(nb), :n] = self._compression.take(index, mode="clip")
             start += len(nb)
         px, py = x & 1, y & 1
-        inputs[start] = px * 64 - 32
-        inputs[start + 1] = py * 64 - 32
-        inputs[start + 2] = (px ^ py) * 64 - 32
-        inputs[start + 3] = (view.medians[0] - 128) >> 1
+        inputs[start, :n] = px * 64 - 32
+        inputs[start + 1, :n] = py * 64 - 32
+        inputs[start + 2, :n] = (px ^ py) * 64 - 32
+        inputs[start + 3, :n] = (view.medians[0] - 128) >> 1
         h = self.layers.stem(torch.from_numpy(inputs).to(self.device).t())
         for block in self.layers.blocks:
             h += block(_activate(h))
-        return self.layers.fan(_activate(h))  # type: ignore[no-any-return]
+        return self.layers.fan(_activate(h))[:n]  # type: ignore[no-any-return]
 
     def head(self, channel: int, fan: Tensor, view: View, known: list[Int16]) -> Parameters:
         """Mixture of a channel from its slice of the trunk [n, head] and the values [n] of the earlier planes."""
