@@ -191,8 +191,10 @@ def train(
 
     Checkpoints, a log and at the end the model file, whose path is printed, appear in the folder of the run.
     """
+    from rdzip.memory import keep_freed_memory
     from rdzip.train import run
 
+    keep_freed_memory()
     model = run(recipe, data=data, out=out, overrides=overrides or [], resume=resume, device=device)
     print_text(shown(model))
 

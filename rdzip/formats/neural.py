@@ -88,6 +88,7 @@ class Neural:
 
                 torch.set_num_threads(self.threads)
             self._model = hub.load(ref, offline=self.offline)
+            self._model.to(self.device or "cpu")
             self.seconds = time.perf_counter() - start
         return self._model
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rdzip.entropy.cdf import LOGIT_SIZE, SIGMOID_MAX, SIGMOID_SIZE, MixtureCdf, MixtureTables, make_tables
 from rdzip.entropy.philox import Philox
 from rdzip.errors import ModelError
+from rdzip.exact.devices import usable_device
 from rdzip.exact.layers import ACT_MAX, INPUT_MAX, IntegerLinear, QuantisedLinear, check_stream, limit_stream
 from rdzip.models import build, modelfile
 from rdzip.models.causal import ACTIVITY_MAX, DIFFERENCE_MAX, CausalConfig, CausalNet
@@ -99,18 +100,26 @@ def _thaw(config: CausalConfig, tensors: Mapping[str, NDArray[Any]], kind: str) 
 class CausalModel:
     """A causal pixel model ready to code: ``nets`` by kind ("colour", "grey"), and the tables of its mixtures."""
 
-    def __init__(self, nets: dict[str, ExactNet], tables: MixtureTables) -> None:
+    def __init__(self, nets: dict[str, ExactNet], tables: MixtureTables, answer: str) -> None:
         self.nets = nets
         self.tables = tables
+        self.answer = answer
 
     def cdf(self, parameters: Parameters) -> MixtureCdf:
         """Integer distribution functions of the mixtures that a network of this model gave."""
         return MixtureCdf(self.tables, *parameters)
 
-    def to(self, device: torch.device) -> CausalModel:
-        """The same model with its matrix products on a device."""
-        for net in self.nets.values():
-            net.to(device)
+    def to(self, device: str) -> CausalModel:
+        """The same model with its matrix products on a torch device.
+
+        Raises InputError if there is no such device here, ModelError if it does not give the known answer.
+        """
+        where = usable_device(device)
+        moved = [net for net in self.nets.values() if net.device != where]
+        for net in moved:
+            net.to(where)
+        if moved and self.known_answer() != self.answer:
+            raise ModelError(f"the device {device} does not compute this model exactly: use --device cpu")
         return self
 
     @torch.inference_mode()
@@ -165,7 +174,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
         ):
             raise ModelError(f"model: the network {kind} has an impossible shape")
         nets[kind] = _thaw(config, tensors, kind)
-    return CausalModel(nets, _tables(tensors))
+    return CausalModel(nets, _tables(tensors), str(meta.get("known_answer")))
 
 
 def _tables(tensors: Mapping[str, NDArray[Any]]) -> MixtureTables:

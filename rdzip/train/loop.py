@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from rdzip.errors import InputError
+from rdzip.exact.devices import usable_device
 from rdzip.train.data import ImageFolder, read_folder
 from rdzip.train.recipe import Recipe
 
@@ -67,11 +68,7 @@ def _folders(data: Path, smallest: int) -> tuple[ImageFolder, ImageFolder | None
 
 def train(recipe: Recipe, data: Path, out: Path, resume: bool, device: str) -> Path:
     """Train a recipe and export it; returns the model file. See rdzip.train.run."""
-    try:
-        where = torch.device(device)
-        torch.empty(1, device=where)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"--device: {device!r} cannot be used here: {str(error).splitlines()[0]}") from error
+    where = usable_device(device)
     checkpoint = out / CHECKPOINT
     if checkpoint.exists() and not resume:
         raise InputError(f"{out} holds a run already: add --resume to go on with it, or name another folder")
