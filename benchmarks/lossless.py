@@ -1,0 +1,100 @@
+"""File sizes and speed of lossless codecs on a folder of photographs, all in one run.
+
+python benchmarks/lossless.py ../shared/data/kodak --name kodak
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import common
+import imagecodecs
+import numpy as np
+from PIL import Image
+
+import rdzip
+from rdzip.memory import keep_freed_memory
+
+Coder = tuple[Callable[[np.ndarray], bytes], Callable[[bytes], np.ndarray]]
+
+
+def pillow(**options: Any) -> Coder:
+    def encode(pixels: np.ndarray) -> bytes:
+        out = io.BytesIO()
+        Image.fromarray(pixels).save(out, **options)
+        return out.getvalue()
+
+    return encode, lambda data: np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def jpegxl(effort: int) -> Coder:
+    return (
+        lambda pixels: imagecodecs.jpegxl_encode(pixels, lossless=True, effort=effort),
+        lambda data: imagecodecs.jpegxl_decode(data),
+    )
+
+
+CODECS: dict[str, Coder] = {
+    "png": pillow(format="PNG", optimize=True),
+    "webp": pillow(format="WEBP", lossless=True, quality=100, method=6, exact=True),
+    "jxl-e7": jpegxl(7),
+    "jxl-e9": jpegxl(9),
+    "rdzip": (lambda p: rdzip.compress(Image.fromarray(p), verify=False), lambda d: np.asarray(rdzip.decompress(d))),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--codecs", default=",".join(CODECS))
+    arguments = parser.parse_args()
+    keep_freed_memory()
+    pictures = common.images(arguments.folder)
+    names = arguments.codecs.split(",")
+    first = next(iter(pictures.values()))[:64, :64]
+    rdzip.decompress(rdzip.compress(Image.fromarray(np.ascontiguousarray(first)), codec="causal"))  # loads the model
+    rows, seconds = {}, {name: [0.0, 0.0] for name in names}
+    for file, pixels in pictures.items():
+        rows[file] = {"samples": pixels.size}
+        for name in names:
+            encode, decode = CODECS[name]
+            start = time.perf_counter()
+            data = encode(pixels)
+            middle = time.perf_counter()
+            decoded = decode(data)
+            seconds[name][0] += middle - start
+            seconds[name][1] += time.perf_counter() - middle
+            if not np.array_equal(decoded, pixels):
+                raise SystemExit(f"{file}: {name} does not give the pixels back")
+            rows[file][name] = len(data)
+        rows[file]["codec"] = rdzip.info(data)["codec"] if names[-1] == "rdzip" else ""
+        print(file, rows[file], flush=True)
+    samples = sum(r["samples"] for r in rows.values())
+    total = {
+        name: {
+            "bytes": (size := sum(r[name] for r in rows.values())),
+            "bpsp": round(8 * size / samples, 4),
+            "encode_mps": round(samples / 3e6 / seconds[name][0], 3),
+            "decode_mps": round(samples / 3e6 / seconds[name][1], 3),
+        }
+        for name in names
+    }
+    record = {"folder": arguments.folder.name, "sha256": common.digest(pictures), "total": total, "images": rows}
+    print(common.write(f"lossless-{arguments.name}", record))
+    print("| image | " + " | ".join(names) + " | rdzip bits/sample |")
+    print("| --- |" + " ---: |" * (len(names) + 1))
+    for file, row in rows.items():
+        bpsp = 8 * row.get("rdzip", 0) / row["samples"]
+        print(f"| {file} | " + " | ".join(f"{row[n]:,}" for n in names) + f" | {bpsp:.3f} |")
+    for key in ("bytes", "bpsp", "encode_mps", "decode_mps"):
+        print(f"| {key} | " + " | ".join(f"{total[n][key]:,}" for n in names) + " | |")
+
+
+if __name__ == "__main__":
+    main()

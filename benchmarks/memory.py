@@ -1,0 +1,76 @@
+"""Peak memory of the command line on a 48-megapixel photograph, compressing and decompressing.
+
+python benchmarks/memory.py ../shared/data/photos/train
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import common
+import numpy as np
+from PIL import Image
+
+WIDTH, HEIGHT = 8000, 6000
+
+
+def mosaic(folder: Path) -> np.ndarray:
+    """A picture of WIDTH x HEIGHT put together from the photographs of a folder."""
+    out = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    parts = [p for p in common.images(folder).values() if p.shape[0] >= 512 and p.shape[1] >= 512]
+    for i, y in enumerate(range(0, HEIGHT, 512)):
+        for j, x in enumerate(range(0, WIDTH, 512)):
+            part = parts[(i * 17 + j) % len(parts)]
+            cell = out[y : y + 512, x : x + 512]
+            cell[:] = part[: cell.shape[0], : cell.shape[1]]
+    return out
+
+
+def run(*command: str) -> dict[str, float]:
+    """Run rdzip in a process of its own; seconds and peak resident memory in GiB."""
+    start = time.perf_counter()
+    code = (
+        "import resource, subprocess, sys; r = subprocess.run(sys.argv[1:]).returncode; "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(r)"
+    )
+    line = [sys.executable, "-c", code, sys.executable, "-m", "rdzip", *command]
+    done = subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True)
+    return {
+        "seconds": round(time.perf_counter() - start, 1),
+        "peak_gib": round(int(done.stdout.split()[-1]) * 1024 / 2**30, 3),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        Image.fromarray(mosaic(arguments.folder)).save(folder / "large.png", compress_level=1)
+        encode = run("compress", str(folder / "large.png"), "--no-verify")
+        size = (folder / "large.png.rdz").stat().st_size
+        decode = run("decompress", str(folder / "large.png.rdz"), "-o", str(folder / "back.png"))
+        same = np.array_equal(np.asarray(Image.open(folder / "large.png")), np.asarray(Image.open(folder / "back.png")))
+        info = json.loads(
+            subprocess.run(
+                [sys.executable, "-m", "rdzip", "info", str(folder / "large.png.rdz"), "--json"],
+                check=True,
+                stdout=subprocess.PIPE,
+            ).stdout
+        )
+    record = {"pixels": WIDTH * HEIGHT, "bytes": size, "codec": info["codec"], "compress": encode, "decompress": decode}
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 2**30
+    print(common.write("memory-48mp", record | {"identical": same, "script_gib": round(own, 2)}), record, same)
+
+
+if __name__ == "__main__":
+    Image.MAX_IMAGE_PIXELS = None
+    main()

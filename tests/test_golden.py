@@ -1,0 +1,32 @@
+"""Files written by earlier versions decode for ever to the same picture."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rdzip
+
+GOLDEN = Path(__file__).parent / "golden"
+FILES = sorted(GOLDEN.glob("*/*.rdz"))
+
+
+def expected(file: Path) -> dict[str, Any]:
+    entry: dict[str, Any] = json.loads((file.parent / "index.json").read_text())[file.stem]
+    return entry
+
+
+def test_there_are_golden_files() -> None:
+    assert {expected(file)["codec"] for file in FILES} == {"causal", "classic"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=[f"{f.parent.name}-{f.stem}" for f in FILES])
+def test_golden_file(file: Path) -> None:
+    entry = expected(file)
+    data = file.read_bytes()
+    assert hashlib.sha256(data).hexdigest() == entry["file_sha256"]
+    pixels = rdzip.decompress_array(data)
+    assert (list(pixels.shape), str(pixels.dtype)) == (entry["shape"], entry["dtype"])
+    assert hashlib.sha256(pixels.tobytes()).hexdigest() == entry["pixels_sha256"]
