@@ -212,13 +212,12 @@ def decode(
     planes[0][PAD, :PAD] = OUTSIDE
     rows = np.arange(height)
     base = canvas.index(0, 0) + rows * (canvas.stride - SLANT)
-    around = canvas.offsets[:, None] + base
     wide = min(height, -(-width // SLANT)) >= MANY_ROWS
     with torch.inference_mode(), _threads(torch.get_num_threads() if wide else 1):
         for step in range(canvas.steps):
             y0, y1 = canvas.rows(step, step + 1)
             index = base[y0:y1] + step
-            view = net.view(canvas.split(canvas.buffer[step:].take(around[:, y0:y1])))
+            view = net.view(canvas.split(canvas.buffer.take(canvas.offsets[:, None] + index)))
             y = rows[y0:y1]
             fans = net.trunk(view, step - SLANT * y, y).split(net.config.head, 1)
             known: list[NDArray[np.int16]] = []
