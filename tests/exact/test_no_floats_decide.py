@@ -1,0 +1,199 @@
+"""Nothing that rounds differently elsewhere decides what is coded: neither operations, nor types, nor settings."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_model
+import torch
+
+import rdzip
+from rdzip.codecs import causal
+from rdzip.entropy.ans import TOTAL, AnsStack
+from rdzip.models import causal as network
+from rdzip.models import mixture
+from rdzip.models.causal_exact import ExactNet, Parameters
+from rdzip.models.causal_file import CausalModel
+
+PACKAGE = Path(rdzip.__file__).parent
+DECIDING = [
+    "codecs/causal.py",
+    "entropy/ans.py",
+    "entropy/cdf.py",
+    "exact/layers.py",
+    "exact/products.py",
+    "models/causal_exact.py",
+    "models/template.py",
+]
+"""Files with code between the payload and the pixels."""
+
+INEXACT = re.findall(
+    r"\w+",
+    """
+    exp exp2 expm1 log log2 log10 log1p tanh sigmoid softmax log_softmax softplus sqrt rsqrt pow power float_power sin
+    cos tan erf erfc erfinv logaddexp logsumexp hypot cbrt reciprocal div divide true_divide mean average median var
+    std norm layer_norm batch_norm gelu silu elu einsum conv1d conv2d conv3d interp interpolate rand randn normal half
+    bfloat16
+    """,
+)
+NARROW = ["float16", "half", "bfloat16"]
+ELSEWHERE = {
+    "entropy/cdf.py": {"make_tables"},  # makes the tables of a new model
+    "exact/layers.py": {"QuantisedLinear", "limit_stream", "_Activation", "activate", "ste_round"},  # training
+}
+ALLOWED = {
+    ("codecs/causal.py", "_code", "log2"),  # rates for the report
+    ("exact/layers.py", "__init__", "exp2"),  # of integers: powers of two
+    ("entropy/cdf.py", "_stretch", "/="),  # of integers below 2**48: tests/exact/test_bounds.py
+}
+
+
+class Finder(ast.NodeVisitor):
+    """Collects (function, operation) of everything that could round, divisions of constants aside."""
+
+    def __init__(self, skipped: set[str]) -> None:
+        self.skipped, self.where = skipped, "module"
+        self.found: set[tuple[str, str]] = set()
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.ClassDef) -> None:
+        if node.name not in self.skipped:
+            before, self.where = self.where, node.name
+            self.generic_visit(node)
+            self.where = before
+
+    visit_ClassDef = visit_FunctionDef
+
+    def visit_Call(self, node: ast.Call) -> None:
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if called.rstrip("_") in INEXACT:
+            self.found.add((self.where, called.rstrip("_")))
+        if called != "progress":  # the share done is for people
+            self.generic_visit(node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        if node.attr in NARROW:
+            self.found.add((self.where, node.attr))
+        self.generic_visit(node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> None:
+        names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        constant = all(name.isupper() for name in names) and not any(isinstance(n, ast.Call) for n in ast.walk(node))
+        whole = isinstance(node.left, ast.Constant) or isinstance(getattr(node.right, "value", None), int)
+        if isinstance(node.op, ast.Div) and not constant:
+            self.found.add((self.where, "/"))
+        if isinstance(node.op, ast.Pow) and not whole:
+            self.found.add((self.where, "**"))
+        self.generic_visit(node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        if isinstance(node.op, ast.Div | ast.Pow):
+            self.found.add((self.where, "/=" if isinstance(node.op, ast.Div) else "**="))
+        self.generic_visit(node)
+
+
+def operations(source: str, skipped: set[str]) -> set[tuple[str, str]]:
+    finder = Finder(skipped)
+    finder.visit(ast.parse(source))
+    return finder.found
+
+
+@pytest.mark.parametrize("name", DECIDING)
+def test_no_operation_rounds_its_own_way(name: str) -> None:
+    found = operations((PACKAGE / name).read_text("utf-8"), ELSEWHERE.get(name, set()))
+    unit = {("exact/layers.py", "__init__", "/")}  # bias / BIAS_UNIT, a power of two
+    assert {(name, *use) for use in found} - ALLOWED - unit == set()
+
+
+def test_the_search_finds_what_it_looks_for() -> None:
+    source = (
+        "def f(x, n):\n y = torch.softmax(x, 1)\n y /= n\n return y.exp_() / y.sum() + n**0.5 + 1 / UNIT + 2**n + n**2"
+    )
+    assert operations(source, set()) == {("f", op) for op in ("softmax", "/=", "exp", "/", "**")}
+
+
+def test_factors_of_the_tail_are_powers_of_two() -> None:
+    for factor in (
+        mixture.MEAN_UNIT / (256 * network.OUTPUT_UNIT),
+        mixture.MEAN_UNIT / network.OUTPUT_UNIT,
+        mixture.LOGIT_UNIT / network.OUTPUT_UNIT,
+        network.SCALE_GAIN / network.OUTPUT_UNIT,
+    ):
+        assert np.frexp(factor)[0] == 0.5
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> CausalModel:
+    return tiny_model.load(tiny_model.write(tmp_path_factory.mktemp("model") / "tiny.safetensors"))
+
+
+PIXELS = np.random.default_rng(0).integers(90, 160, (23, 31, 3), dtype=np.uint8)
+
+
+def test_only_integers_reach_the_coder(model: CausalModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Types of what the network hands to the coder, and its sums, in both directions."""
+    seen = []
+
+    def watch(owner: type, name: str, look: Callable[..., None]) -> None:
+        original = getattr(owner, name)
+
+        def wrapped(self: object, *arguments: object) -> object:
+            result = original(self, *arguments)
+            look(result, *arguments)
+            seen.append(name)
+            return result
+
+        monkeypatch.setattr(owner, name, wrapped)
+
+    def parameters(result: Parameters, *_: object) -> None:
+        assert all(part.dtype == np.int32 for part in result)
+
+    def intervals(_: None, starts: np.ndarray, sizes: np.ndarray) -> None:
+        assert starts.dtype == sizes.dtype == np.int32
+        assert starts.min() >= 0
+        assert sizes.min() >= 1
+        assert (starts + sizes).max() <= TOTAL
+
+    def frequencies(symbols: np.ndarray, rows: np.ndarray) -> None:
+        assert symbols.dtype == rows.dtype == np.int32
+        assert rows.min() >= 1
+        assert (rows.sum(1) == TOTAL).all()
+
+    watch(ExactNet, "head", parameters)
+    watch(AnsStack, "push_intervals", intervals)
+    watch(AnsStack, "pop", frequencies)
+    encoded = causal.encode(model, PIXELS)
+    np.testing.assert_array_equal(causal.decode(model, encoded.payload, PIXELS.shape, encoded.layout), PIXELS)
+    assert set(seen) == {"head", "push_intervals", "pop"}
+
+
+@contextlib.contextmanager
+def setting(name: str) -> Iterator[None]:
+    """A setting of the whole process that a program around rdzip may have made."""
+    precision = torch.get_float32_matmul_precision()
+    try:
+        if name == "flush denormals":
+            torch.set_flush_denormal(True)
+        elif name == "float64 by default":
+            torch.set_default_dtype(torch.float64)
+        elif name == "medium precision":
+            torch.set_float32_matmul_precision("medium")
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_default_dtype(torch.float32)
+        torch.set_float32_matmul_precision(precision)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", ["flush denormals", "float64 by default", "medium precision"])
+def test_settings_of_the_process_do_not_matter(model: CausalModel, name: str) -> None:
+    reference = causal.encode(model, PIXELS)
+    with setting(name):
+        assert causal.encode(model, PIXELS).payload == reference.payload
+        np.testing.assert_array_equal(causal.decode(model, reference.payload, PIXELS.shape, reference.layout), PIXELS)
