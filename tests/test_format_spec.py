@@ -15,6 +15,7 @@ import slow_decoder
 import tiny_model
 
 import rdzip
+from rdzip import hub
 from rdzip.codecs import causal
 from rdzip.models import modelfile
 from rdzip.models.causal_file import from_tensors
@@ -59,6 +60,15 @@ def test_whole_file(file: Path, shape: tuple[int, ...], mode: str) -> None:
         damaged = data[:i] + bytes([data[i] ^ 1]) + data[i + 1 :]
         with pytest.raises(slow_decoder.Damaged):
             slow_decoder.decode_file(damaged, model)
+
+
+@pytest.mark.parametrize(("shape", "mode"), [((6, 8, 3), "RGB"), ((9, 8), "L")])
+def test_file_of_the_bundled_model(shape: tuple[int, ...], mode: str) -> None:
+    """The weights that users have, with their large sums."""
+    pixels = picture(shape, 3)
+    data = rdzip.compress(pixels, codec="causal")
+    image = slow_decoder.decode_file(data, hub.resolve("photo").path.read_bytes())
+    assert (image.mode, image.samples) == (mode, pixels.tobytes())
 
 
 def test_decoder_has_no_float_and_nothing_of_rdzip() -> None:

@@ -16,6 +16,7 @@ import torch
 import rdzip
 from rdzip.codecs import causal
 from rdzip.entropy.ans import TOTAL, AnsStack
+from rdzip.exact import layers
 from rdzip.models import causal as network
 from rdzip.models import mixture
 from rdzip.models.causal_exact import ExactNet, Parameters
@@ -192,8 +193,12 @@ def setting(name: str) -> Iterator[None]:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("name", ["flush denormals", "float64 by default", "medium precision"])
-def test_settings_of_the_process_do_not_matter(model: CausalModel, name: str) -> None:
+@pytest.mark.parametrize("fast_size", [0, 1 << 40])
+def test_settings_of_the_process_do_not_matter(
+    model: CausalModel, name: str, fast_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reference = causal.encode(model, PIXELS)
+    monkeypatch.setattr(layers, "FAST_SIZE", fast_size)
     with setting(name):
         assert causal.encode(model, PIXELS).payload == reference.payload
         np.testing.assert_array_equal(causal.decode(model, reference.payload, PIXELS.shape, reference.layout), PIXELS)
