@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 import rdzip
-from rdzip.memory import keep_freed_memory
+from rdzip.process import own_process
 
 Coder = tuple[Callable[[np.ndarray], bytes], Callable[[bytes], np.ndarray]]
 
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--codecs", default=",".join(CODECS))
     arguments = parser.parse_args()
-    keep_freed_memory()
+    own_process()
     pictures = common.images(arguments.folder)
     names = arguments.codecs.split(",")
     first = next(iter(pictures.values()))[:64, :64]

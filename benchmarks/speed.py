@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 import rdzip
-from rdzip.memory import keep_freed_memory
+from rdzip.process import own_process
 
 
 def timed(function: Callable[[], Any]) -> tuple[float, Any]:
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take every n-th image")
     parser.add_argument("--repeat", type=int, default=3)
     arguments = parser.parse_args()
-    keep_freed_memory()
+    own_process()
     pictures = dict(list(common.images(arguments.folder).items())[:: arguments.every])
     first = next(iter(pictures.values()))[:64, :64]
     rdzip.decompress(rdzip.compress(Image.fromarray(np.ascontiguousarray(first)), codec="causal"))

@@ -16,7 +16,7 @@ from rdzip.files import Destination, Found, UsageError
 from rdzip.formats import archive, container, rdz, reading, writing
 from rdzip.formats.header import REASONS, Reason
 from rdzip.formats.picture import Picture
-from rdzip.memory import keep_freed_memory
+from rdzip.process import own_process
 from rdzip.progress import Report, bar
 
 PREFIX = container.MAX_HEADER + 64  # bytes that surely hold a file's header
@@ -216,7 +216,7 @@ def _members_of(item: Found, packed: archive.Archive) -> Iterator[Found]:
 
 def _one_by_one(found: Sequence[Found]) -> Iterator[tuple[Found, str]]:
     """Yield each input with the label of its progress bar."""
-    keep_freed_memory()
+    own_process()
     for number, item in enumerate(found, 1):
         yield item, item.name if len(found) == 1 else f"{item.name} ({number} of {len(found)})"
 

@@ -191,10 +191,10 @@ def train(
 
     Checkpoints, a log and at the end the model file, whose path is printed, appear in the folder of the run.
     """
-    from rdzip.memory import keep_freed_memory
+    from rdzip.process import own_process
     from rdzip.train import run
 
-    keep_freed_memory()
+    own_process()
     model = run(recipe, data=data, out=out, overrides=overrides or [], resume=resume, device=device)
     print_text(shown(model))
 

@@ -7,6 +7,7 @@ once; the stack is last in, first out, so it goes through the bands from the end
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,8 +21,8 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from rdzip.codecs.result import Bits, Encoded
-from rdzip.entropy.ans import PRECISION, AnsStack
-from rdzip.entropy.cdf import Intervals
+from rdzip.entropy.ans import PRECISION, TOTAL, AnsStack
+from rdzip.entropy.cdf import FLOOR, Intervals
 from rdzip.errors import CoderError, InputError
 from rdzip.models.causal_exact import ExactNet, Parameters
 from rdzip.models.causal_file import CausalModel
@@ -148,6 +149,13 @@ def encode(model: CausalModel, pixels: Pixels, progress: Progress = None) -> Enc
 
 
 @contextmanager
+def _exactly() -> Iterator[None]:
+    """Within the context, torch keeps no gradients and takes products in the precision that was asked for."""
+    with torch.inference_mode(), torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+        yield
+
+
+@contextmanager
 def _threads(most: int) -> Iterator[int]:
     """Within the context, torch works with at most that many threads; gives the number that it had."""
     before = torch.get_num_threads()
@@ -169,7 +177,7 @@ class _Coded(NamedTuple):
 
 def _code(model: CausalModel, net: ExactNet, canvas: _Canvas, first: int, stop: int) -> _Coded:
     band = _Band.of(canvas, first, stop)
-    with torch.inference_mode():
+    with _exactly():
         intervals = _intervals(model, net, band)
     symbols = [pair for i in intervals for pair in ((i.high_start, i.high_size), (i.low_start, i.low_size))]
     starts, sizes = (np.concatenate([s[j][cut] for cut in band.cuts for s in symbols]) for j in (0, 1))
@@ -185,7 +193,7 @@ def _intervals(model: CausalModel, net: ExactNet, band: _Band) -> list[Intervals
     intervals = []
     for channel, (fan, sample) in enumerate(zip(fans, _samples(band.values), strict=True)):
         parameters = net.head(channel, fan, view, band.values[:channel])
-        chosen = Parameters(*(p[band.order] for p in parameters))
+        chosen = Parameters(*(p[:, band.order] for p in parameters))
         intervals.append(model.cdf(chosen).intervals(sample[band.order].astype(np.int32)))
     return intervals
 
@@ -205,26 +213,30 @@ def decode(
         )
     net = _net(model, shape)
     height, width = shape[:2]
-    canvas = _Canvas(net, height, width, margin=PAD)
+    # the other 15 high symbols keep 16 FLOOR of TOTAL each, so a sample costs more than 15 * 16 * FLOOR / TOTAL bits
+    if 15 * 16 * FLOOR * math.prod(shape) > TOTAL * (8 * len(payload) + 64):
+        raise CoderError(
+            f"coded data of {len(payload)} bytes cannot hold {math.prod(shape)} samples: the file is corrupt"
+        )
     stack = AnsStack(payload)
+    canvas = _Canvas(net, height, width, margin=PAD)
     planes = [canvas.plane(p) for p in range(canvas.channels)]
     planes[0][:PAD] = OUTSIDE
     planes[0][PAD, :PAD] = OUTSIDE
-    rows = np.arange(height)
-    base = canvas.index(0, 0) + rows * (canvas.stride - SLANT)
+    along = canvas.stride - SLANT
     wide = min(height, -(-width // SLANT)) >= MANY_ROWS
-    with torch.inference_mode(), _threads(torch.get_num_threads() if wide else 1):
+    with _exactly(), _threads(torch.get_num_threads() if wide else 1):
         for step in range(canvas.steps):
             y0, y1 = canvas.rows(step, step + 1)
-            index = base[y0:y1] + step
+            y = np.arange(y0, y1)
+            index = canvas.index(0, step) + y * along
             view = net.view(canvas.split(canvas.buffer.take(canvas.offsets[:, None] + index)))
-            y = rows[y0:y1]
             fans = net.trunk(view, step - SLANT * y, y).split(net.config.head, 1)
             known: list[NDArray[np.int16]] = []
             for channel, fan in enumerate(fans):
                 cdf = model.cdf(net.head(channel, fan, view, known))
                 cumulative = cdf.high_cumulative()
-                high = stack.pop(np.diff(cumulative, axis=1))
+                high = stack.pop(cdf.high_frequencies(cumulative))
                 sample = ((high << 4) | stack.pop(cdf.low_frequencies(high, cumulative))).astype(np.int16)
                 known.append(sample - known[0] if channel else sample)
                 canvas.buffer[index + channel * canvas.plane_size] = known[-1]

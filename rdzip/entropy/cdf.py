@@ -24,8 +24,8 @@ FLOOR = 16
 SIGMOID_MAX = (1 << SIGMOID_BITS) - (FLOOR << 8 >> (PRECISION - SIGMOID_BITS))
 INVERSE_BITS = 8
 LOGIT_SIZE = 192
-_SIXTEENTHS = np.arange(16, 256, 16, dtype=np.int32)
-_LOW = np.arange(17, dtype=np.int32)
+_SIXTEENTHS = np.arange(16, 256, 16, dtype=np.int32)[:, None]
+_LOW = np.arange(17, dtype=np.int32)[:, None]
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class MixtureTables:
     exponential: Int32
 
     def weights(self, logits: Int32) -> Int32:
-        """Mixture weights [n, k] that sum to 2**12, from logits [n, k] in 1/16 nat; the first takes the remainder."""
-        e: NDArray[np.int64] = self.exponential.take(logits.max(1, keepdims=True) - logits, mode="clip").astype(
-            np.int64
-        )
-        w: NDArray[np.int64] = (e << WEIGHT_BITS) // e.sum(1, keepdims=True)
-        w[:, 0] += (1 << WEIGHT_BITS) - w.sum(1)
-        return w.astype(np.int32)
+        """Mixture weights [k, n] that sum to 2**12, from logits [k, n] in 1/16 nat; the first takes the remainder."""
+        e = self.exponential.take(logits.max(0) - logits, mode="clip")
+        quotient = e * float(1 << WEIGHT_BITS)
+        quotient /= e.sum(0)  # both below 2**28: the floor of the correctly rounded quotient is that of the true one
+        w = np.floor(quotient, out=quotient).astype(np.int32)
+        w[0] += (1 << WEIGHT_BITS) - w.sum(0, dtype=np.int32)
+        return w
 
 
 class Intervals(NamedTuple):
@@ -58,49 +58,52 @@ class Intervals(NamedTuple):
 
 
 class MixtureCdf:
-    """Distribution functions of n samples, from int32 arrays [n, k]: mean in 1/64 within -16..272 sample values, scale
-    index, logit in 1/16 nat."""
+    """Distribution functions of n samples, from int32 arrays [k, n]: mean in 1/64 within -16..272 sample values, scale
+    index, logit in 1/16 nat. Samples are the last axis throughout, which keeps inner loops long."""
 
     def __init__(self, tables: MixtureTables, mean: Int32, scale: Int32, logit: Int32) -> None:
         self._sigmoid = tables.sigmoid
         self._origin = mean + (1 << MEAN_BITS >> 1)
-        self._inverse = tables.inverse_scale[scale]
+        self._inverse = tables.inverse_scale.take(scale)
         self._weight = tables.weights(logit)
 
     def at(self, values: Int32) -> Int32:
-        """C(v) for values [n, m] in 0..256: 2**24 times the probability of less than v; C(0) = 0, C(256) = 2**24."""
+        """C(v) for values [m, n] in 0..256: 2**24 times the probability of less than v; C(0) = 0, C(256) = 2**24."""
         c = self._inner(values)
         c[values == 0] = 0
         c[values == 256] = TOTAL
         return c
 
     def _inner(self, values: Int32) -> Int32:
-        """C(v) for values [n, m] or [m] in 1..255."""
+        """C(v) for values [m, n] or [m, 1] in 1..255."""
         point = values << MEAN_BITS
-        c = np.zeros((len(self._weight), values.shape[-1]), np.int32)
-        for k in range(self._weight.shape[1]):
-            index = point - self._origin[:, k, None]
-            index *= self._inverse[:, k, None]
+        c = FLOOR * values
+        total: Int32 | None = None
+        for origin, inverse, weight in zip(self._origin, self._inverse, self._weight, strict=True):
+            index = point - origin
+            index *= inverse
             index >>= INVERSE_BITS
             index += SIGMOID_SIZE >> 1
             part = self._sigmoid.take(index, mode="clip")
-            part *= self._weight[:, k, None]
-            c += part
-        c >>= WEIGHT_BITS + SIGMOID_BITS - PRECISION
-        c += FLOOR * values
-        return c
+            part *= weight
+            total = part if total is None else np.add(total, part, out=total)
+        if total is None:
+            raise ValueError("a mixture needs at least one component")
+        total >>= WEIGHT_BITS + SIGMOID_BITS - PRECISION
+        total += c
+        return total
 
     def high_cumulative(self) -> Int32:
-        """C(16 h) for h = 0..16, [n, 17]."""
-        c = np.empty((len(self._weight), 17), np.int32)
-        c[:, 0] = 0
-        c[:, 1:16] = self._inner(_SIXTEENTHS)
-        c[:, 16] = TOTAL
+        """C(16 h) for h = 0..16, [17, n]."""
+        c = np.empty((17, self._weight.shape[1]), np.int32)
+        c[0] = 0
+        c[1:16] = self._inner(_SIXTEENTHS)
+        c[16] = TOTAL
         return c
 
-    def high_frequencies(self) -> Int32:
-        """Frequencies [n, 16] of the high nibble; rows sum to 2**24."""
-        return _differences(self.high_cumulative())
+    def high_frequencies(self, cumulative: Int32 | None = None) -> Int32:
+        """Frequencies [n, 16] of the high nibble; rows sum to 2**24. cumulative: as in ``low_frequencies``."""
+        return _rows(self.high_cumulative() if cumulative is None else cumulative)
 
     def low_frequencies(self, high: Int32, cumulative: Int32 | None = None) -> Int32:
         """Frequencies [n, 16] of the low nibble given the high one [n]; rows sum to 2**24.
@@ -108,27 +111,27 @@ class MixtureCdf:
         cumulative: what ``high_cumulative`` gave, to spare its evaluation.
         """
         whole = self.high_cumulative() if cumulative is None else cumulative
-        rows = np.arange(len(high))
-        start = whole[rows, high][:, None]
-        c = np.empty((len(high), 17), np.int32)
-        c[:, 0] = 0
-        c[:, 1:16] = self._inner((high[:, None] << 4) + _LOW[1:16])
-        c[:, 1:16] -= start
-        c[:, 16:] = whole[rows, high + 1][:, None] - start
-        return _differences(_stretch(c, c[:, 16:], _LOW))
+        samples = np.arange(len(high))
+        start = whole[high, samples]
+        c = np.empty((17, len(high)), np.int32)
+        c[0] = 0
+        np.subtract(self._inner((high << 4) + _LOW[1:16]), start, out=c[1:16])
+        np.subtract(whole[high + 1, samples], start, out=c[16])
+        return _rows(_stretch(c, c[16], _LOW))
 
     def intervals(self, samples: Int32) -> Intervals:
         """Intervals of the two symbols of samples [n] in 0..255."""
         high = samples & ~15
-        c = self.at(np.stack([high, high + 16, samples, samples + 1], 1))
-        start, size = c[:, 0], c[:, 1] - c[:, 0]
+        c = self.at(np.stack([high, high + 16, samples, samples + 1]))
+        size = c[1] - c[0]
         low = samples & 15
-        inside = _stretch(c[:, 2:] - start[:, None], size[:, None], np.stack([low, low + 1], 1))
-        return Intervals(start, size, inside[:, 0], inside[:, 1] - inside[:, 0], c[:, 3] - c[:, 2])
+        begin, end = _stretch(c[2:] - c[0], size, np.stack([low, low + 1]))
+        return Intervals(c[0], size, begin, end - begin, c[3] - c[2])
 
 
-def _differences(c: Int32) -> Int32:
-    return c[:, 1:] - c[:, :-1]
+def _rows(c: Int32) -> Int32:
+    """Frequencies [n, m] from cumulative ones [m + 1, n]."""
+    return (c[1:] - c[:-1]).T
 
 
 def _stretch(c: Int32, size: Int32, index: Int32) -> Int32:

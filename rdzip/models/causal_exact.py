@@ -41,7 +41,7 @@ class View(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """Mixture of a channel, int32 [n, components]: mean in 1/64, scale index, logit in 1/16."""
+    """Mixture of a channel, int32 [components, n]: mean in 1/64, scale index, logit in 1/16."""
 
     mean: Int32
     scale: Int32
@@ -140,31 +140,29 @@ class ExactNet:
 
     def _parameters(self, channel: int, o: NDArray[np.float32], view: View, known: list[Int16]) -> Parameters:
         k = self.config.components
-        o64 = o.astype(np.float64)
+        o64 = o.T.astype(np.float64)
         median = view.medians[channel]
         activity = view.activities[channel]
         base = median
         count = COLOUR_DIFFERENCES if channel else FIRST_DIFFERENCES
-        differences = np.empty((count + channel, len(o)), np.float64)
-        np.subtract(view.neighbours[channel][:count], median, out=differences[:count], casting="unsafe")
+        correction = (o64[3 * k : 3 * k + count] * (view.neighbours[channel][:count] - median)).sum(0)
         if channel:
             for i, value in enumerate(known):
-                differences[count + i] = value - view.medians[i]
+                correction += o64[3 * k + count + i] * (value - view.medians[i])
             activity = activity + (np.abs(known[-1] - view.medians[channel - 1]) >> 1)
             base = known[0] + median
         activity = np.minimum(activity, ACTIVITY_MAX)
-        unit = (64 + 26 * activity) * (MEAN_UNIT / (256 * OUTPUT_UNIT))
-        correction = (o64[:, 3 * k :] * differences.T).sum(1)
         correction *= MEAN_UNIT / OUTPUT_UNIT
         correction += base * float(MEAN_UNIT) + 0.5
-        mean = o64[:, :k] * unit[:, None]
-        mean += correction[:, None]
-        scale = o64[:, k : 2 * k] * (SCALE_GAIN / OUTPUT_UNIT)
-        scale += (self._activity_scale[activity] + 0.5)[:, None]
-        logit = o64[:, 2 * k : 3 * k] * (LOGIT_UNIT / OUTPUT_UNIT)
+        mean, scale, logit = o64[:k], o64[k : 2 * k], o64[2 * k : 3 * k]
+        mean *= (64 + 26 * activity) * (MEAN_UNIT / (256 * OUTPUT_UNIT))
+        mean += correction
+        scale *= SCALE_GAIN / OUTPUT_UNIT
+        scale += self._activity_scale[activity] + 0.5
+        logit *= LOGIT_UNIT / OUTPUT_UNIT
         logit += 0.5
-        rounded = (np.floor(mean, out=mean), np.floor(scale, out=scale), np.floor(logit, out=logit))
-        mean, scale, logit = rounded
+        rounded = np.floor(o64[: 3 * k], out=o64[: 3 * k])
         np.minimum(np.maximum(mean, MEAN_MIN, out=mean), MEAN_MAX, out=mean)
         np.minimum(np.maximum(scale, 0, out=scale), SCALES - 1, out=scale)
-        return Parameters(mean.astype(np.int32), scale.astype(np.int32), logit.astype(np.int32))
+        integers = rounded.astype(np.int32)
+        return Parameters(integers[:k], integers[k : 2 * k], integers[2 * k :])

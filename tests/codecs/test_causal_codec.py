@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from rdzip.codecs import causal
 from rdzip.errors import CoderError, InputError
+from rdzip.exact import layers, products
 from rdzip.models.causal_file import CausalModel
 
 
@@ -150,6 +151,27 @@ def test_corrupt_payloads_are_errors_or_other_pixels(model: CausalModel) -> None
         causal.decode(model, encoded.payload, (19, 22, 3), encoded.layout)
     with pytest.raises(CoderError, match="newer"):
         causal.decode(model, encoded.payload, pixels.shape, 99)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_does_not_reach_the_codec(model: CausalModel, dtype: torch.dtype) -> None:
+    pixels = picture("smooth", 30, 31, 3)
+    with torch.autocast("cpu", dtype=dtype):
+        check(model, pixels)
+
+
+def test_fast_products_change_no_bit(model: CausalModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = picture("smooth", 80, 90, 3)
+    reference = check(model, pixels)
+    monkeypatch.setattr(layers, "FAST_SIZE", 0)
+    monkeypatch.setattr(products.fast_products, "_allowed", hasattr(torch.backends.mkldnn, "matmul"))
+    assert check(model, pixels) == reference
+
+
+def test_short_payloads_of_huge_pictures_are_refused_at_once(model: CausalModel) -> None:
+    for shape in ((1 << 26, 1, 3), (1, 1 << 26, 3), (1 << 14, 1 << 14)):
+        with pytest.raises(CoderError, match="cannot hold"):
+            causal.decode(model, b"\1\0\0\0\1\0\0\0", shape, 3)
 
 
 @pytest.mark.parametrize("shape", [(4, 4, 2), (4,), (2, 2, 2, 2), (0, 4, 3)])

@@ -18,14 +18,14 @@ def parameters(seed: int, n: int, k: int = 3) -> tuple[np.ndarray, np.ndarray, n
     mean[::7] = rng.choice([mixture.MEAN_MIN, mixture.MEAN_MAX], mean[::7].shape)
     scale = rng.integers(0, mixture.SCALES, (n, k)).astype(np.int32)
     logit = rng.integers(-2000, 2001, (n, k)).astype(np.int32) >> rng.integers(0, 8, (n, 1))
-    return mean, scale, logit.astype(np.int32)
+    return mean.T, scale.T, logit.astype(np.int32).T
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 4))
 def test_every_value_keeps_a_frequency_and_rows_sum_to_the_total(seed: int, k: int) -> None:
     cdf = MixtureCdf(TABLES, *parameters(seed, 40, k))
-    c = cdf.at(np.broadcast_to(np.arange(257, dtype=np.int32), (40, 257)))
+    c = cdf.at(np.broadcast_to(np.arange(257, dtype=np.int32)[:, None], (257, 40))).T
     assert (c[:, 0] == 0).all()
     assert (c[:, 256] == TOTAL).all()
     assert np.diff(c, axis=1).min() >= FLOOR
@@ -56,7 +56,7 @@ def test_two_symbols_cost_what_one_would() -> None:
     n = 20000
     mean, scale, logit = parameters(1, n)
     cdf = MixtureCdf(TABLES, mean, scale, logit)
-    x = np.clip((mean[:, 0] >> 6) + np.random.default_rng(1).integers(-9, 10, n), 0, 255).astype(np.int32)
+    x = np.clip((mean[0] >> 6) + np.random.default_rng(1).integers(-9, 10, n), 0, 255).astype(np.int32)
     i = cdf.intervals(x)
     one = -np.log2(i.mass / TOTAL).sum()
     two = -np.log2(i.high_size / TOTAL).sum() - np.log2(i.low_size / TOTAL).sum()
@@ -67,8 +67,8 @@ def test_integer_tables_agree_with_the_real_mixture() -> None:
     n = 4000
     mean, scale, logit = parameters(2, n)
     logit = logit % 80
-    x = np.clip((mean[:, 0] >> 6) + np.random.default_rng(2).integers(-9, 10, n), 0, 255).astype(np.int32)
+    x = np.clip((mean[0] >> 6) + np.random.default_rng(2).integers(-9, 10, n), 0, 255).astype(np.int32)
     exact = -np.log2(MixtureCdf(TABLES, mean, scale, logit).intervals(x).mass / TOTAL)
-    real = mixture.bits(*(torch.from_numpy(p.astype(np.float64)) for p in (mean, scale, logit)), torch.from_numpy(x))
+    real = mixture.bits(*(torch.from_numpy(p.T.astype(np.float64)) for p in (mean, scale, logit)), torch.from_numpy(x))
     assert np.abs(exact - real.numpy()).mean() < 0.04
     assert abs(exact.mean() / real.numpy().mean() - 1) < 2e-3

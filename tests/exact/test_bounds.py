@@ -68,9 +68,9 @@ def test_tail_in_float64_is_that_in_integers(net: ExactNet, seed: int, channel: 
         for j in range(k):
             mean = (row[j] * (64 + 26 * a) + (c << 8) + (base << 24) + (1 << 17)) >> 18
             scale = (row[k + j] + (int(net._activity_scale[a]) << 13) + (1 << 12)) >> 13
-            assert found.mean[i, j] == min(max(mean, MEAN_MIN), MEAN_MAX)
-            assert found.scale[i, j] == min(max(scale, 0), SCALES - 1)
-            assert found.logit[i, j] == (row[2 * k + j] + (1 << 11)) >> 12
+            assert found.mean[j, i] == min(max(mean, MEAN_MIN), MEAN_MAX)
+            assert found.scale[j, i] == min(max(scale, 0), SCALES - 1)
+            assert found.logit[j, i] == (row[2 * k + j] + (1 << 11)) >> 12
 
 
 @settings(max_examples=20, deadline=None)
@@ -85,8 +85,8 @@ def test_distribution_function_in_int32_is_that_in_integers(seed: int, k: int) -
     mean = rng.choice([MEAN_MIN, MEAN_MAX, int(rng.integers(MEAN_MIN, MEAN_MAX))], (n, k)).astype(np.int32)
     scale = rng.integers(0, SCALES, (n, k)).astype(np.int32)
     logit = (rng.integers(-(2**16), 2**16 + 1, (n, k)) >> rng.integers(0, 16, (n, 1))).astype(np.int32)
-    values = np.broadcast_to(np.arange(257, dtype=np.int32), (n, 257))
-    found = MixtureCdf(MixtureTables(sigmoid, inverse, exponential), mean, scale, logit).at(values)
+    values = np.broadcast_to(np.arange(257, dtype=np.int32)[:, None], (257, n))
+    found = MixtureCdf(MixtureTables(sigmoid, inverse, exponential), mean.T, scale.T, logit.T).at(values).T
 
     for i in range(n):
         e = [int(exponential[min(int(logit[i].max() - v), LOGIT_SIZE - 1)]) for v in logit[i]]

@@ -44,7 +44,7 @@ def test_exact_evaluation_is_the_trained_forward(file: Path, kind: str) -> None:
     fans = exact.trunk(view, x, y).split(trained.config.head, 1)
     for channel, fan in enumerate(fans):
         for mine, theirs in zip(exact.head(channel, fan, view, values[:channel]), expected[channel], strict=True):
-            np.testing.assert_array_equal(mine, theirs.numpy())
+            np.testing.assert_array_equal(mine.T, theirs.numpy())
 
 
 def test_large_weights_get_coarser_units_instead_of_inexact_sums(tmp_path: Path) -> None:
