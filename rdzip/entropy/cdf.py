@@ -42,7 +42,7 @@ class MixtureTables:
         e = self.exponential.take(logits.max(0) - logits, mode="clip")
         quotient = e * float(1 << WEIGHT_BITS)
         quotient /= e.sum(0)  # both below 2**28: the floor of the correctly rounded quotient is that of the true one
-        w = np.floor(quotient, out=quotient).astype(np.int32)
+        w: Int32 = np.floor(quotient, out=quotient).astype(np.int32)
         w[0] += (1 << WEIGHT_BITS) - w.sum(0, dtype=np.int32)
         return w
 
@@ -131,14 +131,16 @@ class MixtureCdf:
 
 def _rows(c: Int32) -> Int32:
     """Frequencies [n, m] from cumulative ones [m + 1, n]."""
-    return (c[1:] - c[:-1]).T
+    frequencies: Int32 = (c[1:] - c[:-1]).T
+    return frequencies
 
 
 def _stretch(c: Int32, size: Int32, index: Int32) -> Int32:
     """Cumulative frequencies c within an interval of ``size``, scaled to 2**24, at least 1 for each of 16 symbols."""
     quotient = c * float(TOTAL - 16)
     quotient /= size  # both below 2**48: the floor of the correctly rounded quotient is that of the true one
-    return np.floor(quotient, out=quotient).astype(np.int32) + index
+    stretched: Int32 = np.floor(quotient, out=quotient).astype(np.int32)
+    return np.add(stretched, index, out=stretched)
 
 
 def make_tables(scales: int, smallest: float, per_octave: int) -> MixtureTables:
