@@ -28,8 +28,15 @@ from rdzip.models.mixture import LOGIT_UNIT, MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCAL
 
 Int16 = NDArray[np.int16]
 Int32 = NDArray[np.int32]
-BATCH_UNIT = 32
-"""Products see batches of a multiple of this, so that a library that prepares a kernel for each shape meets few."""
+BATCH_STEPS = ((512, 32), (4096, 256), (1 << 62, 4096))
+"""Products see batches of up to n rows rounded up to a multiple, so that a library which prepares (and keeps) a kernel
+for each shape meets few shapes."""
+
+
+def _padded(n: int) -> int:
+    """Rows of the batch in which n pixels are evaluated."""
+    unit = next(unit for limit, unit in BATCH_STEPS if n <= limit)
+    return -(-n // unit) * unit
 
 
 class View(NamedTuple):
@@ -102,11 +109,13 @@ class ExactNet:
         return View(neighbours, medians, activities.astype(np.int32))
 
     def trunk(self, view: View, x: NDArray[np.integer], y: NDArray[np.integer]) -> Tensor:
-        """First layer of every head, float32 [n, channels * head], from the view and the pixel coordinates [n]."""
+        """First layer of every head, float32 [rows, channels * head], from the view and the pixel coordinates [n].
+
+        The rows from n on are padding, which ``head`` expects and leaves out.
+        """
         count = sum(len(nb) for nb in view.neighbours)
         n = len(x)
-        rows = -(-n // BATCH_UNIT) * BATCH_UNIT
-        inputs = np.zeros((count + 4, rows), np.float32)
+        inputs = np.zeros((count + 4, _padded(n)), np.float32)
         start = 0
         for nb, median in zip(view.neighbours, view.medians, strict=True):
             index = nb - median
@@ -121,10 +130,10 @@ class ExactNet:
         h = self.layers.stem(torch.from_numpy(inputs).to(self.device).t())
         for block in self.layers.blocks:
             h += block(_activate(h))
-        return self.layers.fan(_activate(h))[:n]  # type: ignore[no-any-return]
+        return self.layers.fan(_activate(h))  # type: ignore[no-any-return]
 
     def head(self, channel: int, fan: Tensor, view: View, known: list[Int16]) -> Parameters:
-        """Mixture of a channel from its slice of the trunk [n, head] and the values [n] of the earlier planes."""
+        """Mixture of a channel from its slice of the trunk [rows, head] and the values [n] of the earlier planes."""
         u = fan
         if channel:
             seen = []
@@ -132,11 +141,13 @@ class ExactNet:
                 seen += [value - median, value - nb[0], value - nb[1]]
             index = np.stack(seen)
             index += DIFFERENCE_MAX
-            compressed = self._compression.take(index, mode="clip")
+            compressed = np.zeros((len(index), len(fan)), np.float32)
+            compressed[:, : index.shape[1]] = self._compression.take(index, mode="clip")
             u = u + self.layers.known[channel - 1](torch.from_numpy(compressed).to(self.device).t())
         for layer in self.layers.deep[channel]:
             u = u + layer(_activate(u))
-        return self._parameters(channel, self.layers.out[channel](_activate(u)).cpu().numpy(), view, known)
+        o = self.layers.out[channel](_activate(u))[: view.medians.shape[1]]
+        return self._parameters(channel, o.cpu().numpy(), view, known)
 
     def _parameters(self, channel: int, o: NDArray[np.float32], view: View, known: list[Int16]) -> Parameters:
         k = self.config.components
