@@ -28,14 +28,15 @@ from rdzip.models.mixture import LOGIT_UNIT, MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCAL
 
 Int16 = NDArray[np.int16]
 Int32 = NDArray[np.int32]
-BATCH_STEPS = ((512, 32), (4096, 256), (1 << 62, 4096))
-"""Products see batches of up to n rows rounded up to a multiple, so that a library which prepares (and keeps) a kernel
-for each shape meets few shapes."""
+SMALLEST_BATCH_STEP = 32
 
 
 def _padded(n: int) -> int:
-    """Rows of the batch in which n pixels are evaluated."""
-    unit = next(unit for limit, unit in BATCH_STEPS if n <= limit)
+    """Rows of the batch in which n pixels are evaluated: n rounded up to one of at most eight sizes an octave.
+
+    A library that prepares (and keeps) a kernel for each shape so meets few shapes.
+    """
+    unit = max(SMALLEST_BATCH_STEP, 1 << max(0, n.bit_length() - 4))
     return -(-n // unit) * unit
 
 
