@@ -63,8 +63,8 @@ class MixtureCdf:
 
     def __init__(self, tables: MixtureTables, mean: Int32, scale: Int32, logit: Int32) -> None:
         self._sigmoid = tables.sigmoid
-        self._origin = mean + (1 << MEAN_BITS >> 1)
         self._inverse = tables.inverse_scale.take(scale)
+        self._shift = (SIGMOID_SIZE << INVERSE_BITS >> 1) - (mean + (1 << MEAN_BITS >> 1)) * self._inverse
         self._weight = tables.weights(logit)
 
     def at(self, values: Int32) -> Int32:
@@ -79,11 +79,10 @@ class MixtureCdf:
         point = values << MEAN_BITS
         c = FLOOR * values
         total: Int32 | None = None
-        for origin, inverse, weight in zip(self._origin, self._inverse, self._weight, strict=True):
-            index = point - origin
-            index *= inverse
+        for shift, inverse, weight in zip(self._shift, self._inverse, self._weight, strict=True):
+            index = point * inverse
+            index += shift
             index >>= INVERSE_BITS
-            index += SIGMOID_SIZE >> 1
             part = self._sigmoid.take(index, mode="clip")
             part *= weight
             total = part if total is None else np.add(total, part, out=total)

@@ -89,6 +89,13 @@ class ExactNet:
         self.device = torch.device("cpu")
         self._compression = compression.astype(np.float32)
         self._activity_scale = activity_scale.astype(np.float64)
+        self._units = (64.0 + 26.0 * np.arange(ACTIVITY_MAX + 1)) * (1 / 256)
+        k = config.components
+        coefficients = max(config.outputs(i) for i in range(config.channels)) - 3 * k
+        gains = [MEAN_UNIT] * k + [SCALE_GAIN] * k + [LOGIT_UNIT] * k + [MEAN_UNIT] * coefficients
+        self._gains = np.array(gains, np.float64)[:, None] * (1 / OUTPUT_UNIT)
+        self._lowest = np.array([MEAN_MIN] * k + [0] * k, np.float64)[:, None]
+        self._highest = np.array([MEAN_MAX] * k + [SCALES - 1] * k, np.float64)[:, None]
         layers.stem.bias += 0.5
         layers.fan.bias += 0.5
 
@@ -152,29 +159,30 @@ class ExactNet:
 
     def _parameters(self, channel: int, o: NDArray[np.float32], view: View, known: list[Int16]) -> Parameters:
         k = self.config.components
-        o64 = o.T.astype(np.float64)
         median = view.medians[channel]
         activity = view.activities[channel]
-        base = median
         count = COLOUR_DIFFERENCES if channel else FIRST_DIFFERENCES
-        correction = (o64[3 * k : 3 * k + count] * (view.neighbours[channel][:count] - median)).sum(0)
+        differences = np.empty((count + channel, o.shape[0]), np.float64)
+        np.subtract(view.neighbours[channel][:count], median, out=differences[:count])
+        base = median
         if channel:
-            for i, value in enumerate(known):
-                correction += o64[3 * k + count + i] * (value - view.medians[i])
-            activity = activity + (np.abs(known[-1] - view.medians[channel - 1]) >> 1)
+            residuals = np.stack(known) - view.medians[:channel]
+            differences[count:] = residuals
+            activity = activity + (np.abs(residuals[-1]) >> 1)
             base = known[0] + median
         activity = np.minimum(activity, ACTIVITY_MAX)
-        correction *= MEAN_UNIT / OUTPUT_UNIT
-        correction += base * float(MEAN_UNIT) + 0.5
-        mean, scale, logit = o64[:k], o64[k : 2 * k], o64[2 * k : 3 * k]
-        mean *= (64 + 26 * activity) * (MEAN_UNIT / (256 * OUTPUT_UNIT))
-        mean += correction
-        scale *= SCALE_GAIN / OUTPUT_UNIT
-        scale += self._activity_scale[activity] + 0.5
-        logit *= LOGIT_UNIT / OUTPUT_UNIT
-        logit += 0.5
-        rounded = np.floor(o64[: 3 * k], out=o64[: 3 * k])
-        np.minimum(np.maximum(mean, MEAN_MIN, out=mean), MEAN_MAX, out=mean)
-        np.minimum(np.maximum(scale, 0, out=scale), SCALES - 1, out=scale)
-        integers = rounded.astype(np.int32)
+        scaled = np.multiply(o.T, self._gains[: o.shape[1]], dtype=np.float64)
+        differences *= scaled[3 * k :]
+        correction = differences.sum(0)
+        correction += base * float(MEAN_UNIT)
+        mixture = scaled[: 3 * k]
+        mixture[:k] *= self._units[activity]
+        mixture[:k] += correction
+        mixture[k : 2 * k] += self._activity_scale[activity]
+        mixture += 0.5
+        np.floor(mixture, out=mixture)
+        bounded = mixture[: 2 * k]
+        np.maximum(bounded, self._lowest, out=bounded)
+        np.minimum(bounded, self._highest, out=bounded)
+        integers = mixture.astype(np.int32)
         return Parameters(integers[:k], integers[k : 2 * k], integers[2 * k :])
