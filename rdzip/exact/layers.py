@@ -113,18 +113,14 @@ class QuantisedLinear(nn.Module):
         return IntegerLinear(weight, e.to(torch.int8), bias, input_max)
 
 
-class IntegerLinear(nn.Module):
+class IntegerLinear:
     """A finished layer: int8 weights [outputs, inputs], int8 exponents e and int32 biases (in 1/128) [outputs].
 
     It computes sum_i w_i a_i 2**-e + b, with every partial sum an exact float32 multiple of 2**-max(e, 7). Raises
     ModelError unless sum|w| * input_max + |b| 2**e < 2**24 for every output channel.
     """
 
-    weight: Tensor
-    bias: Tensor
-
     def __init__(self, weight: Tensor, exponent: Tensor, bias: Tensor, input_max: int = ACT_MAX) -> None:
-        super().__init__()
         if weight.ndim != 2 or exponent.shape != weight.shape[:1] or bias.shape != weight.shape[:1]:
             raise ModelError(
                 f"layer: expected weight [o, i] with exponent and bias [o], found {tuple(weight.shape)}, "
@@ -138,10 +134,14 @@ class IntegerLinear(nn.Module):
         self.bound = weight.double().abs().sum(1) * input_max * scale + bias.double().abs() / BIAS_UNIT
         self.finest = finest
         check_stream([self])
-        self.register_buffer("weight", (weight.double() * scale[:, None]).float(), persistent=False)
-        self.register_buffer("bias", (bias.double() / BIAS_UNIT).float(), persistent=False)
+        self.weight = (weight.double() * scale[:, None]).float()
+        self.bias = (bias.double() / BIAS_UNIT).float()
 
-    def forward(self, a: Tensor) -> Tensor:
+    def to(self, device: torch.device) -> None:
+        """Keep the weights on a device."""
+        self.weight, self.bias = self.weight.to(device), self.bias.to(device)
+
+    def __call__(self, a: Tensor) -> Tensor:
         """Exact stream increments, float32 [n, outputs], from integer activations [n, inputs]."""
         if a.shape[0] * self.weight.numel() < FAST_SIZE:
             return F.linear(a, self.weight, self.bias)
