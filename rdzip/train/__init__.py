@@ -17,7 +17,7 @@ def run(
     resume: bool = False,
     device: str = "cpu",
 ) -> Path:
-    """Train a recipe on a folder of images and export the model file; returns its path in ``out``.
+    """Train a recipe on the data that its task reads and export the model file; returns its path in ``out``.
 
     recipe: name of a shipped recipe or path of a TOML file; overrides: "key=value" or "table.key=value" strings.
     Raises InputError for unusable recipes, data or options.
@@ -25,8 +25,8 @@ def run(
     from rdzip.train.recipe import load_recipe
 
     settings = load_recipe(recipe, overrides or [])
-    if not data.is_dir():
-        raise InputError(f"--data: expected a folder of images, found {data}")
+    if not data.exists():
+        raise InputError(f"--data: expected a folder or file of training data, found nothing at {data}")
     from rdzip.train.loop import train  # torch is slow to import
 
     return train(settings, data, out, resume=resume, device=device)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from rdzip.errors import InputError
 from rdzip.models import mixture
 from rdzip.models.causal import CausalConfig, CausalNet
-from rdzip.train.data import Crops, CropSampler, ImageFolder
+from rdzip.train.data import Crops, CropSampler, read_split
 from rdzip.train.recipe import Recipe
 
 VALIDATION_BATCHES = 8
@@ -38,9 +38,11 @@ def bits_per_sample(net: CausalNet, crops: Crops, dtype: torch.dtype, quantise: 
 class CausalTask:
     """Networks, losses and validation of a causal pixel model."""
 
-    def __init__(
-        self, recipe: Recipe, training: ImageFolder, validation: ImageFolder | None, device: torch.device
-    ) -> None:
+    def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
+        training, validation = read_split(data, recipe.crop)
+        self.facts = {
+            "images": len(training.images), "skipped": training.skipped, "data_sha256": training.sha256
+        }  # fmt: skip
         model = dict(recipe.model)
         self.grey_every = int(model.pop("grey_every", 4))
         self.nets = nn.ModuleDict(
@@ -54,10 +56,12 @@ class CausalTask:
         self.device = device
         self.batch = recipe.batch
         self.dtype = torch.bfloat16 if recipe.bf16 else torch.float32
-        data = dict(recipe.data)
-        self.sampler = CropSampler(training.images, data.pop("copies", ["plain", "mirror"]), recipe.crop, recipe.seed)
-        if data:
-            raise InputError(f"recipe: unknown keys in [data]: {', '.join(sorted(data))}")
+        options = dict(recipe.data)
+        self.sampler = CropSampler(
+            training.images, options.pop("copies", ["plain", "mirror"]), recipe.crop, recipe.seed
+        )
+        if options:
+            raise InputError(f"recipe: unknown keys in [data]: {', '.join(sorted(options))}")
         self.validation: list[Crops] = []
         if validation is not None:
             sampler = CropSampler(validation.images, ["plain"], recipe.crop, recipe.seed)

@@ -51,6 +51,16 @@ def read_folder(folder: Path, smallest: int) -> ImageFolder:
     return ImageFolder(images, skipped, digest.hexdigest())
 
 
+def read_split(data: Path, smallest: int) -> tuple[ImageFolder, ImageFolder | None]:
+    """Training images of a folder, and held-out ones where it is split into train/ and valid/."""
+    if not data.is_dir():
+        raise InputError(f"--data: expected a folder of images, found {data}")
+    if (data / "train").is_dir():
+        held_out = data / "valid"
+        return read_folder(data / "train", smallest), read_folder(held_out, smallest) if held_out.is_dir() else None
+    return read_folder(data, smallest), None
+
+
 @dataclass(frozen=True)
 class Crops:
     """A batch of n crops: planes int16 [3, n, crop + PAD, crop + 2 PAD], and their positions [n] in the image."""

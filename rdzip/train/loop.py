@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +14,6 @@ from torch import Tensor, nn
 
 from rdzip.errors import InputError
 from rdzip.exact.devices import usable_device
-from rdzip.train.data import ImageFolder, read_folder
 from rdzip.train.recipe import Recipe
 
 CHECKPOINT = "checkpoint.pt"
@@ -24,6 +24,8 @@ class Task(Protocol):
     """What the loop needs to know of a network."""
 
     nets: nn.ModuleDict
+    facts: dict[str, Any]
+    """Of the training data: samples, skipped (texts), data_sha256."""
 
     def loss(self, step: int, generator: torch.Generator) -> Tensor:
         """Loss of a step."""
@@ -35,13 +37,19 @@ class Task(Protocol):
         """Write the finished model file."""
 
 
-def make_task(recipe: Recipe, training: ImageFolder, validation: ImageFolder | None, device: torch.device) -> Task:
-    """The task that a recipe names."""
-    if recipe.task == "causal":
-        from rdzip.train.causal_task import CausalTask
+_TASKS = {
+    "causal": "rdzip.train.causal_task:CausalTask",
+}
 
-        return CausalTask(recipe, training, validation, device)
-    raise InputError(f"recipe {recipe.name}: expected task 'causal', found {recipe.task!r}")
+
+def make_task(recipe: Recipe, data: Path, device: torch.device) -> Task:
+    """The task that a recipe names, with its data read."""
+    place = _TASKS.get(recipe.task)
+    if place is None:
+        raise InputError(f"recipe {recipe.name}: expected a task of {', '.join(sorted(_TASKS))}, found {recipe.task!r}")
+    module, name = place.split(":")
+    task: Task = getattr(import_module(module), name)(recipe, data, device)
+    return task
 
 
 def _log(out: Path, record: dict[str, Any]) -> None:
@@ -58,14 +66,6 @@ def _save(out: Path, state: dict[str, Any]) -> None:
     temporary.replace(out / CHECKPOINT)
 
 
-def _folders(data: Path, smallest: int) -> tuple[ImageFolder, ImageFolder | None]:
-    """Training images, and held-out ones where the folder is split into train/ and valid/."""
-    if (data / "train").is_dir():
-        held_out = data / "valid"
-        return read_folder(data / "train", smallest), read_folder(held_out, smallest) if held_out.is_dir() else None
-    return read_folder(data, smallest), None
-
-
 def train(recipe: Recipe, data: Path, out: Path, resume: bool, device: str) -> Path:
     """Train a recipe and export it; returns the model file. See rdzip.train.run."""
     where = usable_device(device)
@@ -74,10 +74,9 @@ def train(recipe: Recipe, data: Path, out: Path, resume: bool, device: str) -> P
         raise InputError(f"{out} holds a run already: add --resume to go on with it, or name another folder")
     if resume and not checkpoint.exists():
         raise InputError(f"{out}: expected {CHECKPOINT} of an earlier run to resume, found none")
-    training, validation = _folders(data, recipe.crop)
-    out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
-    task = make_task(recipe, training, validation, where)
+    task = make_task(recipe, data, where)
+    out.mkdir(parents=True, exist_ok=True)
     optimiser = torch.optim.AdamW(
         task.nets.parameters(), lr=recipe.lr, betas=(0.9, 0.99), weight_decay=recipe.weight_decay
     )
@@ -89,8 +88,7 @@ def train(recipe: Recipe, data: Path, out: Path, resume: bool, device: str) -> P
         optimiser.load_state_dict(state["optimiser"])
         generator.set_state(state["generator"])
         step, seconds = state["step"], state["seconds"]
-    _log(out, {"event": "start", "recipe": recipe.name, "step": step, "images": len(training.images),
-               "skipped": training.skipped, "data_sha256": training.sha256, "device": str(where)})  # fmt: skip
+    _log(out, {"event": "start", "recipe": recipe.name, "step": step, **task.facts, "device": str(where)})
     began, mean, seen = time.monotonic() - seconds, 0.0, 0
     while step < recipe.steps:
         for group in optimiser.param_groups:
@@ -122,7 +120,8 @@ def train(recipe: Recipe, data: Path, out: Path, resume: bool, device: str) -> P
             _save(out, {"nets": task.nets.state_dict(), "optimiser": optimiser.state_dict(),
                         "generator": generator.get_state(), "step": step, "seconds": seconds})  # fmt: skip
     model = out / f"{recipe.name}.safetensors"
+    known = {name: value for name, value in task.facts.items() if name != "skipped"}
     facts = {"id": recipe.name, "recipe": recipe.name, "steps": recipe.steps, "seed": recipe.seed,
-             "images": len(training.images), "data_sha256": training.sha256, "rates": task.validate()}  # fmt: skip
+             **known, "rates": task.validate()}  # fmt: skip
     task.export(model, facts)
     return model

@@ -43,8 +43,8 @@ class Recipe:
     task: str
     steps: int
     batch: int
-    crop: int
     lr: float
+    crop: int = 32
     warmup: int = 200
     decay: float = 0.5
     clip: float = 1.0
@@ -78,7 +78,7 @@ def _checked(values: dict[str, Any], source: str) -> Recipe:
     for key in values:
         if key not in known:
             raise InputError(f"{source}: unknown key {key!r}; known are {', '.join(sorted(known))}")
-    for key in ("name", "task", "steps", "batch", "crop", "lr"):
+    for key in ("name", "task", "steps", "batch", "lr"):
         if key not in values:
             raise InputError(f"{source}: the key {key!r} is missing")
     for key, kind in _OPTIMISER_KEYS.items():

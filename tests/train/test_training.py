@@ -135,7 +135,7 @@ def test_runs_are_not_overwritten(data: Path, recipe: str, tmp_path: Path) -> No
         (["wings=3"], "unknown key 'wings'"),
         (["steps=0"], "at least 1"),
         (["steps='many'"], "type int"),
-        (["task=dance"], "expected task"),
+        (["task=dance"], "expected a task"),
         (["model.wings=3"], "unknown keys"),
         (["model.colour.wings=3"], "wings"),
         (["data.wings=3"], "unknown keys"),
