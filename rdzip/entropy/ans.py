@@ -21,7 +21,10 @@ BOTTOM = 1 << PRECISION
 
 IntArray = NDArray[np.integer]
 _CATEGORICAL = constriction.stream.model.Categorical(perfect=False)
+_UNIFORM = constriction.stream.model.Uniform()
 _SYMBOLS_AT_ONCE = 1 << 18
+UNIFORM_MAX = 1 << 16
+"""Largest size of a uniform distribution; the coder's frequencies for it are 2**24 // size, the last takes the rest."""
 
 
 def _rows(frequencies: IntArray) -> NDArray[np.float32]:
@@ -81,6 +84,30 @@ class AnsStack:
             rows[last] = np.stack([np.ones_like(rest), start - 1, size], 1)[last]
             symbols = np.where(first, 0, np.where(last, 2, 1)).astype(np.int32)
             self._coder.encode_reverse(symbols, _CATEGORICAL, _rows(rows))
+
+    def push_uniform(self, symbols: IntArray, sizes: IntArray) -> None:
+        """Put symbols [n] on the stack, each uniform over 0..size-1, sizes int [n] in 1..2**16; size 1 is free."""
+        symbols, sizes = self._uniform(symbols, sizes)
+        if len(symbols):
+            self._coder.encode_reverse(symbols, _UNIFORM, sizes)
+
+    def pop_uniform(self, sizes: IntArray) -> NDArray[np.int32]:
+        """Take symbols [n] off the stack, each uniform over 0..size-1; CoderError if the stack holds less."""
+        symbols = np.zeros(len(sizes), np.int32)
+        _, many = self._uniform(symbols, sizes)
+        if len(many):
+            if self._coder.pos() <= (0, BOTTOM):
+                raise CoderError("coded data end before the last symbol: the file is corrupt")
+            symbols[np.asarray(sizes) > 1] = self._coder.decode(_UNIFORM, many)
+        return symbols
+
+    @staticmethod
+    def _uniform(symbols: IntArray, sizes: IntArray) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        size = np.asarray(sizes, np.int32)
+        if len(size) and (int(size.min()) < 1 or int(size.max()) > UNIFORM_MAX):
+            raise ValueError(f"sizes of uniform distributions must lie in 1..{UNIFORM_MAX}")
+        kept = size > 1
+        return np.ascontiguousarray(np.asarray(symbols, np.int32)[kept]), np.ascontiguousarray(size[kept])
 
     def is_empty(self) -> bool:
         """Whether everything that was pushed has been popped."""

@@ -1,0 +1,107 @@
+"""A stack for bits back: it begins on a supply of initial bits, and knows how many of them were used.
+
+The first sample of a chain takes bits from the stack before it has put any there (Townsend, Bird & Barber 2019,
+section 2.2). Here they come from a supply: either random words that everybody can compute, or data that are to be coded
+anyway. Words of the supply that were never touched are not written.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdzip.entropy.ans import BOTTOM, AnsStack, IntArray
+from rdzip.entropy.philox import Philox
+from rdzip.errors import CoderError
+
+SEED = 0x72647A6970  # "rdzip"
+STREAM = 0
+WORDS = 1 << 14
+"""Random words that are laid below the stack."""
+_LEFT = "what is left after the last sample is not what was there before the first: the file is corrupt"
+_EMPTY = np.array([BOTTOM], "<u4").tobytes()
+
+
+def random_words(first: int, count: int) -> NDArray[np.uint32]:
+    """Words first..first+count-1 of the supply, the word 0 being the one that is used first, uint32 [count].
+
+    Words of Philox (docs/random.md) with bit 0 set, so that none is zero.
+    """
+    words: NDArray[np.uint32] = Philox(SEED, STREAM).words(first, count) | np.uint32(1)
+    return words
+
+
+class SupplyError(CoderError):
+    """The random words that were laid below the stack were too few: begin again with more."""
+
+
+class SuppliedStack(AnsStack):
+    """A stack on ``data`` (32-bit little-endian words), or on up to ``words`` random words.
+
+    It counts what was taken of the supply. Popping more raises SupplyError.
+    """
+
+    def __init__(self, data: bytes | None = None, words: int = WORDS) -> None:
+        self._random = data is None
+        supply = _below(words) if data is None else data
+        super().__init__(supply + _EMPTY)
+        self._words = len(supply) // 4
+        self._untouched = int(self._coder.pos()[0])
+        self._start_bits = super().bits()
+
+    def pop(self, frequencies: IntArray) -> NDArray[np.int32]:
+        """As in AnsStack; how deep it reached is noted."""
+        symbols = super().pop(frequencies)
+        self._note()
+        return symbols
+
+    def pop_uniform(self, sizes: IntArray) -> NDArray[np.int32]:
+        """As in AnsStack; how deep it reached is noted."""
+        symbols = super().pop_uniform(sizes)
+        self._note()
+        return symbols
+
+    def _note(self) -> None:
+        self._untouched = min(self._untouched, int(self._coder.pos()[0]))
+        if not self._untouched:
+            raise SupplyError("the supply of initial bits was too small")
+
+    @property
+    def initial_words(self) -> int:
+        """Words of the supply that were touched (the first always is)."""
+        return self._words - self._untouched if self._random else self._words
+
+    def net_bits(self) -> int:
+        """Bits on the stack, less those that it began with."""
+        return super().bits() - self._start_bits
+
+    def total_bits(self) -> int:
+        """Bits of ``to_bytes``, without the padding to whole words."""
+        return super().bits() - 32 * (self._words - self.initial_words)
+
+    def to_bytes(self) -> bytes:
+        """The stack as 32-bit little-endian words, without the words of a random supply that were never touched."""
+        return super().to_bytes()[4 * (self._words - self.initial_words) :]
+
+
+def _below(words: int) -> bytes:
+    return random_words(0, words)[::-1].astype("<u4").tobytes()
+
+
+def check_left(stack: AnsStack) -> None:
+    """Check that a decoder left nothing but a random supply on the stack; CoderError if the file is corrupt."""
+    left = stack.to_bytes()
+    if left != _below(len(left) // 4 - 1) + _EMPTY:
+        raise CoderError(
+            "what is left after the last sample is not what was there before the first: the file is corrupt"
+        )
+
+
+def left_data(stack: AnsStack) -> bytes:
+    """The data on which a stack began, once all else was decoded; CoderError if the file is corrupt."""
+    left = stack.to_bytes()
+    if left[-4:] != _EMPTY:
+        raise CoderError(
+            "what is left after the last sample is not what was there before the first: the file is corrupt"
+        )
+    return left[:-4]

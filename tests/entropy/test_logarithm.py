@@ -1,0 +1,41 @@
+"""Integer logarithms and weights: close to the real ones, exact in what they promise."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rdzip.entropy.ans import TOTAL
+from rdzip.entropy.logarithm import LOG_UNIT, effective_size, log2_fixed, to_frequencies, weights
+
+
+def test_logarithms_of_all_powers_and_many_values() -> None:
+    powers = 1 << np.arange(25)
+    np.testing.assert_array_equal(log2_fixed(powers), np.arange(25) * LOG_UNIT)
+    values = np.unique(np.concatenate([np.arange(1, 9000), np.random.default_rng(0).integers(1, TOTAL, 20000)]))
+    found = log2_fixed(values)
+    error = np.log2(values) - found / LOG_UNIT
+    assert error.min() >= 0
+    assert error.max() < 4e-4
+    assert (np.diff(found) >= 0).all()
+
+
+@given(st.lists(st.integers(-60 * LOG_UNIT, 0), min_size=1, max_size=40))
+def test_frequencies_are_in_proportion(logarithms: list[int]) -> None:
+    rows = np.array([logarithms, logarithms[::-1]], np.int64)
+    f = to_frequencies(rows)
+    assert (f.sum(1) == TOTAL).all()
+    assert f.min() >= 1
+    p = np.exp2((rows - rows.max(1, keepdims=True)) / LOG_UNIT)
+    p /= p.sum(1, keepdims=True)
+    np.testing.assert_allclose(f / TOTAL, p, atol=3e-4)
+
+
+def test_effective_size_is_that_of_the_weights() -> None:
+    equal = np.zeros((1, 8), np.int64)
+    assert effective_size(equal)[0] == 8 * 256
+    one = np.array([[0, -30 * LOG_UNIT, -40 * LOG_UNIT]])
+    assert effective_size(one)[0] == 256
+    assert weights(one)[0, 2] == 0
+    mixed = np.array([[0, -LOG_UNIT]])
+    assert effective_size(mixed)[0] / 256 == pytest.approx(1.5**2 / 1.25, abs=0.01)
