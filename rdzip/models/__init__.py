@@ -27,7 +27,15 @@ class Model(Protocol):
 
 Builder = Callable[[Mapping[str, "np.ndarray[Any, Any]"], Mapping[str, Any]], Model]
 
-_ARCHITECTURES: dict[str, str | Builder] = {"causal-mlp": "rdzip.models.causal_file:from_tensors"}
+_ARCHITECTURES: dict[str, str | Builder] = {
+    "bit-swap": "rdzip.models.conv_file:from_tensors",
+    "causal-mlp": "rdzip.models.causal_file:from_tensors",
+    "resnet-vae": "rdzip.models.conv_file:from_tensors",
+    "toy-hmm": "rdzip.models.toy:hmm_from_tensors",
+    "toy-mixture": "rdzip.models.toy:mixture_from_tensors",
+    "vae-mlp": "rdzip.models.vae_mlp_file:from_tensors",
+    "vrnn": "rdzip.models.vrnn_file:from_tensors",
+}
 
 
 def architectures() -> tuple[str, ...]:

@@ -74,7 +74,10 @@ class State(Protocol):
 
 
 class SequenceModel(Protocol):
-    """A model of sequences uint8 [steps, dims], one latent a step given the past: p(z_t|h) p(x_t|z_t, h)."""
+    """A model of sequences uint8 [steps, dims], one latent a step given the past: p(z_t|h) p(x_t|z_t, h).
+
+    States that a model takes are those that it made.
+    """
 
     def known_answer(self) -> str:
         """SHA-256 in hex of tables for a fixed input, as every model has it."""
@@ -92,18 +95,18 @@ class SequenceModel(Protocol):
         """The state before the first step."""
         ...
 
-    def propose(self, state: State, x: Samples) -> LatentSite:
+    def propose(self, state: Any, x: Samples) -> LatentSite:
         """q(z_t | h, x_t), x uint8 [rows, dims]."""
         ...
 
-    def prior(self, state: State) -> LatentSite:
+    def prior(self, state: Any) -> LatentSite:
         """p(z_t | h)."""
         ...
 
-    def emit(self, state: State, z: NDArray[Any]) -> Site:
+    def emit(self, state: Any, z: NDArray[Any]) -> Site:
         """p(x_t | z_t, h)."""
         ...
 
-    def advance(self, state: State, z: NDArray[Any], x: Samples) -> State:
+    def advance(self, state: Any, z: NDArray[Any], x: Samples) -> State:
         """The state after a step."""
         ...

@@ -38,7 +38,11 @@ class Task(Protocol):
 
 
 _TASKS = {
+    "bit-swap": "rdzip.train.conv_task:ConvTask",
     "causal": "rdzip.train.causal_task:CausalTask",
+    "resnet-vae": "rdzip.train.conv_task:ConvTask",
+    "vae-mlp": "rdzip.train.vae_mlp_task:VaeMlpTask",
+    "vrnn": "rdzip.train.vrnn_task:VrnnTask",
 }
 
 

@@ -1,0 +1,332 @@
+"""Toy models whose entropy is known: a mixture and a hidden Markov model over few symbols, all of it integer tables.
+
+They measure codecs: the best rate is known, and the proposal distributions are crude on purpose, so that the evidence
+lower bound is visibly worse than the entropy and particles have something to gain (as the toy models of Ruan et al.
+2021, section 5.1 and 5.3). Tables are frequencies of 2**24, int32, each >= 1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdzip.entropy.ans import TOTAL, AnsStack
+from rdzip.errors import InputError, ModelError
+from rdzip.models import build, modelfile
+from rdzip.models.latent import SAMPLE, Draw, Samples, Shape
+from rdzip.models.sites import CategoricalSite, Symbols
+
+VERSION = 1
+MIXTURE, HMM = "toy-mixture", "toy-hmm"
+MIXTURE_CODECS = ["bb-cis", "bb-is", "bb-ans", "bb-ais", "stochastic"]
+HMM_CODECS = ["bb-smc", "bb-ans", "bb-is", "stochastic"]
+LARGEST = 256
+"""Largest number of symbols and of latent values."""
+
+Int32 = NDArray[np.int32]
+Float64 = NDArray[np.float64]
+Tensors = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class PixelSite:
+    """A CategoricalSite of one symbol a row as a site of images: symbols [rows, *shape], one pixel each."""
+
+    site: CategoricalSite
+    shape: Shape
+
+    @property
+    def rows(self) -> int:
+        """Number of images."""
+        return self.site.rows
+
+    def _flat(self, symbols: Symbols) -> Symbols:
+        return symbols.reshape(self.rows, -1)
+
+    def push(self, stack: AnsStack, symbols: Symbols) -> None:
+        """Put pixels on the stack."""
+        self.site.push(stack, self._flat(symbols))
+
+    def pop(self, stack: AnsStack) -> Symbols:
+        """Take pixels off the stack."""
+        return self.site.pop(stack).reshape(self.rows, *self.shape)
+
+    def log2(self, symbols: Symbols) -> NDArray[np.int64]:
+        """Logarithm of the coded probability, in 2**-16 bits."""
+        return self.site.log2(self._flat(symbols))
+
+    def bits(self, symbols: Symbols) -> Float64:
+        """-log2 of the probability."""
+        return self.site.bits(self._flat(symbols))
+
+    def take(self, index: NDArray[np.integer]) -> PixelSite:
+        """The site of some rows."""
+        return PixelSite(self.site.take(index), self.shape)
+
+
+class ToyMixture:
+    """p(z) p(x|z) of images of one pixel, with the posterior q(z|x) that its file gives.
+
+    prior [m], emission [m, k], proposal [k, m]: frequencies for m latent values and k symbols.
+    """
+
+    def __init__(self, prior: Int32, emission: Int32, proposal: Int32) -> None:
+        self.prior, self.emission, self.proposal = prior, emission, proposal
+
+    def known_answer(self) -> str:
+        """SHA-256 in hex of the tables."""
+        return _digest(self.prior, self.emission, self.proposal)
+
+    def check_item(self, shape: Shape) -> None:
+        """InputError unless images have one pixel."""
+        if tuple(shape) not in ((1, 1), (1, 1, 1)):
+            raise InputError(f"the toy mixture codes images of one pixel, found shape {list(shape)}")
+
+    def values(self) -> int:
+        """Number of symbols."""
+        return int(self.emission.shape[1])
+
+    def infer(self, x: Samples, draw: Draw, refine: int = 0) -> None:
+        """Draw the latent from the crude posterior."""
+        draw("z1", CategoricalSite(self.proposal[x.reshape(-1)][:, None]))
+
+    def generate(self, rows: int, shape: Shape, draw: Draw) -> Samples:
+        """Draw the latent, then the pixel."""
+        z = draw("z1", CategoricalSite(np.broadcast_to(self.prior, (rows, 1, len(self.prior)))))
+        emission = CategoricalSite(self.emission[z.reshape(-1)][:, None])
+        return draw(SAMPLE, PixelSite(emission, tuple(shape))).astype(np.uint8).reshape(rows, *shape)
+
+    def probabilities(self) -> Float64:
+        """p(x) of each symbol, float64 [k]."""
+        p: Float64 = (self.prior / TOTAL) @ (self.emission / TOTAL)
+        return p
+
+    def entropy(self) -> float:
+        """Entropy of the data in bits per symbol: the best rate of any codec."""
+        p = self.probabilities()
+        return float(-(p * np.log2(p)).sum())
+
+    def evidence_bound(self) -> float:
+        """Mean of the negative evidence lower bound, bits per symbol: the rate of bb-ans."""
+        joint = self.prior[:, None] / TOTAL * self.emission / TOTAL
+        q = self.proposal.T / TOTAL
+        return float((self.probabilities() * (q * (np.log2(q) - np.log2(joint))).sum(0)).sum())
+
+    def sample(self, n: int, rng: np.random.Generator) -> Samples:
+        """Random data, uint8 [n, 1, 1], for tests and benchmarks."""
+        return rng.choice(self.values(), size=(n, 1, 1), p=self.probabilities()).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class HmmState:
+    """Latent of the last step, int64 [rows]; the number of latent values before the first."""
+
+    last: NDArray[np.int64]
+
+    def take(self, index: NDArray[np.integer]) -> HmmState:
+        """The state of some rows."""
+        return HmmState(self.last[index])
+
+
+class ToyHmm:
+    """Hidden Markov model of sequences [steps, 1] of k symbols, a SequenceModel.
+
+    transition [m + 1, m]: by the last latent value, the row m for the first step; emission [m, k]; proposal
+    [m + 1, k, m]: by the last latent value and the symbol.
+    """
+
+    def __init__(self, transition: Int32, emission: Int32, proposal: Int32) -> None:
+        self.transition, self.emission, self.proposal = transition, emission, proposal
+
+    def known_answer(self) -> str:
+        """SHA-256 in hex of the tables."""
+        return _digest(self.transition, self.emission, self.proposal)
+
+    def check_item(self, shape: Shape) -> None:
+        """InputError unless a step is one symbol."""
+        if tuple(shape) != (1,):
+            raise InputError(f"the toy HMM codes sequences of steps of one value, found steps of shape {list(shape)}")
+
+    def values(self) -> int:
+        """Number of symbols."""
+        return int(self.emission.shape[1])
+
+    def start(self, rows: int) -> HmmState:
+        """The state before the first step."""
+        return HmmState(np.full(rows, len(self.emission)))
+
+    def prior(self, state: HmmState) -> CategoricalSite:
+        """p(z_t | z_{t-1})."""
+        return CategoricalSite(self.transition[state.last][:, None])
+
+    def propose(self, state: HmmState, x: Samples) -> CategoricalSite:
+        """q(z_t | z_{t-1}, x_t), x uint8 [rows, 1]."""
+        return CategoricalSite(self.proposal[state.last, x[:, 0]][:, None])
+
+    def emit(self, state: HmmState, z: Symbols) -> CategoricalSite:
+        """p(x_t | z_t), z [rows, 1]."""
+        return CategoricalSite(self.emission[z[:, 0]][:, None])
+
+    def advance(self, state: HmmState, z: Symbols, x: Samples) -> HmmState:
+        """The state after a step."""
+        return HmmState(z[:, 0].astype(np.int64))
+
+    def bits(self, x: Samples) -> Float64:
+        """-log2 p(x) of sequences uint8 [rows, steps, 1], float64 [rows], by the forward algorithm (Rabiner 1989,
+        eq. 19-21): the best rate of any codec for them."""
+        emission, transition = self.emission / TOTAL, self.transition / TOTAL
+        total = np.zeros(len(x))
+        belief = np.broadcast_to(transition[-1], (len(x), len(self.emission)))
+        for t in range(x.shape[1]):
+            joint = belief * emission[:, x[:, t, 0]].T
+            share = joint.sum(1)
+            total -= np.log2(share)
+            belief = joint / share[:, None] @ transition[:-1]
+        return total
+
+    def entropy(self, steps: int) -> float:
+        """Entropy of the data in bits per symbol, exactly, by all sequences of ``steps`` steps: the best mean rate.
+
+        Raises InputError if there are more than 2**21 sequences.
+        """
+        k = self.values()
+        if k**steps > 1 << 21:
+            raise InputError(f"expected at most {1 << 21} sequences to enumerate, found {k}**{steps}: use fewer steps")
+        every = np.stack(np.unravel_index(np.arange(k**steps), (k,) * steps), 1).astype(np.uint8)
+        bits = self.bits(every[:, :, None])
+        return float((np.exp2(-bits) * bits).sum() / steps)
+
+    def sample(self, n: int, steps: int, rng: np.random.Generator) -> Samples:
+        """Random data, uint8 [n, steps, 1], for tests and benchmarks."""
+        z = np.full(n, len(self.emission))
+        out = np.empty((n, steps, 1), np.uint8)
+        for t in range(steps):
+            z = _choose(self.transition[z], rng)
+            out[:, t, 0] = _choose(self.emission[z], rng)
+        return out
+
+
+def _choose(frequencies: Int32, rng: np.random.Generator) -> NDArray[np.int64]:
+    """One index for each row of frequencies [n, m]."""
+    u = rng.integers(0, TOTAL, (len(frequencies), 1))
+    chosen: NDArray[np.int64] = (frequencies.cumsum(1, dtype=np.int64) <= u).sum(1)
+    return chosen
+
+
+def _digest(*tables: Int32) -> str:
+    digest = hashlib.sha256()
+    for table in tables:
+        digest.update(np.ascontiguousarray(table, "<i4").tobytes())
+    return digest.hexdigest()
+
+
+def _checked(tensors: Tensors, meta: Mapping[str, Any], *names: str) -> list[Int32]:
+    if meta.get("version") != VERSION:
+        raise ModelError(f"model: expected a toy model of version {VERSION}, found {meta.get('version')!r}")
+    found = []
+    for name in names:
+        table = tensors.get(name)
+        if (
+            table is None
+            or table.dtype != np.int32
+            or max(table.shape, default=0) > LARGEST + 1
+            or table.min() < 1
+            or bool((table.sum(-1, dtype=np.int64) != TOTAL).any())
+        ):
+            raise ModelError(f"model: expected {name} of int32 frequencies >= 1 whose rows sum to {TOTAL}")
+        found.append(table)
+    return found
+
+
+def _check_shapes(found: list[Int32], expected: list[tuple[int, ...]]) -> None:
+    shapes = [table.shape for table in found]
+    if shapes != expected:
+        raise ModelError(f"model: expected tables of shapes {expected}, found {shapes}")
+
+
+def mixture_from_tensors(tensors: Tensors, meta: Mapping[str, Any]) -> ToyMixture:
+    """The mixture of a model file; ModelError for tables that do not fit."""
+    found = _checked(tensors, meta, "prior", "emission", "proposal")
+    m, k = found[0].shape[-1], found[1].shape[-1]
+    _check_shapes(found, [(m,), (m, k), (k, m)])
+    return ToyMixture(*found)
+
+
+def hmm_from_tensors(tensors: Tensors, meta: Mapping[str, Any]) -> ToyHmm:
+    """The hidden Markov model of a model file; ModelError for tables that do not fit."""
+    found = _checked(tensors, meta, "transition", "emission", "proposal")
+    m, k = found[0].shape[-1], found[1].shape[-1]
+    _check_shapes(found, [(m + 1, m), (m, k), (m + 1, k, m)])
+    return ToyHmm(*found)
+
+
+def _frequencies(p: Float64) -> Int32:
+    """Frequencies of 2**24 in proportion to positive numbers [..., m]; the largest takes the remainder."""
+    p = p / p.sum(-1, keepdims=True)
+    f = 1 + np.floor(p * (TOTAL - p.shape[-1])).astype(np.int64)
+    flat = f.reshape(-1, f.shape[-1])
+    flat[np.arange(len(flat)), flat.argmax(1)] += TOTAL - flat.sum(1)
+    frequencies: Int32 = flat.reshape(f.shape).astype(np.int32)
+    return frequencies
+
+
+def _bumps(m: int, k: int, rng: np.random.Generator) -> Float64:
+    """Rows of emission probabilities: peaks of several widths over k symbols, [m, k]."""
+    centre = (np.arange(m)[:, None] + 0.5) * (k / m)
+    width = rng.uniform(0.5, 2.0, (m, 1)) * (k / m)
+    p = np.exp(-np.abs(np.arange(k) - centre) / width) + 1e-3
+    normalised: Float64 = p / p.sum(1, keepdims=True)
+    return normalised
+
+
+def make_mixture(m: int = 8, k: int = 64, seed: int = 1) -> dict[str, Int32]:
+    """Tables of a toy mixture: the proposal is the square root of the true posterior, normalised."""
+    rng = np.random.default_rng(seed)
+    prior, emission = rng.dirichlet(np.full(m, 3.0)), _bumps(m, k, rng)
+    posterior = (prior[:, None] * emission).T
+    return {
+        "prior": _frequencies(prior),
+        "emission": _frequencies(emission),
+        "proposal": _frequencies(np.sqrt(posterior)),
+    }
+
+
+def make_hmm(m: int = 8, k: int = 16, seed: int = 2) -> dict[str, Int32]:
+    """Tables of a toy HMM: the proposal is the square root of p(z_t | z_{t-1}) p(x_t | z_t), normalised."""
+    rng = np.random.default_rng(seed)
+    transition = np.concatenate([rng.dirichlet(np.full(m, 0.5), m), np.full((1, m), 1 / m)]) + 1e-3
+    emission = _bumps(m, k, rng)
+    joint = transition[:, None, :] * emission.T
+    return {
+        "transition": _frequencies(transition),
+        "emission": _frequencies(emission),
+        "proposal": _frequencies(np.sqrt(joint)),
+    }
+
+
+def write_models(folder: Path) -> list[Path]:
+    """Write toy-mixture.safetensors and toy-hmm.safetensors into a folder; returns their paths."""
+    paths = []
+    for name, tables, codecs, sample in (
+        (MIXTURE, make_mixture(), MIXTURE_CODECS, {"kind": "image", "shape": [1, 1]}),
+        (HMM, make_hmm(), HMM_CODECS, {"kind": "sequence", "shape": [None, 1]}),
+    ):
+        meta = {
+            "architecture": name,
+            "version": VERSION,
+            "id": name,
+            "codecs": codecs,
+            "sample": {**sample, "values": tables["emission"].shape[1]},
+            "licence": "Apache-2.0",
+            "known_answer": "0" * 64,
+        }
+        meta["known_answer"] = build(tables, meta).known_answer()
+        paths.append(folder / f"{name}.safetensors")
+        modelfile.write(paths[-1], tables, meta)
+    return paths

@@ -1,0 +1,12 @@
+"""Write toy-mixture.safetensors and toy-hmm.safetensors: python tools/make_toy_models.py FOLDER."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rdzip.models.toy import write_models
+
+if __name__ == "__main__":
+    for written in write_models(Path(sys.argv[1] if len(sys.argv) > 1 else ".")):
+        print(written)
