@@ -3,12 +3,15 @@
     import rdzip
     data = rdzip.compress("photo.png")      # bytes of a .rdz file; also takes a Pillow image or a numpy array
     image = rdzip.decompress(data)          # a Pillow image, equal in pixels, mode, palette and metadata
+    data = rdzip.compress(digits, model="mnist-binary", codec="bb-cis", particles=50)     # an array uint8 [n, h, w]
+    digits = rdzip.decompress_array(data, items=[5, 7])                                  # [2, h, w]
 
 Importing rdzip imports neither torch nor numpy nor Pillow; what a call needs is imported by the call.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
+    from rdzip.formats.batch import Batch
     from rdzip.formats.picture import Picture
 
 __version__ = "0.1.0"
@@ -23,7 +27,7 @@ __all__ = ["__version__", "compress", "decompress", "decompress_array", "info", 
 
 
 def compress(
-    image: Image.Image | NDArray[Any] | str | Path | bytes | BinaryIO,
+    image: Image.Image | NDArray[Any] | Sequence[NDArray[Any]] | str | Path | bytes | BinaryIO,
     *,
     model: str | None = None,
     codec: str | None = None,
@@ -31,53 +35,89 @@ def compress(
     threads: int | None = None,
     offline: bool = False,
     verify: bool = True,
+    particles: int | None = None,
+    refine: int | None = None,
+    steps: int | None = None,
+    resample: str | None = None,
+    interleave: bool | None = None,
+    segment: int | None = None,
+    batch: bool | None = None,
 ) -> bytes:
-    """Return the .rdz file of an image, losslessly.
+    """Return the .rdz file of an image or of many, losslessly.
 
-    image: the path, bytes or open binary file of an image; a Pillow image; or an array: bool, int32 or float32 [h, w],
-    uint8 or uint16 [h, w] or
-    [h, w, 2..4]. Prefer paths to Pillow images: Pillow has already cut 16-bit colour to 8 bits, and then it cannot be
-    kept.
+    image: the path, bytes or open binary file of an image or of an array (.npy); a Pillow image; an array: bool, int32
+    or float32 [h, w], uint8 or uint16 [h, w] or [h, w, 2..4], or with an axis of items before these; or a list of
+    sequences, uint8 [steps, dims] each. Prefer paths to Pillow images: Pillow has already cut 16-bit colour to 8 bits,
+    and then it cannot be kept. batch: whether an array holds many images; None: if it has 4 axes, or 3 of which the
+    last is longer than 4.
     model: id, hash or file of the neural model, None for "photo". codec: "causal" or "classic" to have no other, None
-    for the smaller.
-    metadata: "all" or "none". verify: decode the result and compare before it is returned.
+    for the smaller; with a model of latents one of its codecs, None for its default. particles, refine, steps,
+    resample, interleave: options of such a codec, as on the command line. segment: items of a batch that must be
+    decoded together, None for all. metadata: "all" or "none". verify: decode the result and compare before it is
+    returned.
     Raises InputError, ModelError or FormatError (rdzip.errors).
     """
+    from rdzip.formats.batch import compress_batch
+    from rdzip.formats.latent import Wishes
     from rdzip.formats.rdz import compress_picture
 
-    picture = _picture(image)
-    return compress_picture(
-        picture, model=model, codec=codec, metadata=metadata, threads=threads, offline=offline, verify=verify
-    ).data
+    wishes = Wishes(particles, refine, steps, resample, interleave, segment)
+    options: dict[str, Any] = {"model": model, "codec": codec, "threads": threads, "offline": offline, "verify": verify}
+    image, ways = _ways(image, batch)
+    if ways is not None:
+        return compress_batch(ways, wishes=wishes, **options).data
+    return compress_picture(_picture(image), metadata=metadata, wishes=wishes, **options).data
 
 
 def decompress(
-    data: bytes, *, max_pixels: int | None = None, threads: int | None = None, offline: bool = False
-) -> Image.Image:
-    """Return the image in the bytes of a .rdz file as a Pillow image.
+    data: bytes,
+    *,
+    items: Sequence[int] | None = None,
+    max_pixels: int | None = None,
+    threads: int | None = None,
+    offline: bool = False,
+) -> Any:
+    """Return what is in the bytes of a .rdz file: a Pillow image.
 
-    max_pixels: refuse larger images (None: 2**28). Raises FormatError, ModelError, or InputError for 16-bit colour (see
-    decompress_array).
+    Of a batch: the array, a list of Pillow images in the order of their names, or a list of sequences [steps, dims].
+    items: only these items of a batch, counted from 0. max_pixels: refuse more pixels (None: 2**28). Raises
+    FormatError, ModelError, or InputError for 16-bit colour (see decompress_array).
     """
-    from rdzip.formats.rdz import decompress_picture
     from rdzip.formats.writing import to_image
 
-    return to_image(decompress_picture(data, max_pixels=max_pixels, threads=threads, offline=offline))
+    options: dict[str, Any] = {"max_pixels": max_pixels, "threads": threads, "offline": offline}
+    found = _items(data, items, options)
+    if found is None:
+        from rdzip.formats.rdz import decompress_picture
+
+        return to_image(decompress_picture(data, **options))
+    if found.names:
+        return [to_image(picture) for _, picture in found.pictures()]
+    return found.split() if found.sequences else found.array()
 
 
 def decompress_array(
-    data: bytes, *, max_pixels: int | None = None, threads: int | None = None, offline: bool = False
+    data: bytes,
+    *,
+    items: Sequence[int] | None = None,
+    max_pixels: int | None = None,
+    threads: int | None = None,
+    offline: bool = False,
 ) -> NDArray[Any]:
     """Return the samples in the bytes of a .rdz file: [h, w] or [h, w, c] of uint8, uint16, int32 or float32 (a palette
-    image's indices).
+    image's indices); of a batch with an axis of items before these, of sequences the steps of all [steps, dims].
+
+    items: only these items of a batch, counted from 0.
     """
     from rdzip.formats.rdz import decompress_picture
 
-    return decompress_picture(data, max_pixels=max_pixels, threads=threads, offline=offline).samples
+    options: dict[str, Any] = {"max_pixels": max_pixels, "threads": threads, "offline": offline}
+    found = _items(data, items, options)
+    return decompress_picture(data, **options).samples if found is None else found.array()
 
 
-def open_rdz(path: str | Path, *, max_pixels: int | None = None) -> Image.Image:
-    """Return the image in a .rdz file as a Pillow image; as decompress."""
+def open_rdz(path: str | Path, *, max_pixels: int | None = None) -> Any:
+    """Return what is in a .rdz file, as decompress: a Pillow image, or the items of a batch."""
     return decompress(_read(path), max_pixels=max_pixels)
 
 
@@ -104,6 +144,42 @@ def _read(path: str | Path) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _ways(image: Any, batch: bool | None) -> tuple[Any, list[Batch] | None]:
+    """Return the input, read if it is a file, and the ways to see it as many items, None if it is one image."""
+    import numpy as np
+    from PIL import Image
+
+    from rdzip.errors import InputError
+    from rdzip.formats import batch_files
+    from rdzip.formats.batch import of_array, of_sequences
+
+    if isinstance(image, Image.Image):
+        return image, None
+    if isinstance(image, list | tuple):
+        return image, [of_sequences(image)]
+    if isinstance(image, np.ndarray):
+        many = image.ndim == 4 or (image.ndim == 3 and image.shape[2] > 4)
+        if not (many if batch is None else batch):
+            return image, None
+        ways = [way for way in of_array(image) if not way.single]
+        if not ways:
+            raise InputError(f"expected an array of many images [n, h, w] or [n, h, w, c], found {list(image.shape)}")
+        return image, ways
+    data = image if isinstance(image, bytes) else _read(image) if isinstance(image, str | Path) else image.read()
+    return data, batch_files.read_ways(data)
+
+
+def _items(data: bytes, items: Sequence[int] | None, options: dict[str, Any]) -> Batch | None:
+    """Return the items of a batch, None if the data are no batch."""
+    from rdzip.formats.batch import check_items, decode_batch, is_batch
+
+    if not is_batch(data):
+        if items is not None:
+            check_items(items, 1)
+        return None
+    return decode_batch(data, items=items, **options).batch
 
 
 def _picture(image: Any) -> Picture:

@@ -13,8 +13,10 @@ from rdzip.atomic import shown
 from rdzip.cli_output import Output, bytes_text, shape_text
 from rdzip.errors import InputError
 from rdzip.files import Destination, Found, UsageError
-from rdzip.formats import archive, container, rdz, reading, writing
+from rdzip.formats import archive, batch, batch_files, container, rdz, reading, writing
 from rdzip.formats.header import REASONS, Reason
+from rdzip.formats.latent import NO_WISHES, Wishes
+from rdzip.formats.neural import latent_model
 from rdzip.formats.picture import Picture
 from rdzip.process import own_process
 from rdzip.progress import Report, bar
@@ -24,7 +26,10 @@ PREFIX = container.MAX_HEADER + 64  # bytes that surely hold a file's header
 
 @dataclass(frozen=True)
 class Coding:
-    """How to code: which model and codec, what to keep and check, and on what it runs; None is the library's choice."""
+    """How to code: which model and codec, what to keep and check, and on what it runs; None is the library's choice.
+
+    wishes: about codecs of latents. items: which items of a file to decode, None for all.
+    """
 
     model: str | None = None
     codec: str | None = None
@@ -33,21 +38,23 @@ class Coding:
     threads: int | None = None
     device: str | None = None
     max_pixels: int | None = None
+    wishes: Wishes = NO_WISHES
+    items: tuple[int, ...] | None = None
 
 
 def compress(
     found: Sequence[Found], destination: Destination, coding: Coding, say: Output, *, remove: bool = False
 ) -> None:
     """Compress each input to its place."""
-    for item, label in _one_by_one(found):
+    for item, label in one_by_one(found):
         with say.guard(item.name):
             target = destination.place(item, files.compressed_name(item))
             source = files.read(item)
-            picture, done = _compress(source.data, label, coding, say)
+            source_format, done = _compress(source.data, label, coding, say)
             atomic.write(target, done.data, like=source.status, force=destination.force)
-            _say_compressed(item, target, done.report, say)
+            say_compressed([item], target, done.report, say)
             if remove:
-                _remove_original(item, source.status, picture.source_format, say)
+                remove_original(item, source.status, source_format, say)
 
 
 def compress_archive(
@@ -57,16 +64,22 @@ def compress_archive(
 
     Raises InputError if the archive cannot be written or all inputs fail.
     """
+    if latent_model(coding.model, coding.codec) is not None:
+        from rdzip import cli_batch
+
+        cli_batch.compress_chained(found, destination, coding, say, remove=remove)
+        return
+    coding.wishes.check(None)
     target = destination.place(found[0], "")
     kept: list[tuple[Found, os.stat_result | None, str]] = []
     with atomic.written(target, force=destination.force) as out:
         size = archive.write_archive(out, _members(found, target, coding, say, kept))
         if not kept:
             raise InputError("expected at least one image for the archive, found none that could be coded")
-    say.note(f"{_target(target)}: {len(kept)} image{'' if len(kept) == 1 else 's'}, {bytes_text(size)}")
+    say.note(f"{target_text(target)}: {images_text(len(kept))}, {bytes_text(size)}")
     for item, status, source_format in kept if remove else ():
         with say.guard(item.name):
-            _remove_original(item, status, source_format, say)
+            remove_original(item, status, source_format, say)
 
 
 def _members(
@@ -78,39 +91,61 @@ def _members(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the compressed bytes of each input that can be coded, and note it in `kept`."""
     names: set[str] = set()
-    for item, label in _one_by_one(found):
+    for item, label in one_by_one(found):
         done = None
         with say.guard(item.name):
-            files.compressed_name(item)
-            name = archive.check_name(item.relative.as_posix())
-            if name.casefold() in names:
-                raise InputError(f"expected names that differ, found two inputs called {shown(name)}; rename one")
+            name = member_name(item, names)
             source = files.read(item)
-            picture, done = _compress(source.data, label, coding, say)
-            _say_compressed(item, target, done.report, say)
+            source_format, done = _compress(source.data, label, coding, say, images=True)
+            say_compressed([item], target, done.report, say)
             names.add(name.casefold())
-            kept.append((item, source.status, picture.source_format))
+            kept.append((item, source.status, source_format))
         if done is not None:
             yield name, done.data
 
 
-def _compress(data: bytes, label: str, coding: Coding, say: Output) -> tuple[Picture, rdz.Compressed]:
+def member_name(item: Found, names: set[str]) -> str:
+    """Return the name of an input in an archive; InputError for a bad one, or one of `names` (in lower case)."""
+    files.compressed_name(item)
+    name = archive.check_name(item.relative.as_posix())
+    if name.casefold() in names:
+        raise InputError(f"expected names that differ, found two inputs called {shown(name)}; rename one")
+    return name
+
+
+def _compress(
+    data: bytes, label: str, coding: Coding, say: Output, *, images: bool = False
+) -> tuple[str, rdz.Compressed]:
+    """Return the format of a picture ("" for a file of many items, which `images` refuses) and its .rdz file."""
+    ways = batch_files.read_ways(data, max_pixels=coding.max_pixels)
+    if ways is not None and images:
+        raise InputError("expected an image for the archive, found an array: compress it into a file of its own")
     with bar(label, quiet=say.quiet) as progress:
+        if ways is not None:
+            from rdzip import cli_batch
+
+            return "", cli_batch.code(ways, coding, progress)
         picture = reading.read_picture(data, max_pixels=coding.max_pixels)
-        done = rdz.compress_picture(
-            picture,
-            model=coding.model,
-            codec=coding.codec,
-            metadata=coding.metadata,
-            threads=coding.threads,
-            device=coding.device,
-            progress=progress,
-            verify=coding.verify,
-        )
-    return picture, done
+        return picture.source_format, code(picture, coding, progress)
 
 
-def _remove_original(item: Found, status: os.stat_result | None, source_format: str, say: Output) -> None:
+def code(picture: Picture, coding: Coding, progress: Report) -> rdz.Compressed:
+    """Return the .rdz file of a picture."""
+    return rdz.compress_picture(
+        picture,
+        model=coding.model,
+        codec=coding.codec,
+        metadata=coding.metadata,
+        threads=coding.threads,
+        device=coding.device,
+        progress=progress,
+        verify=coding.verify,
+        wishes=coding.wishes,
+    )
+
+
+def remove_original(item: Found, status: os.stat_result | None, source_format: str, say: Output) -> None:
+    """Delete an input that is safely compressed, unless it is of a lossy format."""
     if source_format in reading.LOSSY_FORMATS:
         say.note(f"{item.name} is kept: its .rdz holds the decoded pixels, not the {source_format} file")
     else:
@@ -125,10 +160,14 @@ def decompress(
     The images of an archive go into a folder. Raises UsageError for a name after -o that asks for a lossy format.
     """
     wanted = _wanted_format(destination)
-    for item, label in _one_by_one(found):
+    for item, label in one_by_one(found):
         with say.guard(item.name), files.opened(item) as (file, status):
             packed = _unpack(file)
-            if isinstance(packed, bytes):
+            if isinstance(packed, bytes) and batch.is_batch(packed):
+                from rdzip import cli_batch
+
+                complete = cli_batch.decompress(item, packed, status, destination, coding, say, label=label)
+            elif isinstance(packed, bytes):
                 complete = _decompress(item, packed, status, destination, coding, say, label=label, wanted=wanted)
             else:
                 complete = _decompress_archive(item, packed, destination, coding, say)
@@ -151,6 +190,8 @@ def _decompress(
     folder: Path | None = None,
 ) -> bool:
     """Write one image; return whether all that is in it could be kept."""
+    if coding.items is not None:
+        batch.check_items(coding.items, 1)
     free = folder is not None or not (destination.stdout or destination.output)
     name = _expected_name(item, data) if free else ""
     target = destination.place(item, name, folder)
@@ -163,7 +204,7 @@ def _decompress(
     atomic.write(target, written.data, like=status, force=destination.force)
     for text in written.notes:
         say.note(f"{item.name}: {text}")
-    _say_decoded(item, target, decoded, say)
+    say_decoded(item, target, decoded, say)
     return not written.notes
 
 
@@ -171,34 +212,43 @@ def _decompress_archive(
     item: Found, packed: archive.Archive, destination: Destination, coding: Coding, say: Output
 ) -> bool:
     """Write the images of an archive into its folder; return whether all that is in it could be kept."""
+    from rdzip import cli_batch
+
     folder = destination.folder_for(item)
-    complete = True
-    for member in _members_of(item, packed):
-        done = False
+    complete = 0
+    for member, data, own in cli_batch.members(item, packed, coding, say):
         with say.guard(member.name):
-            data = packed.read(member.member or "")
-            done = _decompress(member, data, None, destination, coding, say, label=member.name, folder=folder)
-        complete &= done
-    return complete
+            by = cli_batch.decompress if batch.is_batch(data) else _decompress
+            complete += by(member, data, None, destination, own, say, label=member.name, folder=folder)
+    return coding.items is None and complete == len(packed.names)
 
 
 def test(found: Sequence[Found], coding: Coding, say: Output) -> None:
     """Decode each input and check it against its hash; write nothing."""
-    for item, label in _one_by_one(found):
+    from rdzip import cli_batch
+
+    for item, label in one_by_one(found):
         with say.guard(item.name), files.opened(item) as (file, _):
             packed = _unpack(file)
             if isinstance(packed, bytes):
                 _test(item, packed, label, coding, say)
                 continue
-            for member in _members_of(item, packed):
+            for member, data, own in cli_batch.members(item, packed, coding, say):
                 with say.guard(member.name):
-                    _test(member, packed.read(member.member or ""), member.name, coding, say)
+                    _test(member, data, member.name, own, say)
 
 
 def _test(item: Found, data: bytes, label: str, coding: Coding, say: Output) -> None:
+    if batch.is_batch(data):
+        from rdzip import cli_batch
+
+        cli_batch.test(item, data, coding, say, label=label)
+        return
+    if coding.items is not None:
+        batch.check_items(coding.items, 1)
     with bar(label, quiet=say.quiet) as progress:
         decoded = _decode(data, coding, progress)
-    _say_decoded(item, None, decoded, say, tested=True)
+    say_decoded(item, None, decoded, say, tested=True)
 
 
 def _unpack(file: BinaryIO) -> bytes | archive.Archive:
@@ -209,12 +259,7 @@ def _unpack(file: BinaryIO) -> bytes | archive.Archive:
     return files.read_on(file)
 
 
-def _members_of(item: Found, packed: archive.Archive) -> Iterator[Found]:
-    for name in packed.names:
-        yield Found(item.path, Path(name + files.SUFFIX), member=name)
-
-
-def _one_by_one(found: Sequence[Found]) -> Iterator[tuple[Found, str]]:
+def one_by_one(found: Sequence[Found]) -> Iterator[tuple[Found, str]]:
     """Yield each input with the label of its progress bar."""
     own_process()
     for number, item in enumerate(found, 1):
@@ -245,16 +290,18 @@ def _expected_name(item: Found, data: bytes) -> str:
     return files.decompressed_name(item, ".tif" if header["mode"] == "CMYK" else ".png")
 
 
-def _say_compressed(item: Found, target: Path | None, report: rdz.Report, say: Output) -> None:
+def say_compressed(items: Sequence[Found], target: Path | None, report: rdz.Report, say: Output) -> None:
+    """Report what was compressed: one input, or several that went into one chain."""
+    name = items[0].name if len(items) == 1 else images_text(len(items))
     if report.reason == REASONS[Reason.CLASSIC_NO_MODEL]:
         say.note_once(
             report.reason, "the model photo is missing: coding by classic codecs alone; see `rdzip models verify photo`"
         )
     for text in report.notes:
-        say.note_once(text, f"{item.name}: {text}")
+        say.note_once(text, f"{name}: {text}")
     seconds = _rounded(report.seconds)
     record = {
-        "input": str(item),
+        "input": str(items[0]) if len(items) == 1 else [str(item) for item in items],
         "output": _path(target),
         "codec": report.codec,
         "model": report.model,
@@ -266,7 +313,7 @@ def _say_compressed(item: Found, target: Path | None, report: rdz.Report, say: O
         "seconds": seconds,
     }
     line = (
-        f"{item.name} -> {_target(target)}: {report.bytes_in:,} -> {bytes_text(report.bytes_out)} "
+        f"{name} -> {target_text(target)}: {report.bytes_in:,} -> {bytes_text(report.bytes_out)} "
         f"({report.bytes_out / report.bytes_in:.1%}), {report.bpsp:.3f} bits per sample"
     )
     bits = ", ".join(f"{name} {value / 8:,.0f}" for name, value in asdict(report.bits).items())
@@ -279,7 +326,37 @@ def _say_compressed(item: Found, target: Path | None, report: rdz.Report, say: O
     )
 
 
-def _say_decoded(item: Found, target: Path | None, decoded: rdz.Decoded, say: Output, *, tested: bool = False) -> None:
+def say_items(
+    item: Found, target: Path | None, decoded: batch.DecodedBatch, say: Output, *, tested: bool = False
+) -> None:
+    """Report a batch that was decoded."""
+    shape, seconds = decoded.batch.shape, _rounded(decoded.seconds)
+    record = {
+        "input": str(item),
+        "output": None if tested else _path(target),
+        "shape": list(shape),
+        "seconds": seconds,
+    }
+    what = items_text(decoded.batch)
+    line = f"{item.name}: good, {what}" if tested else f"{item.name} -> {target_text(target)}: {what}"
+    say.result(record, line, f"seconds: {_times(seconds)}")
+
+
+def items_text(items: batch.Batch) -> str:
+    """Return what a batch is: ``100 items of 28 x 28``."""
+    of = " x ".join(str(n) for n in items.item_shape)
+    what = "sequence" if items.sequences else "item"
+    steps = f" of {sum(items.lengths):,} steps in all" if items.sequences else ""
+    return f"{items.count:,} {what}{'' if items.count == 1 else 's'}{steps} of {of}"
+
+
+def images_text(count: int) -> str:
+    """Return ``1 image`` or ``2 images``."""
+    return f"{count:,} image{'' if count == 1 else 's'}"
+
+
+def say_decoded(item: Found, target: Path | None, decoded: rdz.Decoded, say: Output, *, tested: bool = False) -> None:
+    """Report a picture that was decoded."""
     shape, seconds = decoded.picture.shape, _rounded(decoded.seconds)
     record = {
         "input": str(item),
@@ -288,7 +365,7 @@ def _say_decoded(item: Found, target: Path | None, decoded: rdz.Decoded, say: Ou
         "seconds": seconds,
     }
     what = f"{shape_text(shape)} {decoded.picture.mode}"
-    line = f"{item.name}: good, {what}" if tested else f"{item.name} -> {_target(target)}: {what}"
+    line = f"{item.name}: good, {what}" if tested else f"{item.name} -> {target_text(target)}: {what}"
     say.result(record, line, f"seconds: {_times(seconds)}")
 
 
@@ -296,7 +373,8 @@ def _path(path: Path | None) -> str:
     return files.STDIO if path is None else str(path)
 
 
-def _target(path: Path | None) -> str:
+def target_text(path: Path | None) -> str:
+    """Return where a result went, as it is shown."""
     return "stdout" if path is None else shown(path)
 
 

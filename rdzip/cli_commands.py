@@ -33,6 +33,14 @@ models = typer.Typer(
 app.add_typer(models, name="models")
 
 
+class Resample(str, Enum):
+    """When the particles of bb-smc are drawn anew."""
+
+    always = "always"
+    never = "never"
+    adaptive = "adaptive"
+
+
 class Metadata(str, Enum):
     """What of a picture's metadata is kept."""
 
@@ -40,7 +48,7 @@ class Metadata(str, Enum):
     none = "none"
 
 
-Images = Annotated[list[str], typer.Argument(metavar="FILE", help="Images; - is stdin.", show_default=False)]
+Images = Annotated[list[str], typer.Argument(metavar="FILE", help="Images or arrays; - is stdin.", show_default=False)]
 Compressed = Annotated[list[str], typer.Argument(metavar="FILE", help=".rdz files; - is stdin.", show_default=False)]
 ToFile = Annotated[str | None, typer.Option("-o", "--output", metavar="OUT", help="Write to OUT; - is stdout.")]
 ToFolder = Annotated[Path | None, typer.Option("-O", "--output-dir", metavar="DIR", help="Write into a folder.")]
@@ -52,6 +60,10 @@ Threads = Annotated[int | None, typer.Option("--threads", min=1, metavar="N", he
 Device = Annotated[str | None, typer.Option("--device", metavar="D", help="Run the network there: cpu, cuda, ...")]
 MaxPixels = Annotated[
     int | None, typer.Option("--max-pixels", min=1, metavar="N", help="Refuse images of more than N pixels.")
+]
+Items = Annotated[
+    str | None,
+    typer.Option("--items", metavar="LIST", help="Only these items of an array or archive, from 0: 5,7-9."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line on stdout.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
@@ -74,7 +86,27 @@ def compress(
     ] = None,
     codec: Annotated[
         str | None,
-        typer.Option("--codec", metavar="C", help="Use this codec only: causal or classic. [the smaller]"),
+        typer.Option(
+            "--codec", metavar="C", help="Use this codec only: causal, classic, or one of a model. [the smaller]"
+        ),
+    ] = None,
+    particles: Annotated[
+        int | None,
+        typer.Option("--particles", metavar="N", help="Particles of bb-is, bb-cis, bb-ais, bb-smc. [50, 50, 1, 4]"),
+    ] = None,
+    refine: Annotated[
+        int | None, typer.Option("--refine", metavar="STEPS", help="Refine each posterior by so many steps.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option("--steps", metavar="T", help="Steps of bb-ais. [8]")] = None,
+    resample: Annotated[
+        Resample | None, typer.Option("--resample", help="When bb-smc draws its particles anew. [adaptive]")
+    ] = None,
+    interleave: Annotated[
+        bool | None, typer.Option("--interleave/--plain", help="The order of bb-ais.", show_default=False)
+    ] = None,
+    segment: Annotated[
+        int | None,
+        typer.Option("--segment", metavar="N", help="Items that must be decoded together. [all of a file]"),
     ] = None,
     recursive: Recursive = False,
     archive: Annotated[
@@ -92,7 +124,7 @@ def compress(
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compress images: a.png becomes a.png.rdz, and stays.
+    """Compress images and arrays of images (.npy): a.png becomes a.png.rdz, and stays.
 
     Nothing is lost: pixels, mode and metadata come back as they were, and each result is decoded and compared before
     it is written. A JPEG's .rdz holds its decoded pixels and is larger than the JPEG.
@@ -104,8 +136,10 @@ def compress(
     )
     _check(destination, as_json=as_json, remove=remove)
     from rdzip import cli_coding
+    from rdzip.formats.latent import Wishes
 
-    coding = cli_coding.Coding(model, codec, metadata.value, not no_verify, threads, device, max_pixels)
+    wishes = Wishes(particles, refine, steps, resample.value if resample else None, interleave, segment)
+    coding = cli_coding.Coding(model, codec, metadata.value, not no_verify, threads, device, max_pixels, wishes)
     run = cli_coding.compress if archive is None else cli_coding.compress_archive
     run(found, destination, coding, say, remove=remove)
     _finish(say)
@@ -120,6 +154,7 @@ def decompress(
     force: Force = False,
     remove: Remove = False,
     stdout: ToStdout = False,
+    items: Items = None,
     max_pixels: MaxPixels = None,
     threads: Threads = None,
     device: Device = None,
@@ -136,9 +171,10 @@ def decompress(
     found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]))
     destination = files.Destination.of(found, output=output, folder=output_dir, stdout=stdout, force=force)
     _check(destination, as_json=as_json, remove=remove)
-    from rdzip import cli_coding
+    from rdzip import cli_batch, cli_coding
 
-    coding = cli_coding.Coding(threads=threads, device=device, max_pixels=max_pixels)
+    only = cli_batch.parse_items(items)
+    coding = cli_coding.Coding(threads=threads, device=device, max_pixels=max_pixels, items=only)
     cli_coding.decompress(found, destination, coding, say, remove=remove)
     _finish(say)
 
@@ -147,6 +183,7 @@ def decompress(
 def check(
     inputs: Compressed,
     recursive: Recursive = False,
+    items: Items = None,
     max_pixels: MaxPixels = None,
     threads: Threads = None,
     device: Device = None,
@@ -157,9 +194,10 @@ def check(
     """Decode .rdz files and check every pixel; write nothing."""
     say = _output(as_json, verbose, quiet)
     found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]))
-    from rdzip import cli_coding
+    from rdzip import cli_batch, cli_coding
 
-    coding = cli_coding.Coding(threads=threads, device=device, max_pixels=max_pixels)
+    only = cli_batch.parse_items(items)
+    coding = cli_coding.Coding(threads=threads, device=device, max_pixels=max_pixels, items=only)
     cli_coding.test(found, coding, say)
     _finish(say)
 

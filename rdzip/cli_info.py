@@ -21,6 +21,8 @@ def info(found: Sequence[Found], say: Output) -> None:
                 print_json({"input": str(item), **facts})
             elif facts["kind"] == "archive":
                 print_text(("\n" if number else "") + _archive(item.name, facts))
+            elif facts["kind"] == "batch":
+                print_text(("\n" if number else "") + f"{item.name}\n" + rows(_batch_lines(facts)))
             else:
                 print_text(("\n" if number else "") + f"{item.name}\n" + rows(_lines(facts)))
 
@@ -29,17 +31,41 @@ def _archive(name: str, facts: dict[str, Any]) -> str:
     header = ["IMAGE", "PIXELS", "MODE", "BYTES", "BITS PER SAMPLE", "CODEC"]
     body = [
         [
-            shown(member["name"]),
-            shape_text(member["shape"]),
-            member["mode"],
+            shown(member["name"]) if member["kind"] == "image" else f"{member['items']} images in a chain",
+            shape_text(member["shape"] if member["kind"] == "image" else member["shape"][1:]),
+            member["mode"] or "",
             f"{member['bytes']:,}",
             f"{member['bpsp']:.3f}",
             member["codec"],
         ]
         for member in facts["members"]
     ]
-    top = f"{name}: {len(body)} image{'' if len(body) == 1 else 's'}, {bytes_text(facts['bytes'])}"
+    count = sum(member.get("items", 1) for member in facts["members"])
+    top = f"{name}: {count} image{'' if count == 1 else 's'}, {bytes_text(facts['bytes'])}"
     return f"{top}\n{table(header, body)}"
+
+
+def _batch_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    if facts["lengths"]:
+        steps = f"{sum(facts['lengths']):,} steps of {facts['shape'][1]} in all"
+        items = f"{facts['items']:,} sequences, {steps}"
+    else:
+        shape = " x ".join(str(n) for n in facts["shape"])
+        items = f"{facts['items']:,}, {shape}, {facts['mode'] or facts['dtype']}"
+    kinds = {"npy": "an array (.npy)", "images": "image files", "npz": "sequences (.npz)", "json": "sequences (.json)"}
+    options = "".join(f", {name} {value}" for name, value in facts["options"].items())
+    lines = [
+        ("items", f"{items}, from {kinds[facts['form']]}"),
+        ("size", f"{bytes_text(facts['bytes'])}, {facts['bpsp']:.3f} bits per sample"),
+        ("codec", f"{facts['codec']}{options}"),
+        ("segments", f"{facts['segments']:,} of {facts['segment_items']:,} items"),
+    ]
+    if facts["model"] is not None:
+        lines.append(("model", f"{shown(facts['model'])}, sha-256 {facts['model_hash']}..., {facts['coder']}"))
+    if facts["names"]:
+        lines.append(("names", ", ".join(shown(name) for name in facts["names"])))
+    lines.append(("format", f"version {facts['format_version']}"))
+    return lines
 
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:

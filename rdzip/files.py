@@ -296,6 +296,15 @@ def decompressed_name(found: Found, suffix: str | None = None) -> str:
     return stem.name if suffix is None else stem.with_suffix(suffix).name
 
 
+def items_name(found: Found, suffix: str) -> str:
+    """Return the name of a decompressed file of many items: ``a.npy.rdz`` and ``a.rdz`` give ``a.npy``.
+
+    Raises InputError when the name does not end in ``.rdz`` or nothing would be left of it.
+    """
+    name = decompressed_name(found)
+    return name if Path(name).suffix.lower() == suffix else name + suffix
+
+
 def remove_source(found: Found, status: os.stat_result | None) -> None:
     """Delete an input whose result is safely on disk; `status` is that of when it was read.
 

@@ -13,10 +13,9 @@ from typing import Any, BinaryIO
 from rdzip.errors import FormatError, InputError
 from rdzip.formats import cbor, container
 from rdzip.formats.container import END, SIGNATURE, Section, SectionType
-from rdzip.formats.header import MEMBERS
+from rdzip.formats.header import ARCHIVE_KIND, MEMBERS
 from rdzip.formats.packing import pack_bytes, unpack_bytes
 
-ARCHIVE_KIND = 1
 MAX_NAME = 1024
 _TAIL_BYTES = 15  # type, length, 8 bytes of position, CRC-32, end mark
 _WINDOWS_NAME = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
@@ -84,7 +83,7 @@ def pack_archive(members: Iterable[tuple[str, bytes]]) -> bytes:
 def is_archive(data: bytes | memoryview) -> bool:
     """Return whether a file (or its first 64 bytes) is an archive; FormatError if it is no .rdz file."""
     header, _ = container.unpack_prefix(data)
-    return MEMBERS in header
+    return header.get(MEMBERS) == ARCHIVE_KIND
 
 
 class Archive:
@@ -102,7 +101,7 @@ class Archive:
         )
         if header != {MEMBERS: ARCHIVE_KIND}:
             raise FormatError(
-                "expected an archive, found a .rdz file of one image, or an archive that needs a newer rdzip"
+                "expected an archive, found a .rdz file of another kind, or an archive that needs a newer rdzip"
             )
         self.members = self._read_index(first)
         self._by_name = {member.name: member for member in self.members}

@@ -56,6 +56,9 @@ def arranged_shape(mode: str, height: int, width: int, arrangement: int, palette
         if channels < 3 or not mode.startswith("RGB"):
             raise FormatError(f"header is inconsistent: mode {mode} has no grey coded once; the file is corrupt")
         channels -= 2
+    elif arrangement == Arrangement.TWO_LEVELS:
+        if mode != "L":
+            raise FormatError(f"header is inconsistent: mode {mode} in two levels; the file is corrupt")
     elif arrangement == Arrangement.PALETTE_COLOURS:
         if mode != "P":
             raise FormatError(f"header is inconsistent: mode {mode} has no palette; the file is corrupt")
@@ -71,6 +74,11 @@ def restore(samples: NDArray[Any], mode: str, arrangement: int, palette: bytes, 
         return np.ascontiguousarray(samples[:, :, [0, 0, 0, 1]])
     if arrangement == Arrangement.PALETTE_COLOURS:
         return _indices(samples, palette, palette_mode)
+    if arrangement == Arrangement.TWO_LEVELS:
+        if int(samples.max()) > 1:
+            raise FormatError("the payload has other samples than 0 and 1; the file is corrupt")
+        bright: NDArray[np.uint8] = samples * np.uint8(255)
+        return bright
     return samples
 
 

@@ -37,6 +37,9 @@ class SectionType(IntEnum):
     MEMBER = 5  # of an archive: a whole .rdz file
     INDEX = 6  # of an archive
     TAIL = 7  # of an archive: where the index begins
+    CHAIN = 8  # of a batch: a segment of its items, coded one after the other by a model with latents
+    NAMES = 9  # of a batch of images
+    SEQUENCES = 10  # of a batch of sequences: their lengths and what else their file says
 
 
 @dataclass(frozen=True)

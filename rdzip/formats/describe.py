@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
-from rdzip.errors import FormatError
+from rdzip.errors import CoderError, FormatError
 from rdzip.formats import container
-from rdzip.formats.container import SectionType
-from rdzip.formats.header import MEMBERS, REASONS, Arrangement, ImageHeader, Reason
+from rdzip.formats.batch_header import IMAGE_MODES, BatchHeader, Form
+from rdzip.formats.container import Container, SectionType
+from rdzip.formats.header import (
+    ARCHIVE_KIND,
+    BATCH_KIND,
+    MEMBERS,
+    REASONS,
+    Arrangement,
+    ImageHeader,
+    ModelStamp,
+    Reason,
+)
 from rdzip.formats.modes import BY_NUMBER
 
-CODEC_NAMES = {0: "classic", 1: "causal"}
+CODEC_NAMES = {0: "classic", 1: "causal", 2: "latent"}
 CLASSIC_METHODS = ("raw", "constant", "webp", "png", "png-lzma", "planes", "bits")
 
 
@@ -20,9 +31,12 @@ def describe(data: bytes | memoryview) -> dict[str, Any]:
     """
     parsed = container.unpack(data)
     if MEMBERS in parsed.header:
-        from rdzip.formats.archive import describe_archive
+        if parsed.header[MEMBERS] == BATCH_KIND:
+            return _batch(parsed, len(data))
+        if parsed.header[MEMBERS] == ARCHIVE_KIND:
+            from rdzip.formats.archive import describe_archive
 
-        return describe_archive(data)
+            return describe_archive(data)
     header = ImageHeader.from_map(parsed.header)
     mode = BY_NUMBER[header.mode]
     shape = [header.height, header.width] + ([mode.channels] if mode.channels > 1 else [])
@@ -40,6 +54,8 @@ def describe(data: bytes | memoryview) -> dict[str, Any]:
                 "method": method,
                 "bytes": len(section.body) - at,
             }
+            if codec == "latent":
+                planes[SectionType(section.type).name.lower()] |= _options(section.body[at:], tiles=True)
     if "colour" not in planes:
         raise FormatError("header is inconsistent: the file has no section with colours; it is corrupt")
     sizes = {SectionType(section.type): len(section.body) for section in parsed.sections}
@@ -52,9 +68,7 @@ def describe(data: bytes | memoryview) -> dict[str, Any]:
         "format_version": container.VERSION,
         "codec": planes["colour"]["codec"],
         "reason": reason,
-        "model": header.model.id if header.model else None,
-        "model_hash": header.model.hash.hex() if header.model else None,
-        "coder": f"constriction {header.model.coder // 100}.{header.model.coder % 100}" if header.model else None,
+        **_model(header.model),
         "shape": shape,
         "mode": mode.name,
         "bits_per_sample": {"u1": 8, "<u2": 16, "<i4": 32, "<f4": 32}[mode.dtype] if mode.name != "1" else 1,
@@ -67,4 +81,57 @@ def describe(data: bytes | memoryview) -> dict[str, Any]:
         "payload_bytes": sum(plane["bytes"] for plane in planes.values()),
         "bytes": len(data),
         "bpsp": 8 * len(data) / samples,
+    }
+
+
+def _model(stamp: ModelStamp | None) -> dict[str, Any]:
+    return {
+        "model": stamp.id if stamp else None,
+        "model_hash": stamp.hash.hex() if stamp else None,
+        "coder": f"constriction {stamp.coder // 100}.{stamp.coder % 100}" if stamp else None,
+    }
+
+
+def _options(payload: bytes | memoryview, *, tiles: bool = False) -> dict[str, Any]:
+    """Return the codec of latents and its options as their payload states them."""
+    from rdzip.codecs import chain, tiled
+
+    try:
+        facts: dict[str, Any] = (tiled if tiles else chain).describe(bytes(payload))
+    except CoderError as error:
+        raise FormatError(f"{error}; get another copy") from error
+    return facts
+
+
+def _batch(parsed: Container, size: int) -> dict[str, Any]:
+    from rdzip.formats import batch_frame
+
+    header = BatchHeader.from_map(parsed.header)
+    frame = batch_frame.read_frame(parsed, header)
+    bodies = batch_frame.segments(parsed, header)
+    if header.model:
+        facts = _options(max(bodies, key=len)[batch_frame.HASH :])
+    else:
+        facts = {"codec": "+".join(dict.fromkeys(describe(body)["codec"] for body in bodies if len(body)))}
+    steps = sum(frame.lengths)
+    samples = steps * header.shape[1] if header.sequences else prod(header.shape)
+    shape = [steps, header.shape[1]] if header.sequences else list(header.shape)
+    return {
+        "kind": "batch",
+        "format_version": container.VERSION,
+        "codec": facts.pop("codec"),
+        "options": facts,
+        **_model(header.model),
+        "form": header.form.name.lower(),
+        "items": header.count,
+        "segments": header.segments,
+        "segment_items": header.segment,
+        "shape": shape[1:] if header.single else shape,
+        "dtype": header.dtype if header.form == Form.NPY else None,
+        "mode": IMAGE_MODES[header.mode] if header.form == Form.IMAGES else None,
+        "lengths": frame.lengths or None,
+        "names": frame.names or None,
+        "payload_bytes": sum(len(body) for body in bodies),
+        "bytes": size,
+        "bpsp": 8 * size / samples,
     }

@@ -10,6 +10,7 @@ from rdzip.errors import FormatError
 
 SHAPE, MODE, PIXEL_HASH, MODEL, REASON, ARRANGEMENT, SOURCE_FORMAT, MEMBERS = range(8)
 MAX_SIDE = (1 << 31) - 1
+ARCHIVE_KIND, BATCH_KIND = 1, 2  # values of MEMBERS
 
 
 class Reason(IntEnum):
@@ -41,6 +42,7 @@ class Arrangement(IntEnum):
     PLAIN = 0
     GREY_ONCE = 1  # red, green and blue are equal everywhere: one of them is coded
     PALETTE_COLOURS = 2  # of a palette image the colours are coded; a pixel's index is the first entry of its colour
+    TWO_LEVELS = 3  # the samples are 0 and 255, coded as 0 and 1
 
 
 @dataclass(frozen=True)
@@ -89,51 +91,58 @@ class ImageHeader:
         from rdzip.formats.modes import BY_NUMBER
 
         if MEMBERS in header:
+            kind = header[MEMBERS]
+            if not is_int(kind, ARCHIVE_KIND, BATCH_KIND):
+                raise FormatError(f"the file needs a newer rdzip: its kind {str(kind)[:20]!r} is unknown")
+            what = "an archive" if kind == ARCHIVE_KIND else "a batch"
             raise FormatError(
-                "this file is an archive of several images: name the one to read, or unpack it with rdzip decompress"
+                f"this file is {what} of several images: name the one to read, or unpack it with rdzip decompress"
             )
         if unknown := [key for key in header if key not in range(MEMBERS)]:
             raise FormatError(f"the file needs a newer rdzip: its header has the unknown key {unknown[0]!r}")
         shape = header.get(SHAPE)
-        if not (isinstance(shape, list) and len(shape) == 2 and all(_is_int(n, 1, MAX_SIDE) for n in shape)):
-            raise _bad("the shape", shape)
+        if not (isinstance(shape, list) and len(shape) == 2 and all(is_int(n, 1, MAX_SIDE) for n in shape)):
+            raise bad("the shape", shape)
         mode = header.get(MODE, 0)
-        if not _is_int(mode, 0, 1 << 31):
-            raise _bad("the pixel mode", mode)
+        if not is_int(mode, 0, 1 << 31):
+            raise bad("the pixel mode", mode)
         if mode not in BY_NUMBER:
             raise FormatError(f"the file needs a newer rdzip: its pixel mode {mode} is unknown")
         pixel_hash = header.get(PIXEL_HASH)
         if not (isinstance(pixel_hash, bytes) and len(pixel_hash) == 8):
-            raise _bad("the pixel hash", pixel_hash)
+            raise bad("the pixel hash", pixel_hash)
         reason, arrangement = header.get(REASON, 0), header.get(ARRANGEMENT, 0)
-        if not _is_int(reason, 0, 255):
-            raise _bad("the reason", reason)
-        if not _is_int(arrangement, 0, 255):
-            raise _bad("the arrangement", arrangement)
+        if not is_int(reason, 0, 255):
+            raise bad("the reason", reason)
+        if not is_int(arrangement, 0, 255):
+            raise bad("the arrangement", arrangement)
         if arrangement not in Arrangement.__members__.values():
             raise FormatError(f"the file needs a newer rdzip: its arrangement {arrangement} is unknown")
         source = header.get(SOURCE_FORMAT, "PNG")
         if not (isinstance(source, str) and len(source) <= 32 and source.isascii() and (source.isprintable())):
-            raise _bad("the source format", source)
-        return cls(shape[0], shape[1], mode, pixel_hash, _model(header.get(MODEL)), reason, arrangement, source)
+            raise bad("the source format", source)
+        return cls(shape[0], shape[1], mode, pixel_hash, model_of(header.get(MODEL)), reason, arrangement, source)
 
 
-def _model(value: Any) -> ModelStamp | None:
+def model_of(value: Any) -> ModelStamp | None:
+    """Return the model's stamp that a header's entry holds, None for none; FormatError if it is none."""
     if value is None:
         return None
     if not (isinstance(value, list) and len(value) == 3):
-        raise _bad("the model", value)
+        raise bad("the model", value)
     name, digest, coder = value
     if not (isinstance(name, str) and 0 < len(name) <= 64 and name.isascii() and name.isprintable()):
-        raise _bad("the model's id", name)
-    if not (isinstance(digest, bytes) and len(digest) == 8 and _is_int(coder, 0, 1 << 16)):
-        raise _bad("the model's hash", digest)
+        raise bad("the model's id", name)
+    if not (isinstance(digest, bytes) and len(digest) == 8 and is_int(coder, 0, 1 << 16)):
+        raise bad("the model's hash", digest)
     return ModelStamp(name, digest, coder)
 
 
-def _is_int(value: Any, low: int, high: int) -> bool:
+def is_int(value: Any, low: int, high: int) -> bool:
+    """Return whether `value` is an integer (no bool) within low..high."""
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
-def _bad(what: str, value: Any) -> FormatError:
+def bad(what: str, value: Any) -> FormatError:
+    """Return the error for an impossible entry of a header."""
     return FormatError(f"header is inconsistent: {what} is {str(value)[:60]!r}; the file is corrupt")

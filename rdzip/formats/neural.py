@@ -1,5 +1,5 @@
-"""The neural codec as formats see it: find the model, stamp it, code a plane. torch is imported only when a model is
-loaded.
+"""The neural codecs as formats see them: find the model, stamp it, code a plane or a chain of items. torch is imported
+only when a model is loaded.
 """
 
 from __future__ import annotations
@@ -7,14 +7,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from rdzip.errors import CoderError, FormatError, ModelError
+from rdzip.errors import CoderError, FormatError, InputError, ModelError
 from rdzip.formats.header import ModelStamp
+from rdzip.formats.latent import LATENT_CODECS, codec_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
+    from rdzip.codecs.options import Options
     from rdzip.codecs.result import Encoded
 
 DEFAULT_MODEL = "photo"
@@ -50,6 +52,16 @@ class Neural:
         ref = self._resolve()
         return ModelStamp(ref.id, bytes.fromhex(ref.sha256)[:8], CODER)
 
+    @property
+    def codecs(self) -> tuple[str, ...]:
+        """Codecs that the model has, the default first; ModelError if it cannot be found."""
+        return tuple(self._resolve().codecs)
+
+    @property
+    def latent(self) -> bool:
+        """Whether it is a model with latents."""
+        return any(codec in LATENT_CODECS for codec in self.codecs)
+
     def encode(self, pixels: NDArray[Any], progress: Callable[[float], None] | None = None) -> Encoded:
         """Return the payload of uint8 pixels [h, w] or [h, w, 3]; ModelError if the model cannot be had."""
         from rdzip.codecs import causal
@@ -64,11 +76,74 @@ class Neural:
         """Return the pixels; CoderError for a corrupt payload, ModelError if the model cannot be had."""
         from rdzip.codecs import causal
 
+        if self.latent:
+            raise FormatError(
+                f"header is inconsistent: the model {self.stamp.id} has latents, the payload none; the file is corrupt"
+            )
         model = self._load()
         pixels: NDArray[Any] = causal.decode(model, payload, shape, layout, progress=progress)
         if tuple(pixels.shape) != shape:
             raise CoderError(f"the payload holds {list(pixels.shape)}, expected {list(shape)}: the file is corrupt")
         return pixels
+
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Return whether a model with latents codes items of this shape; ModelError if it cannot be had."""
+        try:
+            self.check_item(shape)
+        except InputError:
+            return False
+        return True
+
+    def check_item(self, shape: tuple[int, ...]) -> None:
+        """Raise InputError unless a model with latents codes items of this shape."""
+        self._latent_model().check_item(shape)
+
+    def values(self) -> int:
+        """Return how many values the samples of a model with latents have: 2 or 256."""
+        return int(self._latent_model().values())
+
+    def encode_tiles(
+        self, pixels: NDArray[Any], codec: str, options: Options, progress: Callable[[float], None] | None = None
+    ) -> Encoded:
+        """Return the payload of one picture [h, w] or [h, w, 3] by a codec of latents."""
+        from rdzip.codecs import tiled
+
+        result: Encoded = tiled.encode(self._load(), pixels, codec, options, progress=progress)
+        return result
+
+    def decode_tiles(
+        self, payload: bytes, shape: tuple[int, ...], layout: int, progress: Callable[[float], None] | None = None
+    ) -> NDArray[Any]:
+        """Return the picture that `encode_tiles` coded; CoderError for a corrupt payload."""
+        from rdzip.codecs import tiled
+
+        model = self._latent_model()
+        try:
+            pixels: NDArray[Any] = tiled.decode(model, payload, shape, layout, progress=progress)
+        except InputError as error:  # the model does not code pictures like that
+            raise CoderError(f"{error}: the file is corrupt") from error
+        if tuple(pixels.shape) != shape:
+            raise CoderError(f"the payload holds {list(pixels.shape)}, expected {list(shape)}: the file is corrupt")
+        return pixels
+
+    def encode_chain(
+        self, items: Any, codec: str, options: Options, progress: Callable[[float], None] | None = None
+    ) -> Any:
+        """Return the Chain (rdzip.codecs.chain) of items [n, ...], or of a list of sequences."""
+        from rdzip.codecs import chain
+
+        return chain.encode(self._load(), items, codec, options, progress=progress)
+
+    def decode_chain(self, payload: bytes, shape: Any, progress: Callable[[float], None] | None = None) -> Any:
+        """Return the items of a chain, given their shape (for sequences a list); CoderError for a corrupt payload."""
+        from rdzip.codecs import chain
+
+        return chain.decode(self._latent_model(), payload, shape, progress=progress)
+
+    def _latent_model(self) -> Any:
+        if not self.latent:
+            raise FormatError(f"header is inconsistent: the model {self.stamp.id} has no latents; the file is corrupt")
+        return self._load()
 
     def _resolve(self) -> Any:
         from rdzip import hub
@@ -88,9 +163,38 @@ class Neural:
 
                 torch.set_num_threads(self.threads)
             self._model = hub.load(ref, offline=self.offline)
-            self._model.to(self.device or "cpu")
+            if hasattr(self._model, "to"):
+                self._model.to(self.device or "cpu")
+            elif self.device not in (None, "cpu"):
+                raise InputError(
+                    f"the model {ref.id} runs on the processor only, found --device {self.device}: leave it out"
+                )
             self.seconds = time.perf_counter() - start
         return self._model
+
+
+def latent_model(
+    model: str | None,
+    codec: str | None,
+    *,
+    threads: int | None = None,
+    device: str | None = None,
+    offline: bool = False,
+) -> Neural | None:
+    """Return the model with latents that these wishes name, None if they name none.
+
+    Raises InputError for a codec of latents without a model that has it, ModelError for a model that cannot be had.
+    """
+    if model is None and codec in LATENT_CODECS:
+        raise InputError(
+            f"the codec {codec} needs a model with latents, found none: name one by -m (rdzip models list)"
+        )
+    if model is None:
+        return None
+    neural = Neural(model, threads=threads, device=device, offline=offline)
+    if codec in LATENT_CODECS or neural.latent:
+        codec_for(neural.codecs, codec, neural.stamp.id)
+    return neural if neural.latent else None
 
 
 def check_coder(stamp: ModelStamp) -> None:

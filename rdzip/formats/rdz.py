@@ -17,11 +17,12 @@ from rdzip.formats import container, metadata
 from rdzip.formats.container import Container, Section, SectionType
 from rdzip.formats.describe import describe
 from rdzip.formats.header import REASONS, ImageHeader
+from rdzip.formats.latent import LATENT_CODECS, NO_WISHES, Wishes, codec_for
 from rdzip.formats.modes import BY_NAME, BY_NUMBER
-from rdzip.formats.neural import DEFAULT_MODEL, Neural, check_coder
+from rdzip.formats.neural import DEFAULT_MODEL, Neural, check_coder, latent_model
 from rdzip.formats.packing import pack_bytes, unpack_bytes
 from rdzip.formats.picture import Picture
-from rdzip.formats.selection import CAUSAL, CLASSIC, CODECS, NEURAL_MODES, Choice, choose
+from rdzip.formats.selection import CAUSAL, CLASSIC, CODECS, LATENT, NEURAL_MODES, Choice, choose, choose_latent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +45,7 @@ Progress = Callable[[float], None]
 @dataclass(frozen=True)
 class Report:
     """What a compression did. bits: of the pixels' payloads. bytes_in: of the source file, or of the samples when there
-    was none.
+    was none. items: of a batch, the rates of each item, where the codec tells them.
     """
 
     codec: str
@@ -57,6 +58,7 @@ class Report:
     seconds: dict[str, float]
     reason: str
     notes: list[str] = field(default_factory=list)
+    items: list[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,14 @@ def compress_picture(
     offline: bool = False,
     progress: Progress | None = None,
     verify: bool = True,
+    wishes: Wishes = NO_WISHES,
 ) -> Compressed:
     """Return the .rdz file of a picture and a report.
 
     model: id, hash or file of the neural model; None is "photo", and then classic codecs alone where that cannot be
     found.
-    codec: "causal" or "classic" to have no other, None to have the smaller. metadata: "all" or "none". verify: decode
+    codec: "causal" or "classic" to have no other, None to have the smaller; with a model of latents one of its codecs,
+    None for its default. wishes: about such a codec. metadata: "all" or "none". verify: decode
     what was written and compare.
     progress: called with the share done, 0 to 1.
     Raises InputError (what the codec cannot code), ModelError (a model that was asked for cannot be had), FormatError
@@ -99,18 +103,24 @@ def compress_picture(
     """
     if metadata not in ("all", "none"):
         raise InputError(f"expected metadata to be all or none, found {metadata}")
-    if codec not in (None, *CODECS):
-        raise InputError(f"expected a codec of {', '.join(CODECS)}, found {codec}")
+    check_codec(codec)
+    if wishes.segment is not None:
+        raise InputError("expected --segment with many items, found one picture: leave it out")
     start = time.perf_counter()
-    neural = None
-    if codec != "classic" and picture.mode in NEURAL_MODES:
+    neural = latent_model(model, codec, threads=threads, device=device, offline=offline)
+    latent = codec_for(neural.codecs, codec, neural.stamp.id) if neural else None
+    wishes.check(latent)
+    if latent is None and codec != "classic" and picture.mode in NEURAL_MODES:
         neural = Neural(model or DEFAULT_MODEL, threads=threads, device=device, offline=offline)
         if not neural.find():
             if model is not None or codec is not None:
                 _ = neural.stamp  # raises the ModelError that says what to do
             neural = None
     share = 0.4 if verify else 1.0
-    choice = choose(picture, neural, codec, _part(progress, 0.0, share))
+    if neural and latent:
+        choice = choose_latent(picture, neural, latent, wishes.options(latent), _part(progress, 0.0, share))
+    else:
+        choice = choose(picture, neural, codec, _part(progress, 0.0, share))
     data = container.pack(*_parts(picture, choice, neural, metadata))
     load = neural.seconds if neural else 0.0
     encoded = time.perf_counter()
@@ -133,6 +143,12 @@ def compress_picture(
         notes=list(picture.notes),
     )
     return Compressed(data, report)
+
+
+def check_codec(codec: str | None) -> None:
+    """Raise InputError unless this rdzip has a codec of this name (None: any)."""
+    if codec not in (None, *CODECS, *LATENT_CODECS):
+        raise InputError(f"expected a codec of {', '.join((*CODECS, *LATENT_CODECS))}, found {codec}")
 
 
 def decompress_picture(
@@ -190,7 +206,7 @@ def _part(progress: Progress | None, start: float, end: float) -> Progress | Non
 
 
 def _uses_model(choice: Choice) -> bool:
-    return any(plane.codec == CAUSAL for plane in choice.planes)
+    return any(plane.codec != CLASSIC for plane in choice.planes)
 
 
 def _parts(picture: Picture, choice: Choice, neural: Neural | None, keep: str) -> tuple[dict[int, Any], list[Section]]:
@@ -289,14 +305,16 @@ def _plane(
     layout, at = container.read_varint(body, 1)
     if body[0] == CLASSIC:
         return classic.decode(body[at:], shape, dtype, layout)
-    if body[0] != CAUSAL:
-        raise FormatError(f"the file needs a newer rdzip: its codec {body[0]} is unknown (known: {', '.join(CODECS)})")
+    if body[0] not in (CAUSAL, LATENT):
+        known = ", ".join((*CODECS, *LATENT_CODECS))
+        raise FormatError(f"the file needs a newer rdzip: its codec {body[0]} is unknown (known: {known})")
     if neural is None or dtype != np.uint8 or shape[2:] not in ((), (3,)):
         raise FormatError(
             "header is inconsistent: a neural payload without a model or of samples that it cannot hold; the file is "
             "corrupt"
         )
-    return neural.decode(bytes(body[at:]), shape, layout, progress)
+    by = neural.decode if body[0] == CAUSAL else neural.decode_tiles
+    return by(bytes(body[at:]), shape, layout, progress)
 
 
 def _verify(picture: Picture, data: bytes, neural: Neural | None, keep: str, progress: Progress | None) -> None:

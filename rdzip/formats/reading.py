@@ -168,7 +168,7 @@ def _picture(image: Image.Image, kept: dict[str, Any], source_format: str) -> Pi
         raise InputError(f"expected one of the pixel modes {', '.join(BY_NAME)}, found {mode}: convert the image first")
     samples = np.asarray(image)
     if mode == "1":
-        samples = samples.view(np.uint8)
+        samples = (samples.view(np.uint8) != 0).view(np.uint8)  # Pillow's true may be 255
     samples = samples.astype(BY_NAME[mode].dtype, copy=False)
     palette, palette_mode = b"", ""
     if mode in ("P", "PA") and image.palette is not None:

@@ -13,19 +13,22 @@ from rdzip.errors import InputError
 from rdzip.formats.arrangement import arrange, histogram, palette_colours
 from rdzip.formats.container import SectionType
 from rdzip.formats.header import Arrangement, Reason
+from rdzip.formats.latent import factor_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
+    from rdzip.codecs.options import Options
     from rdzip.formats.neural import Neural
     from rdzip.formats.picture import Picture
 
 CODECS = ("classic", "causal")
-CLASSIC, CAUSAL = range(2)
+CLASSIC, CAUSAL, LATENT = range(3)  # LATENT: one of rdzip.formats.latent.LATENT_CODECS, which the payload names
 MODEL_STAMP = 18  # bytes in the header
 NEURAL_MODES = ("L", "LA", "RGB", "RGBA")
+LATENT_MODES = (*NEURAL_MODES, "1")
 
 # Measured on about 200 photographs and graphics as in tests/formats/corpus.py: with many colours and few repeats, the
 # best of WebP at method 6 and optimised PNG is never below 0.897 of WebP at method 1 (photographs: 0.924), nor below
@@ -56,21 +59,22 @@ class Plane:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen: how the samples were arranged, the coded planes, and why."""
+    """What was chosen: how the samples were arranged, the coded planes, why, and the codec of latents if it is one."""
 
     arrangement: Arrangement
     planes: list[Plane]
     reason: Reason
+    latent: str = ""
 
     @property
     def codec(self) -> str:
         """Name of the codec of the colour planes."""
-        return CODECS[self.planes[0].codec]
+        return self.latent or CODECS[self.planes[0].codec]
 
     @property
     def size(self) -> int:
         """Bytes of all planes, and of the model's stamp if one needs it."""
-        stamp = MODEL_STAMP if any(plane.codec == CAUSAL for plane in self.planes) else 0
+        stamp = MODEL_STAMP if any(plane.codec != CLASSIC for plane in self.planes) else 0
         return stamp + sum(plane.size for plane in self.planes)
 
     @property
@@ -106,6 +110,45 @@ def choose(
         )
         return _classic_choice(picture, arrangement, samples, reason)
     return _smaller(picture, arrangement, samples, neural, progress)
+
+
+def choose_latent(
+    picture: Picture,
+    neural: Neural,
+    codec: str,
+    options: Options,
+    progress: Callable[[float], None] | None = None,
+) -> Choice:
+    """Return the planes of a picture coded by a codec of latents; its alpha, if it has one, by a classic one.
+
+    Raises InputError for a picture that the model cannot code.
+    """
+    if picture.mode not in LATENT_MODES:
+        raise InputError(
+            f"the codec {codec} codes the modes {', '.join(LATENT_MODES)}, found {picture.mode}: leave the choice to "
+            "rdzip"
+        )
+    arrangement, samples = arrange(picture)
+    if arrangement == Arrangement.GREY_ONCE and not neural.takes(picture.shape[:2]):
+        arrangement, samples = Arrangement.PLAIN, picture.samples
+    colour, alpha = _apart(samples)
+    factor = factor_of(colour, neural.values(), neural.stamp.id)
+    if factor != 1:
+        if picture.mode != "L":
+            raise InputError(f"expected mode L or 1 for a model of two values, found {picture.mode}: convert the image")
+        arrangement, colour = Arrangement.TWO_LEVELS, colour // np.uint8(factor)
+    planes = [Plane(SectionType.COLOUR, LATENT, neural.encode_tiles(colour, codec, options, progress))]
+    if alpha is not None:
+        planes.append(Plane(SectionType.ALPHA, CLASSIC, classic.encode(alpha)))
+    return Choice(arrangement, planes, Reason.REQUESTED, codec)
+
+
+def _apart(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Return the colour planes [h, w] or [h, w, 3] and the alpha plane, None if there is none."""
+    if samples.ndim == 2 or samples.shape[2] == 3:
+        return samples, None
+    colour = samples[:, :, 0] if samples.shape[2] == 2 else samples[:, :, :3]
+    return np.ascontiguousarray(colour), np.ascontiguousarray(samples[:, :, -1])
 
 
 def _smaller(
@@ -153,15 +196,14 @@ def has_few_colours(samples: NDArray[Any]) -> bool:
 
 
 def _neural_planes(samples: NDArray[Any], neural: Neural, progress: Callable[[float], None] | None) -> list[Plane]:
-    if samples.ndim == 3 and samples.shape[2] in (2, 4):
-        colour = np.ascontiguousarray(samples[:, :, 0] if samples.shape[2] == 2 else samples[:, :, :3])
-        planes = [Plane(SectionType.COLOUR, CAUSAL, neural.encode(colour, progress))]
-        alpha = np.ascontiguousarray(samples[:, :, -1])
+    colour, alpha = _apart(samples)
+    planes = [Plane(SectionType.COLOUR, CAUSAL, neural.encode(colour, progress))]
+    if alpha is not None:
         tried = Plane(SectionType.ALPHA, CLASSIC, classic.encode(alpha))
         if tried.size > alpha.size // 16:
             tried = min(tried, Plane(SectionType.ALPHA, CAUSAL, neural.encode(alpha)), key=lambda plane: plane.size)
-        return [*planes, tried]
-    return [Plane(SectionType.COLOUR, CAUSAL, neural.encode(samples, progress))]
+        planes.append(tried)
+    return planes
 
 
 def _classic_choice(picture: Picture, arrangement: Arrangement, samples: NDArray[Any], reason: Reason) -> Choice:

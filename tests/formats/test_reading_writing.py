@@ -225,3 +225,10 @@ def test_a_format_that_cannot_hold_the_picture_is_refused():
         with pytest.raises(InputError, match="without loss"):
             write_picture(picture, format)
     assert write_picture(read_picture(_file(RGB, "PNG")), "BMP").format == "BMP"
+
+
+def test_bilevel_samples_are_0_and_1():
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 2, (40, 50), np.uint8) * 255, "L").convert("1")
+    picture = picture_of_image(image)
+    assert picture.samples.max() == 1
+    np.testing.assert_array_equal(np.asarray(to_image(picture)), np.asarray(image))

@@ -1,0 +1,246 @@
+"""The commands on files of many items: arrays, sequences, and folders whose images are coded in one chain."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rdzip import atomic, cli_coding, files
+from rdzip.atomic import shown
+from rdzip.cli_coding import Coding
+from rdzip.cli_output import Output, bytes_text
+from rdzip.errors import FormatError, InputError
+from rdzip.files import Destination, Found
+from rdzip.formats import archive, batch, batch_files, rdz, reading, writing
+from rdzip.formats.archive import Archive
+from rdzip.formats.batch import Batch
+from rdzip.formats.batch_header import BatchHeader, Form
+from rdzip.formats.container import unpack_prefix
+from rdzip.formats.latent import Wishes
+from rdzip.formats.picture import Picture
+from rdzip.progress import Report, bar
+
+CHAIN_NAME = "chain"  # of an archive's member that is a batch; never shown, and no file gets it
+_MODES = ("RGB", "L", "1")
+Kept = list[tuple[Found, os.stat_result | None, str]]
+
+
+def code(ways: Sequence[Batch], coding: Coding, progress: Report) -> rdz.Compressed:
+    """Return the .rdz file of a batch, given the ways to see it."""
+    return batch.compress_batch(
+        ways,
+        model=coding.model,
+        codec=coding.codec,
+        wishes=coding.wishes,
+        threads=coding.threads,
+        device=coding.device,
+        progress=progress,
+        verify=coding.verify,
+    )
+
+
+def compress_chained(
+    found: Sequence[Found], destination: Destination, coding: Coding, say: Output, *, remove: bool = False
+) -> None:
+    """Compress all images into the file at `destination.output`: in one chain if they have one shape and mode.
+
+    Images with metadata or of other modes become members of their own, coded by the default model or classic codecs;
+    images of several shapes all become members of their own. Raises InputError if nothing can be coded.
+    """
+    target = destination.place(found[0], "")
+    pictures: list[tuple[Found, os.stat_result | None, Picture]] = []
+    names: set[str] = set()
+    for item, _ in cli_coding.one_by_one(found):
+        with say.guard(item.name):
+            name = cli_coding.member_name(item, names)
+            source = files.read(item)
+            pictures.append((item, source.status, reading.read_picture(source.data, max_pixels=coding.max_pixels)))
+            names.add(name.casefold())
+    chained = [one for one in pictures if _fits(one[2], coding)]
+    others = [one for one in pictures if not _fits(one[2], coding)]
+    if len({(picture.mode, picture.shape) for _, _, picture in chained}) > 1:
+        say.note("the images differ in size or mode: each is coded alone")
+        chained, others = [], pictures
+    if not pictures:
+        raise InputError("expected at least one image for the archive, found none that could be read")
+    kept: Kept = []
+    members = _members(chained, others, coding, target, say, kept)
+    with atomic.written(target, force=destination.force) as out:
+        if others:
+            size = archive.write_archive(out, members)
+        else:
+            size = sum(out.write(data) for _, data in members)
+        if not kept:
+            raise InputError("expected at least one image for the archive, found none that could be coded")
+    say.note(f"{cli_coding.target_text(target)}: {cli_coding.images_text(len(kept))}, {bytes_text(size)}")
+    for item, status, source_format in kept if remove else ():
+        with say.guard(item.name):
+            cli_coding.remove_original(item, status, source_format, say)
+
+
+def _fits(picture: Picture, coding: Coding) -> bool:
+    return picture.mode in _MODES and not (picture.metadata and coding.metadata == "all")
+
+
+def _members(
+    chained: list[tuple[Found, os.stat_result | None, Picture]],
+    others: list[tuple[Found, os.stat_result | None, Picture]],
+    coding: Coding,
+    target: Path | None,
+    say: Output,
+    kept: Kept,
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the chain of some images and a member for each other one, and note in `kept` what was coded."""
+    if chained:
+        with bar(f"{len(chained)} images in a chain", quiet=say.quiet) as progress:
+            ways = [batch.of_pictures([(item.relative.as_posix(), picture) for item, _, picture in chained])]
+            for _, _, picture in chained:
+                for text in picture.notes:
+                    say.note_once(text, text)
+            done = code(ways, coding, progress)
+        kept += [(item, status, picture.source_format) for item, status, picture in chained]
+        cli_coding.say_compressed([item for item, _, _ in chained], target, done.report, say)
+        taken = {item.relative.as_posix().casefold() for item, _, _ in others}
+        yield (
+            next(name for number in range(len(taken) + 1) if (name := f"{CHAIN_NAME}{number}") not in taken),
+            done.data,
+        )
+    alone = replace(coding, wishes=replace(coding.wishes, segment=None))
+    if chained and others:
+        say.note(
+            f"{cli_coding.images_text(len(others))} with metadata, or of other modes than {', '.join(_MODES)}: "
+            "coded alone, without this model (--metadata none leaves metadata out)"
+        )
+        alone = replace(alone, model=None, codec=None, wishes=Wishes())
+    for item, status, picture in others:
+        with say.guard(item.name):
+            with bar(item.name, quiet=say.quiet) as progress:
+                done = cli_coding.code(picture, alone, progress)
+            kept.append((item, status, picture.source_format))
+            cli_coding.say_compressed([item], target, done.report, say)
+            yield item.relative.as_posix(), done.data
+
+
+def count(data: bytes) -> int:
+    """Return how many items a .rdz file holds: one if it is a picture."""
+    return BatchHeader.from_map(unpack_prefix(data)[0]).count if batch.is_batch(data) else 1
+
+
+def decompress(
+    item: Found,
+    data: bytes,
+    status: os.stat_result | None,
+    destination: Destination,
+    coding: Coding,
+    say: Output,
+    *,
+    label: str,
+    folder: Path | None = None,
+) -> bool:
+    """Write the items of a batch, or those in coding.items; return whether all that is in it could be kept.
+
+    folder: that of the archive whose member the batch is.
+    """
+    header = BatchHeader.from_map(unpack_prefix(data)[0])
+    images = header.form == Form.IMAGES
+    if folder is None and images:
+        folder = destination.folder_for(item)
+    if not images and folder is not None:
+        raise FormatError("the archive has an array as a member, which this rdzip does not write; it is corrupt")
+    target = None
+    if not images:
+        suffix = batch_files.SUFFIXES[header.form]
+        if destination.output is not None and destination.output.suffix.lower() in files.IMAGE_SUFFIXES:
+            raise InputError(
+                f"expected a name that ends in {suffix}, found {shown(destination.output.name)}: rename it"
+            )
+        free = not (destination.stdout or destination.output)
+        target = destination.place(item, files.items_name(item, suffix) if free else "")
+    decoded = decode(data, coding, label, say)
+    whole = coding.items is None
+    if images:
+        return _write_images(item, decoded, destination, say, folder or Path()) and whole
+    atomic.write(target, batch_files.write_items(decoded.batch).data, like=status, force=destination.force)
+    cli_coding.say_items(item, target, decoded, say)
+    return whole
+
+
+def _write_images(
+    item: Found, decoded: batch.DecodedBatch, destination: Destination, say: Output, folder: Path
+) -> bool:
+    complete = True
+    share = {name: value / len(decoded.numbers) for name, value in decoded.seconds.items()}
+    for name, picture in decoded.batch.pictures():
+        member = Found(item.path, Path(name + files.SUFFIX), member=name)
+        done = False
+        with say.guard(member.name):
+            written = writing.write_picture(picture)
+            same = written.format == picture.source_format
+            target = destination.place(
+                member, files.decompressed_name(member, None if same else written.suffix), folder
+            )
+            atomic.write(target, written.data, force=destination.force)
+            for text in written.notes:
+                say.note(f"{member.name}: {text}")
+            cli_coding.say_decoded(member, target, rdz.Decoded(picture, share), say)
+            done = not written.notes
+        complete &= done
+    return complete
+
+
+def test(item: Found, data: bytes, coding: Coding, say: Output, *, label: str) -> None:
+    """Decode a batch, or the items in coding.items, and say whether it is good."""
+    cli_coding.say_items(item, None, decode(data, coding, label, say), say, tested=True)
+
+
+def decode(data: bytes, coding: Coding, label: str, say: Output) -> batch.DecodedBatch:
+    """Return the items of a batch that coding.items lists (None: all)."""
+    with bar(label, quiet=say.quiet) as progress:
+        return batch.decode_batch(
+            data,
+            items=coding.items,
+            max_pixels=coding.max_pixels,
+            threads=coding.threads,
+            device=coding.device,
+            progress=progress,
+        )
+
+
+def members(item: Found, packed: Archive, coding: Coding, say: Output) -> Iterator[tuple[Found, bytes, Coding]]:
+    """Yield each member of an archive with its bytes, and how to decode it: which of its items, if some are asked for.
+
+    Raises InputError at the end for items that the archive has not.
+    """
+    first = 0
+    asked = coding.items
+    for name in packed.names:
+        member = Found(item.path, Path(name + files.SUFFIX), member=name)
+        data, held = None, 1
+        with say.guard(member.name):
+            data = packed.read(name)
+            held = count(data)
+        mine = None if asked is None else tuple(n - first for n in asked if first <= n < first + held)
+        first += held
+        if data is not None and mine != ():
+            yield member, data, replace(coding, items=mine)
+    if asked is not None:
+        batch.check_items(asked, first)
+
+
+def parse_items(text: str | None) -> tuple[int, ...] | None:
+    """Return the numbers that a list like ``5,7-9`` stands for; InputError for anything else."""
+    if text is None:
+        return None
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not (first.isdecimal() and first.isascii()) or (dash and not (last.isdecimal() and last.isascii())):
+            raise InputError(f"expected numbers and ranges after --items, such as 5,7-9, found {shown(text)[:60]!r}")
+        if len(first) > 10 or len(last) > 10 or int(last or first) - int(first) >= 1 << 24:
+            raise InputError(f"expected numbers below 2^24 after --items, found {shown(text)[:60]!r}")
+        if dash and int(last) < int(first):
+            raise InputError(f"expected rising ranges after --items, found {shown(part)[:60]!r}")
+        numbers += range(int(first), int(last or first) + 1)
+    return tuple(numbers)
