@@ -2,7 +2,7 @@
 
 Chung et al. 2015, "A recurrent latent variable model for sequential data", eqs. 5-9: for each step t a prior
 p(z_t | h), a posterior q(z_t | h, x_t), an emission p(x_t | z_t, h) and a new state h(h, x_t, z_t). Latents are symbols
-0..255 on a grid (16 grid units are one unit of the usual N(0, 1)); prior and posterior are Gaussians on that grid with
+0..255 on a grid; prior and posterior are Gaussians on that grid with
 a mean in 1/64 and one of 64 scales; the emission is a Bernoulli for each key. The state is an integer in 1/256 of the
 8 bits that layers see of it. models/vrnn_exact.py evaluates the same network when coding.
 """
@@ -22,7 +22,6 @@ from rdzip.models.mixture import MEAN_UNIT, SCALE_MIN, SCALES_PER_OCTAVE
 CENTRE = 128
 MEAN_LOW, MEAN_HIGH = 16, 240
 SCALE_LOW, SCALE_HIGH = 24, 63
-PRIOR_SCALE = 48
 POSTERIOR_STEP = -3
 SCALE_GAIN = 8 / 32
 STATE_UNIT = 256
@@ -38,13 +37,20 @@ LAYERS = ("x1", "x2", "x_fan", "h_fan", "z1", "z_fan", "p2", "q2", "e2", "a2")
 
 @dataclass(frozen=True)
 class VrnnConfig:
-    """Shape of the network: keys of a roll, latents a step, units of the state, width of hidden layers, features."""
+    """Shape of the network: keys of a roll, latents a step, units of the state, width of hidden layers, features.
+
+    prior_scale: index of the prior's scale where its network gives 0; latent_gain: what a grid step of a latent is
+    worth as a network input. The scale 30 (1.9 steps) with the gain 8 makes latents coarse, so that fewer initial bits
+    are needed; 48 (15 steps) with the gain 1 makes them fine.
+    """
 
     dims: int = 88
     latents: int = 32
     state: int = 128
     width: int = 128
     features: int = 64
+    prior_scale: int = 30
+    latent_gain: int = 8
 
     def as_dict(self) -> dict[str, int]:
         """The fields as plain integers, for the model file."""
@@ -131,6 +137,7 @@ class Step:
 
     def __init__(self, net: VrnnNet, quantise: bool = True, dropout: float = 0.0, dtype: torch.dtype = torch.float32):
         self._parts = {name: (w.to(dtype), b) for name, (w, b) in net.parts(quantise).items()}
+        self._config = net.config
         self._width = net.config.width
         self._quantise = quantise
         self._dropout = dropout
@@ -162,7 +169,7 @@ class Step:
 
     def look(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """What emission and new state see of latents z [n, latents], symbols: streams [n, width]."""
-        inputs = (z - CENTRE).clamp(-INPUT_MAX, INPUT_MAX)
+        inputs = ((z - CENTRE) * self._config.latent_gain).clamp(-INPUT_MAX, INPUT_MAX)
         emission, advance = self._apply("z_fan", self._activate(self._apply("z1", inputs))).split(self._width, -1)
         return emission, advance
 
@@ -176,8 +183,12 @@ class Step:
 
     def _gaussian(self, o: Tensor, base: Gaussian | None) -> Gaussian:
         mean, scale = o.chunk(2, -1)
-        mean = self._round(mean * MEAN_UNIT) + (CENTRE * MEAN_UNIT if base is None else base.mean)
-        scale = self._round(scale * SCALE_GAIN) + (PRIOR_SCALE if base is None else base.scale + POSTERIOR_STEP)
+        mean = self._round(mean * (MEAN_UNIT // self._config.latent_gain)) + (
+            CENTRE * MEAN_UNIT if base is None else base.mean
+        )
+        scale = self._round(scale * SCALE_GAIN) + (
+            self._config.prior_scale if base is None else base.scale + POSTERIOR_STEP
+        )
         return Gaussian(mean.clamp(MEAN_LOW * MEAN_UNIT, MEAN_HIGH * MEAN_UNIT), scale.clamp(SCALE_LOW, SCALE_HIGH))
 
     def emission(self, stream: Tensor) -> Tensor:

@@ -28,7 +28,6 @@ from rdzip.models.vrnn import (
     MEAN_HIGH,
     MEAN_LOW,
     POSTERIOR_STEP,
-    PRIOR_SCALE,
     SCALE_GAIN,
     SCALE_HIGH,
     SCALE_LOW,
@@ -144,14 +143,14 @@ class VrnnModel:
         if "prior" not in state.kept:
             o = self._layers["p2"](_activate(self._recall(state)[0]))
             centre = np.full((len(state.units), self.config.latents), CENTRE * MEAN_UNIT, np.int32)
-            state.kept["prior"] = self._gaussian(o, centre, np.full_like(centre, PRIOR_SCALE))
+            state.kept["prior"] = self._gaussian(o, centre, np.full_like(centre, self.config.prior_scale))
         prior: tuple[Int32, Int32] = state.kept["prior"]
         return prior
 
     def _gaussian(self, o: Tensor, mean: Int32, scale: Int32) -> tuple[Int32, Int32]:
         values = o.numpy().astype(np.float64)
         offset, spread = np.split(values, 2, axis=1)
-        mean = mean + np.floor(offset * MEAN_UNIT + 0.5).astype(np.int32)
+        mean = mean + np.floor(offset * (MEAN_UNIT // self.config.latent_gain) + 0.5).astype(np.int32)
         scale = scale + np.floor(spread * SCALE_GAIN + 0.5).astype(np.int32)
         return (
             np.clip(mean, MEAN_LOW * MEAN_UNIT, MEAN_HIGH * MEAN_UNIT),
@@ -164,7 +163,7 @@ class VrnnModel:
         return self._layers["x_fan"](f)
 
     def _look(self, z: NDArray[Any]) -> Tensor:
-        inputs = np.clip(z.astype(np.float32) - CENTRE, -INPUT_MAX, INPUT_MAX)
+        inputs = np.clip((z.astype(np.float32) - CENTRE) * self.config.latent_gain, -INPUT_MAX, INPUT_MAX)
         return self._layers["z_fan"](_activate(self._layers["z1"](torch.from_numpy(inputs))))
 
     def known_answer(self) -> str:

@@ -16,7 +16,7 @@ from rdzip.entropy.cdf import LOGIT_SIZE, SIGMOID_MAX, SIGMOID_SIZE, MixtureTabl
 from rdzip.errors import ModelError
 from rdzip.exact.layers import ACT_MAX, INPUT_MAX, IntegerLinear, QuantisedLinear, check_stream, limit_stream
 from rdzip.models import build, modelfile
-from rdzip.models.mixture import SCALE_MIN, SCALES, SCALES_PER_OCTAVE
+from rdzip.models.mixture import MEAN_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 from rdzip.models.vrnn import (
     GATE_ONE,
     GATE_UNIT,
@@ -92,6 +92,8 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
         raise ModelError(f"model: bad description of the network: {error}") from error
     if not all(isinstance(v, int) and 1 <= v <= 1024 for v in config.as_dict().values()):
         raise ModelError("model: the network has an impossible shape")
+    if config.prior_scale >= SCALES or config.latent_gain > MEAN_UNIT:
+        raise ModelError("model: the network has latents of an impossible scale")
 
     def take(name: str, dtype: type, shape: tuple[int, ...], low: int, high: int) -> NDArray[Any]:
         array = tensors.get(name)
