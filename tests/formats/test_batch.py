@@ -187,9 +187,14 @@ def test_files_of_sequences(rolls: str, tmp_path: Path) -> None:
             (some_of,) = batch_files.read_ways(batch_files.write_items(part).data) or []
             assert some_of.lengths == [ways[0].lengths[2], ways[0].lengths[1]]
             np.testing.assert_array_equal(some_of.samples, ways[0].part(2, 3))
-    for bad in (b"[]", b"[[]]", b"[1]", b"{", b"PK\3\4", out.getvalue()[:-9]):
+    deflated = io.BytesIO()
+    np.savez_compressed(deflated, data=np.zeros((1 << 23, 1), np.uint8), lengths=np.array([1 << 23]))
+    broken = deflated.getvalue()[:200] + b"\xa5" * 50 + deflated.getvalue()[250:]
+    for bad in (b"[]", b"[[]]", b"[1]", b"{", b"PK\3\4", out.getvalue()[:-9], broken):
         with pytest.raises(InputError, match="expected"):
             batch_files.read_ways(bad)
+    with pytest.raises(InputError, match="raise --max-pixels"):
+        batch_files.read_ways(deflated.getvalue(), max_pixels=1000)
 
 
 def test_report_and_progress(grey: str) -> None:
