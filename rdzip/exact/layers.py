@@ -51,6 +51,28 @@ def ste_round(x: Tensor) -> Tensor:
     return _StraightThroughRound.apply(x)  # type: ignore[no-any-return, no-untyped-call]
 
 
+class _Clip(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, low: float, high: float) -> Tensor:  # type: ignore[override]
+        ctx.save_for_backward(x)
+        ctx.ends = (low, high)  # type: ignore[attr-defined]
+        return x.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        (x,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        low, high = ctx.ends  # type: ignore[attr-defined]
+        stuck = ((x < low) & (grad > 0)) | ((x > high) & (grad < 0))
+        return grad.masked_fill(stuck, 0), None, None
+
+
+def clip(x: Tensor, low: float, high: float) -> Tensor:
+    """x within low..high; its gradient passes wherever a descent along it does not lead further out."""
+    if not x.requires_grad:
+        return x.clamp(low, high)
+    return _Clip.apply(x, low, high)  # type: ignore[no-any-return, no-untyped-call]
+
+
 class _Activation(torch.autograd.Function):
     """Fused clip(round(h), 0, ACT_MAX): few passes over memory, which is what training on a CPU is bound by."""
 

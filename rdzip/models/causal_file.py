@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rdzip.entropy.cdf import LOGIT_SIZE, SIGMOID_MAX, SIGMOID_SIZE, MixtureCdf, MixtureTables, make_tables
+from rdzip.entropy.cdf import MixtureCdf, MixtureTables, make_tables
 from rdzip.entropy.philox import Philox
 from rdzip.errors import ModelError
 from rdzip.exact.devices import usable_device
@@ -21,6 +21,7 @@ from rdzip.models import build, modelfile
 from rdzip.models.causal import ACTIVITY_MAX, DIFFERENCE_MAX, CausalConfig, CausalNet
 from rdzip.models.causal_exact import ExactLayers, ExactNet, Parameters
 from rdzip.models.mixture import SCALE_MIN, SCALES, SCALES_PER_OCTAVE
+from rdzip.models.tables import read_tables, tables_as_tensors
 from rdzip.models.template import TEMPLATE
 
 ARCHITECTURE = "causal-mlp"
@@ -174,38 +175,12 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
         ):
             raise ModelError(f"model: the network {kind} has an impossible shape")
         nets[kind] = _thaw(config, tensors, kind)
-    return CausalModel(nets, _tables(tensors), str(meta.get("known_answer")))
-
-
-def _tables(tensors: Mapping[str, NDArray[Any]]) -> MixtureTables:
-    parts = []
-    for name, size, largest in (
-        ("sigmoid", SIGMOID_SIZE, SIGMOID_MAX), ("inverse_scale", SCALES, 2**16), ("exponential", LOGIT_SIZE, 2**16)
-    ):  # fmt: skip
-        table = tensors.get(f"mixture.{name}")
-        if (
-            table is None
-            or table.dtype != np.int32
-            or table.shape != (size,)
-            or table.min() < 0
-            or table.max() > largest
-        ):
-            raise ModelError(f"model: expected mixture.{name} int32 ({size},) within 0..{largest}")
-        parts.append(table)
-    sigmoid, inverse, exponential = parts
-    if (np.diff(sigmoid) < 0).any() or inverse.min() < 1 or exponential[0] < 1:
-        raise ModelError("model: the tables of the mixture are not monotone")
-    return MixtureTables(sigmoid, inverse, exponential)
+    return CausalModel(nets, read_tables(tensors), str(meta.get("known_answer")))
 
 
 def export(path: Path, nets: Mapping[str, CausalNet], facts: Mapping[str, Any]) -> None:
     """Write trained networks as an integer model file with its known answer; ``facts`` tell of the training."""
-    tables = make_tables(SCALES, SCALE_MIN, SCALES_PER_OCTAVE)
-    tensors: Tensors = {
-        "mixture.sigmoid": tables.sigmoid,
-        "mixture.inverse_scale": tables.inverse_scale,
-        "mixture.exponential": tables.exponential,
-    }
+    tensors: Tensors = tables_as_tensors(make_tables(SCALES, SCALE_MIN, SCALES_PER_OCTAVE))
     for kind, net in nets.items():
         tensors |= {f"{kind}.{name}": value for name, value in freeze(net).items()}
     meta = {

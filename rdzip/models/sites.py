@@ -21,7 +21,8 @@ Symbols = NDArray[Any]
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
-_FULL = PRECISION << LOG_BITS
+FULL = PRECISION << LOG_BITS
+"""Logarithm of the coder's total 2**24."""
 
 
 class Site(Protocol):
@@ -127,7 +128,7 @@ class GridSite:
 
     def log2(self, symbols: Symbols) -> Int64:
         size = self.interval(symbols)[1].reshape(self.rows, -1)
-        sums: Int64 = log2_fixed(size).sum(1) - size.shape[1] * _FULL
+        sums: Int64 = log2_fixed(size).sum(1) - size.shape[1] * FULL
         return sums
 
     def bits(self, symbols: Symbols) -> Float64:
@@ -184,7 +185,7 @@ class BernoulliSite:
         return stack.pop(np.stack([TOTAL - one, one], 1)).astype(np.uint8).reshape(self.index.shape)
 
     def log2(self, symbols: Symbols) -> Int64:
-        both = np.stack([log2_fixed(TOTAL - self.table), log2_fixed(self.table)]) - _FULL
+        both = np.stack([log2_fixed(TOTAL - self.table), log2_fixed(self.table)]) - FULL
         sums: Int64 = per_row(both[symbols.astype(np.intp), self.index], self.rows)
         return sums
 
@@ -230,7 +231,7 @@ class CategoricalSite:
         return symbols
 
     def log2(self, symbols: Symbols) -> Int64:
-        sums: Int64 = per_row(log2_fixed(self.interval(symbols)[1]) - _FULL, self.rows)
+        sums: Int64 = per_row(log2_fixed(self.interval(symbols)[1]) - FULL, self.rows)
         return sums
 
     def bits(self, symbols: Symbols) -> Float64:

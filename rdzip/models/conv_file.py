@@ -1,0 +1,96 @@
+"""Model files of the convolutional models with latents: architectures "bit-swap" and "resnet-vae"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from rdzip.entropy.cdf import make_tables
+from rdzip.errors import ModelError
+from rdzip.exact.convolution import QuantisedConv
+from rdzip.models import modelfile
+from rdzip.models.bitswap import BitSwapConfig, BitSwapModel, BitSwapNet
+from rdzip.models.mixture import SCALE_MIN, SCALES, SCALES_PER_OCTAVE
+from rdzip.models.resnet_vae import ResNetConfig, ResNetModel, ResNetVae
+from rdzip.models.tables import read_tables, tables_as_tensors
+
+VERSION = 1
+CODECS = {
+    "bit-swap": ["bit-swap", "bb-ans", "bb-is", "bb-cis", "stochastic"],
+    "resnet-vae": ["bb-ans", "bb-is", "bb-cis", "stochastic"],
+}
+_PARTS = {"weight": np.int8, "exponent": np.int8, "bias": np.int32}
+Tensors = dict[str, NDArray[Any]]
+
+
+def convolutions(net: nn.Module) -> dict[str, QuantisedConv]:
+    """The layers of a network by name."""
+    return {name: layer for name, layer in net.named_modules() if isinstance(layer, QuantisedConv)}
+
+
+def freeze(net: nn.Module) -> Tensors:
+    """Integer tensors of all layers; ModelError if one breaks the bound of exactness."""
+    tensors: Tensors = {}
+    for name, layer in convolutions(net).items():
+        integers = layer.freeze().integers
+        tensors |= {f"{name}.{part}": integers[part].numpy() for part in _PARTS}
+    return tensors
+
+
+def _make(meta: Mapping[str, Any]) -> BitSwapNet | ResNetVae:
+    try:
+        values = dict(meta["network"])
+        if meta["architecture"] == "bit-swap":
+            return BitSwapNet(BitSwapConfig(**values | {k: tuple(values[k]) for k in ("latents", "halved")}))
+        levels = tuple(tuple(int(c) for c in scale) for scale in values["levels"])
+        return ResNetVae(ResNetConfig(**values | {"levels": levels}))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"model: its network is described wrongly ({str(error).splitlines()[0][:80]})") from error
+
+
+def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> BitSwapModel | ResNetModel:
+    """Model from the tensors and the document of a model file; ModelError unless all fit and are exact."""
+    net = _make(meta)
+    layers = convolutions(net)
+    expected = {f"{name}.{part}" for name in layers for part in _PARTS}
+    found = {name for name in tensors if not name.startswith("mixture.")}
+    if expected != found:
+        raise ModelError(f"model: expected other tensors, differing in {', '.join(sorted(expected ^ found)[:3])}")
+    for name, layer in layers.items():
+        parts = []
+        for part, dtype in _PARTS.items():
+            value = tensors[f"{name}.{part}"]
+            if value.dtype != dtype:
+                raise ModelError(f"model: expected {name}.{part} of {dtype.__name__}, found {value.dtype}")
+            parts.append(torch.from_numpy(np.ascontiguousarray(value)))
+        layer.load(*parts)
+        del layer.weight, layer.bias
+    tables = read_tables(dict(tensors))
+    model = BitSwapModel(net, tables) if isinstance(net, BitSwapNet) else ResNetModel(net, tables)
+    return model
+
+
+def export(path: Path, net: BitSwapNet | ResNetVae, facts: Mapping[str, Any]) -> None:
+    """Write a trained network as an integer model file with its known answer; ``facts`` tell of the training."""
+    tensors = tables_as_tensors(make_tables(SCALES, SCALE_MIN, SCALES_PER_OCTAVE)) | freeze(net)
+    architecture = "bit-swap" if isinstance(net, BitSwapNet) else "resnet-vae"
+    channels = net.config.channels
+    meta = {
+        "architecture": architecture,
+        "version": VERSION,
+        "id": facts["id"],
+        "codecs": CODECS[architecture],
+        "sample": {"kind": "image", "values": 256, "shape": [None, None] if channels == 1 else [None, None, channels]},
+        "network": net.config.as_dict(),
+        "licence": facts.get("licence", "CC-BY-SA-4.0"),
+        "training": {k: v for k, v in facts.items() if k not in ("id", "licence")},
+        "known_answer": "0" * 64,
+    }
+    meta["known_answer"] = from_tensors(tensors, meta).known_answer()
+    modelfile.write(path, tensors, meta)
