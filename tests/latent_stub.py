@@ -40,6 +40,7 @@ class Chain:
 class StubModel:
     def __init__(self, sample: dict[str, Any]) -> None:
         self.sample = sample
+        self.refines = bool(sample["refines"])
 
     def known_answer(self) -> str:
         return ANSWER
@@ -53,7 +54,14 @@ class StubModel:
             raise InputError(f"expected items of {wanted}, found {list(shape)}: choose another model")
 
 
-def write(path: Path, shape: list[int | None], values: int = 256, codecs: tuple[str, ...] = LATENT_CODECS) -> Path:
+def write(
+    path: Path,
+    shape: list[int | None],
+    values: int = 256,
+    codecs: tuple[str, ...] = LATENT_CODECS,
+    *,
+    refines: bool = False,
+) -> Path:
     """The file of a model of items of this shape (None: any size)."""
     meta = {
         "architecture": ARCHITECTURE,
@@ -62,7 +70,7 @@ def write(path: Path, shape: list[int | None], values: int = 256, codecs: tuple[
         "codecs": list(codecs),
         "known_answer": ANSWER,
         "licence": "MIT",
-        "sample": {"kind": "image", "shape": shape, "values": values},
+        "sample": {"kind": "image", "shape": shape, "values": values, "refines": refines},
     }
     modelfile.write(path, {"nothing": np.zeros(1, np.uint8)}, meta)
     hub.pull(path)  # so that decoding finds it by its hash

@@ -243,6 +243,7 @@ def _as_chains(
 ) -> tuple[Batch, BatchHeader, list[Section], _Facts]:
     chosen = codec_for(neural.codecs, codec, neural.stamp.id)
     options = wishes.options(chosen)
+    neural.check_options(options)
     batch = _taken(ways, neural)
     if batch.samples.dtype.itemsize != 1:
         raise InputError(

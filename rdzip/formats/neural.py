@@ -102,6 +102,14 @@ class Neural:
         """Return how many values the samples of a model with latents have: 2 or 256."""
         return int(self._latent_model().values())
 
+    def check_options(self, options: Options) -> None:
+        """Raise InputError for options of a codec of latents that the model cannot grant."""
+        model = self._latent_model()
+        if options.refine and not getattr(model, "refines", hasattr(model, "_refinement")):
+            raise InputError(
+                f"expected --refine with a model that has iterative inference, found {self.stamp.id}: leave it out"
+            )
+
     def encode_tiles(
         self, pixels: NDArray[Any], codec: str, options: Options, progress: Callable[[float], None] | None = None
     ) -> Encoded:

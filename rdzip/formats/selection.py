@@ -128,6 +128,7 @@ def choose_latent(
             f"the codec {codec} codes the modes {', '.join(LATENT_MODES)}, found {picture.mode}: leave the choice to "
             "rdzip"
         )
+    neural.check_options(options)
     arrangement, samples = arrange(picture)
     if arrangement == Arrangement.GREY_ONCE and not neural.takes(picture.shape[:2]):
         arrangement, samples = Arrangement.PLAIN, picture.samples

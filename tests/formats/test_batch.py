@@ -249,6 +249,7 @@ def test_arrays_that_do_not_suit_the_model(grey: str, array: np.ndarray, what: s
         ({"codec": "bb-cis", "particles": 0}, "1 to 4096, found 0"),
         ({"codec": "bb-cis", "particles": 4097}, "1 to 4096, found 4097"),
         ({"codec": "bb-ans", "refine": -1}, "refine of 0"),
+        ({"codec": "bb-ans", "refine": 3}, "has iterative inference, found grey"),
         ({"codec": "causal"}, "has the codecs stochastic"),
         ({"codec": "jpeg"}, "found jpeg"),
         ({"segment": 0}, "at least one item"),
@@ -268,6 +269,12 @@ def test_the_default_codec_is_the_first_of_the_model(colour: str, rolls: str) ->
         rdzip.compress(some((2, 4, 5, 3)), model=colour, codec="bb-cis")
     data = rdzip.compress([some((3, 5), 2)], model=rolls)
     assert rdzip.info(data)["options"]["particles"] == 4
+
+
+def test_refinement_where_the_model_has_it(tmp_path: Path) -> None:
+    model = str(latent_stub.write(tmp_path / "fine.safetensors", [6, 7], refines=True))
+    assert rdzip.info(rdzip.compress(some((2, 6, 7)), model=model, refine=3))["options"]["refine"] == 3
+    assert rdzip.info(rdzip.compress(some((6, 7)), model=model, refine=2))["planes"]["colour"]["refine"] == 2
 
 
 @pytest.mark.parametrize("items", [[10], [-1], [3, 3], []])
