@@ -1,4 +1,4 @@
-"""Frequencies of a logistic mixture over 256 values, computed with integers only.
+"""Frequencies of a mixture over 256 values, logistic or normal, computed with integers only.
 
 A sample is coded as two symbols of 16 values, its high and its low nibble, so that a decoder evaluates 32 points of the
 distribution function instead of 256. All numbers here are integers; docs/format.md specifies each step.
@@ -6,8 +6,9 @@ distribution function instead of 256. All numbers here are integers; docs/format
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,10 +143,16 @@ def _stretch(c: Int32, size: Int32, index: Int32) -> Int32:
     return np.add(stretched, index, out=stretched)
 
 
-def make_tables(scales: int, smallest: float, per_octave: int) -> MixtureTables:
-    """Tables for a new model file, from the formulas; a decoder never calls this but reads them from the file."""
+def make_tables(
+    scales: int, smallest: float, per_octave: int, kind: Literal["logistic", "normal"] = "logistic"
+) -> MixtureTables:
+    """Tables for a new model file, from the formulas; a decoder never calls this but reads them from the file.
+
+    kind: the distribution function that the sigmoid table holds, of unit scale or standard deviation.
+    """
     z = (np.arange(SIGMOID_SIZE) - SIGMOID_SIZE / 2 + 0.5) * (24 / SIGMOID_SIZE)
-    sigmoid = np.round(SIGMOID_MAX / (1 + np.exp(-z))).astype(np.int32)
+    below = np.array([math.erfc(-v * 0.5**0.5) / 2 for v in z]) if kind == "normal" else 1 / (1 + np.exp(-z))
+    sigmoid = np.round(SIGMOID_MAX * below).astype(np.int32)
     scale = smallest * 2.0 ** (np.arange(scales) / per_octave)
     steps = SIGMOID_SIZE / 24 / (1 << MEAN_BITS) / scale
     inverse = np.round(steps * (1 << INVERSE_BITS)).astype(np.int32)
