@@ -7,7 +7,6 @@ all of -log2 p(x, z) is paid: the baseline "stochastic" of Ruan et al. 2021.
 
 from __future__ import annotations
 
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,5 +53,3 @@ def decode_stochastic(model: LatentModel, rows: int, shape: Shape, stack: AnsSta
 def _random_stack(x: NDArray[np.uint8]) -> SuppliedStack:
     """A stack of random words, enough for any latents of these samples."""
     return SuppliedStack(words=1 << 14 | 16 * x.size)
-
-

@@ -24,6 +24,7 @@ from rdzip.codecs.result import Bits, Encoded
 from rdzip.entropy.ans import PRECISION, TOTAL, AnsStack
 from rdzip.entropy.cdf import FLOOR, Intervals
 from rdzip.errors import CoderError, InputError
+from rdzip.exact.devices import exactly
 from rdzip.models.causal_exact import ExactNet, Parameters
 from rdzip.models.causal_file import CausalModel
 from rdzip.models.template import OUTSIDE, PAD, SLANT, TEMPLATE, padded_planes
@@ -149,13 +150,6 @@ def encode(model: CausalModel, pixels: Pixels, progress: Progress = None) -> Enc
 
 
 @contextmanager
-def _exactly() -> Iterator[None]:
-    """Within the context, torch keeps no gradients and takes products in the precision that was asked for."""
-    with torch.inference_mode(), torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
-        yield
-
-
-@contextmanager
 def _threads(most: int) -> Iterator[int]:
     """Within the context, torch works with at most that many threads; gives the number that it had."""
     before = torch.get_num_threads()
@@ -177,7 +171,7 @@ class _Coded(NamedTuple):
 
 def _code(model: CausalModel, net: ExactNet, canvas: _Canvas, first: int, stop: int) -> _Coded:
     band = _Band.of(canvas, first, stop)
-    with _exactly():
+    with exactly():
         intervals = _intervals(model, net, band)
     symbols = [pair for i in intervals for pair in ((i.high_start, i.high_size), (i.low_start, i.low_size))]
     starts, sizes = (np.concatenate([s[j][cut] for cut in band.cuts for s in symbols]) for j in (0, 1))
@@ -225,7 +219,7 @@ def decode(
     planes[0][PAD, :PAD] = OUTSIDE
     along = canvas.stride - SLANT
     wide = min(height, -(-width // SLANT)) >= MANY_ROWS
-    with _exactly(), _threads(torch.get_num_threads() if wide else 1):
+    with exactly(), _threads(torch.get_num_threads() if wide else 1):
         for step in range(canvas.steps):
             y0, y1 = canvas.rows(step, step + 1)
             y = np.arange(y0, y1)

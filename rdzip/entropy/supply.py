@@ -47,7 +47,16 @@ class SuppliedStack(AnsStack):
         super().__init__(supply + _EMPTY)
         self._words = len(supply) // 4
         self._untouched = int(self._coder.pos()[0])
+        self._lowest = self._marked = self._untouched
         self._start_bits = super().bits()
+
+    def mark(self) -> None:
+        """From now on, ``taken_bits`` counts anew."""
+        self._lowest = self._marked = int(self._coder.pos()[0])
+
+    def taken_bits(self) -> int:
+        """How far below its height at the mark the stack has been since, in bits, rounded up to whole words."""
+        return 32 * (self._marked - self._lowest + 1)
 
     def pop(self, frequencies: IntArray) -> NDArray[np.int32]:
         """As in AnsStack; how deep it reached is noted."""
@@ -62,7 +71,8 @@ class SuppliedStack(AnsStack):
         return symbols
 
     def _note(self) -> None:
-        self._untouched = min(self._untouched, int(self._coder.pos()[0]))
+        self._lowest = min(self._lowest, int(self._coder.pos()[0]))
+        self._untouched = min(self._untouched, self._lowest)
         if not self._untouched:
             raise SupplyError("the supply of initial bits was too small")
 

@@ -1,6 +1,9 @@
-"""Devices to compute on."""
+"""Devices to compute on, and the setting in which they compute exactly."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -17,3 +20,10 @@ def usable_device(name: str) -> torch.device:
             f"--device: expected one that works here, found {name!r}: {str(error).splitlines()[0]}"
         ) from error
     return device
+
+
+@contextmanager
+def exactly() -> Iterator[None]:
+    """Within the context, torch keeps no gradients and takes products in the precision that was asked for."""
+    with torch.inference_mode(), torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+        yield

@@ -1,0 +1,286 @@
+"""Many samples on one stack: groups of samples that are coded side by side, initial bits, and the payload around them.
+
+The samples of a group share each call of networks, tables and coder. A group takes its posterior's bits from the stack
+before it puts anything there, so groups begin with one sample and grow with what is on the stack: working side by side
+costs no more initial bits than one sample by one (docs/format.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdzip.codecs import bbans, bitswap, importance, particle
+from rdzip.codecs.options import Options
+from rdzip.codecs.result import Bits
+from rdzip.entropy.ans import AnsStack
+from rdzip.entropy.supply import WORDS, SuppliedStack, SupplyError, check_left
+from rdzip.errors import CoderError, InputError
+
+Progress = Callable[[float], None] | None
+Samples = NDArray[np.uint8]
+Shape = tuple[int, ...]
+Items = Samples | Sequence[Samples]
+
+CODECS = ("stochastic", "bb-ans", "bit-swap", "bb-is", "bb-cis", "bb-ais", "bb-smc")
+MAX_ROWS = 256
+MAX_ENTRIES = 1 << 20
+"""Samples' entries times particles in a group, which bounds memory."""
+MAX_WORDS = 1 << 24
+MARGIN = 0.9
+"""Share of the bits on the stack that the next group may take."""
+
+
+class Coder(NamedTuple):
+    """encode(model, x [rows, ...], stack, options) -> ideal bits [rows]; decode(model, rows, shape, stack, options)."""
+
+    encode: Callable[[Any, Samples, AnsStack, Options], NDArray[np.float64]]
+    decode: Callable[[Any, int, Shape, AnsStack, Options], Samples]
+
+
+_IMAGES = {
+    "stochastic": Coder(bbans.encode_stochastic, bbans.decode_stochastic),
+    "bb-ans": Coder(bbans.encode, bbans.decode),
+    "bit-swap": Coder(bitswap.encode, bitswap.decode),
+    "bb-is": Coder(importance.encode, importance.decode),
+    "bb-cis": Coder(importance.encode_coupled, importance.decode_coupled),
+}
+_SEQUENCES = Coder(particle.encode, particle.decode)
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group of a chain: samples, and the bits so far after it (net and total) and its own ideal bits."""
+
+    rows: int
+    ideal: float
+    net: float
+    total: float
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A payload, its rates, and what each group added, in the order of coding."""
+
+    payload: bytes
+    bits: Bits
+    groups: list[Group] = field(default_factory=list)
+
+
+def is_sequence_model(model: Any) -> bool:
+    """Whether a model codes sequences, step by step."""
+    return hasattr(model, "propose")
+
+
+def coder_of(model: Any, codec: str, options: Options) -> tuple[Coder, Options]:
+    """The functions of a codec and the options under which they work; InputError if the model cannot be coded so."""
+    if is_sequence_model(model):
+        if codec == "stochastic":
+            return Coder(particle.encode_stochastic, particle.decode_stochastic), options
+        return _SEQUENCES, particle.options_for(codec, options)
+    if codec not in _IMAGES:
+        raise InputError(f"expected a codec of images ({', '.join(_IMAGES)}), found {codec!r}: choose one of them")
+    return _IMAGES[codec], options
+
+
+def encode(
+    model: Any, items: Items, codec: str, options: Options, progress: Progress = None, largest: int = MAX_ROWS
+) -> Chain:
+    """Code samples uint8 [n, ...], or a sequence of rolls uint8 [steps, dims], into one payload.
+
+    largest: samples that are coded side by side at most. Raises InputError for what the model or codec cannot code.
+    """
+    shapes = [tuple(item.shape) for item in items]
+    for shape in dict.fromkeys(s[1:] if is_sequence_model(model) else s for s in shapes):
+        model.check_item(shape)
+    if len(items) and max(int(np.max(item, initial=0)) for item in items) >= model.values():
+        raise InputError(f"expected samples of {model.values()} values, found {max(int(i.max()) for i in items)}")
+    coder, effective = coder_of(model, codec, options)
+    words = WORDS
+    while True:
+        try:
+            stack = SuppliedStack(words=words)
+            sizes, groups = push_groups(coder, model, items, shapes, stack, effective, progress, largest)
+            break
+        except SupplyError:
+            words *= 8
+            if words > MAX_WORDS:
+                raise InputError(
+                    f"{codec} with {options.particles} particles needs more than {MAX_WORDS >> 18} MiB of initial "
+                    "bits: use fewer particles, or bb-cis"
+                ) from None
+    bits = Bits(sum(g.ideal for g in groups), float(stack.net_bits()), float(stack.total_bits()))
+    return Chain(write_head(codec, options, sizes) + stack.to_bytes(), bits, groups)
+
+
+def decode(model: Any, payload: bytes, shape: Shape | Sequence[Shape], progress: Progress = None) -> Any:
+    """Samples of a payload: uint8 [n, ...] for a shape (n, ...), or a list of rolls for a list of shapes (steps, dims).
+
+    Raises CoderError if the payload is corrupt.
+    """
+    codec, options, sizes, start = read_head(payload)
+    listed = not shape or not isinstance(shape[0], int)
+    whole: Any = shape
+    shapes: list[Shape] = [tuple(s) for s in whole] if listed else [tuple(whole[1:])] * whole[0]
+    try:
+        for item in dict.fromkeys(s[1:] if is_sequence_model(model) else s for s in shapes):
+            model.check_item(item)
+        coder, effective = coder_of(model, codec, options)
+    except InputError as error:
+        raise CoderError(f"{error}: the file is corrupt") from error
+    stack = AnsStack(payload[start:])
+    found = pop_groups(coder, model, shapes, sizes, stack, effective, progress)
+    check_left(stack)
+    return found if listed else np.stack(found) if found else np.zeros(whole, np.uint8)
+
+
+def describe(payload: bytes, at: int = 0) -> dict[str, Any]:
+    """The codec and its options, from the beginning of a payload."""
+    codec, options, _, _ = read_head(payload, at)
+    facts: dict[str, Any] = {"codec": codec}
+    if codec in ("bb-is", "bb-cis", "bb-ais", "bb-smc"):
+        facts["particles"] = options.particles
+    if options.refine:
+        facts["refine"] = options.refine
+    if codec == "bb-ais":
+        facts |= {"steps": options.steps, "interleave": bool(options.interleave)}
+    if codec == "bb-cis":
+        facts["precision"] = options.precision
+    if codec == "bb-smc":
+        facts["resample"] = ("adaptive", "always", "never")[options.resample]
+    return facts
+
+
+def _order(shapes: Sequence[Shape]) -> Iterator[list[int]]:
+    """Runs of samples of one shape, the largest shape first, which groups do not cross: numbers of the samples."""
+    kinds = sorted(set(shapes), reverse=True)
+    for kind in kinds:
+        yield [number for number, shape in enumerate(shapes) if shape == kind]
+
+
+def push_groups(
+    coder: Coder,
+    model: Any,
+    items: Items,
+    shapes: Sequence[Shape],
+    stack: SuppliedStack,
+    options: Options,
+    progress: Progress,
+    largest: int = MAX_ROWS,
+) -> tuple[list[int], list[Group]]:
+    """Push all samples; the sizes of the groups and what they cost, in the order of coding."""
+    from rdzip.exact.devices import exactly
+
+    sizes: list[int] = []
+    groups: list[Group] = []
+    demand, done = 0.0, 0
+    with exactly():
+        for run in _order(shapes):
+            most = max(1, min(largest, MAX_ENTRIES // max(1, options.particles * int(np.prod(shapes[run[0]])))))
+            while run:
+                rows = 1
+                if groups:
+                    rows = min(most, len(run), max(1, int(MARGIN * stack.total_bits() / max(1.0, demand))))
+                x = np.stack([items[number] for number in run[:rows]])
+                stack.mark()
+                ideal = coder.encode(model, x, stack, options)
+                demand = stack.taken_bits() / rows
+                groups.append(Group(rows, float(ideal.sum()), float(stack.net_bits()), float(stack.total_bits())))
+                sizes.append(rows)
+                run = run[rows:]
+                done += rows
+                if progress:
+                    progress(done / len(shapes))
+    return sizes, groups
+
+
+def pop_groups(
+    coder: Coder,
+    model: Any,
+    shapes: Sequence[Shape],
+    sizes: Sequence[int],
+    stack: AnsStack,
+    options: Options,
+    progress: Progress,
+) -> list[Samples]:
+    """Pop all samples, in their own order; CoderError if the sizes of the groups do not fit them."""
+    from rdzip.exact.devices import exactly
+
+    groups: list[list[int]] = []
+    left = list(sizes)
+    for run in _order(shapes):
+        while run:
+            if not left or left[0] > len(run):
+                raise CoderError(f"the chain's groups do not hold {len(shapes)} samples: the file is corrupt")
+            groups.append(run[: left[0]])
+            run = run[left.pop(0) :]
+    if left:
+        raise CoderError(f"the chain's groups hold more than {len(shapes)} samples: the file is corrupt")
+    found: dict[int, Samples] = {}
+    with exactly():
+        for group in reversed(groups):
+            x = coder.decode(model, len(group), shapes[group[0]], stack, options)
+            found |= dict(zip(group, x, strict=True))
+            if progress:
+                progress(len(found) / len(shapes))
+    return [found[number] for number in range(len(shapes))]
+
+
+def write_numbers(numbers: Sequence[int]) -> bytes:
+    """LEB128 varints, one after the other."""
+    out = bytearray()
+    for number in numbers:
+        while number > 127:
+            out.append(number & 127 | 128)
+            number >>= 7
+        out.append(number)
+    return bytes(out)
+
+
+def read_numbers(payload: bytes, at: int, count: int) -> tuple[list[int], int]:
+    """``count`` varints below 2**28 from a position, and the position after them; CoderError if they are not there."""
+    numbers = []
+    for _ in range(count):
+        value = 0
+        for shift in (0, 7, 14, 21, 28):
+            if at >= len(payload) or shift == 28:
+                raise CoderError("the head of the coded data is damaged: the file is corrupt")
+            value |= (payload[at] & 127) << shift
+            at += 1
+            if payload[at - 1] < 128:
+                break
+        numbers.append(value)
+    return numbers, at
+
+
+def write_head(codec: str, options: Options, sizes: Sequence[int]) -> bytes:
+    """Codec, options, and the groups' sizes as runs (size, how often)."""
+    runs: list[list[int]] = []
+    for size in sizes:
+        if runs and runs[-1][0] == size:
+            runs[-1][1] += 1
+        else:
+            runs.append([size, 1])
+    numbers = options.to_numbers()
+    return write_numbers([CODECS.index(codec), *numbers, len(runs), *(n for run in runs for n in run)])
+
+
+def read_head(payload: bytes, at: int = 0) -> tuple[str, Options, list[int], int]:
+    """Codec, options and groups' sizes from a position of a payload, and where the words begin; or CoderError."""
+    (number, *values, runs), at = read_numbers(payload, at, 2 + len(Options().to_numbers()))
+    if number >= len(CODECS):
+        raise CoderError(f"the coded data are of codec {number}, unknown to this rdzip: update it")
+    options = Options.from_numbers(values)
+    if runs > len(payload):
+        raise CoderError("the head of the coded data is damaged: the file is corrupt")
+    pairs, at = read_numbers(payload, at, 2 * runs)
+    sizes: list[int] = []
+    for size, count in zip(pairs[::2], pairs[1::2], strict=True):
+        if not 1 <= size <= 4096 or count < 1 or len(sizes) + count > 1 << 22:
+            raise CoderError("the head of the coded data is damaged: the file is corrupt")
+        sizes += [size] * count
+    return CODECS[number], options, sizes, at
