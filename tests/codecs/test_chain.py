@@ -1,0 +1,159 @@
+"""Chains of samples: every codec restores samples and stack, costs what its model says, and notices damage."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_latent
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rdzip.codecs import chain, tiled
+from rdzip.codecs.options import Options
+from rdzip.errors import CoderError, InputError
+
+RNG = np.random.default_rng(0)
+CASES = [
+    ("grey", "bb-ans"),
+    ("grey", "bit-swap"),
+    ("deep", "bb-ans"),
+    ("deep", "bit-swap"),
+    ("resnet", "bb-ans"),
+    ("resnet", "stochastic"),
+    ("grey", "bb-is"),
+    ("resnet", "bb-cis"),
+]
+SHAPES = {"grey": (7, 6), "deep": (9, 8, 3), "resnet": (5, 11, 3)}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("models")
+    return {kind: tiny_latent.load(folder, kind)[0] for kind in SHAPES}
+
+
+def smooth(rows: int, shape: tuple[int, ...]) -> np.ndarray:
+    noise = RNG.normal(0, 4, (rows, *shape))
+    return np.clip(120 + 40 * np.sin(np.arange(rows)).reshape(-1, *[1] * len(shape)) + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("kind", "codec"), CASES)
+def test_samples_come_back_and_rates_are_those_of_the_model(models: dict[str, Any], kind: str, codec: str) -> None:
+    x, options = smooth(9, SHAPES[kind]), Options(particles=3)
+    coded = chain.encode(models[kind], x, codec, options)
+    np.testing.assert_array_equal(chain.decode(models[kind], coded.payload, x.shape), x)
+    assert sum(group.rows for group in coded.groups) == 9
+    bits = coded.bits
+    assert bits.net == pytest.approx(bits.ideal, rel=0.005)
+    assert bits.net <= bits.total <= 8 * len(coded.payload)
+    assert coded.groups[-1].total == bits.total
+    facts = chain.describe(coded.payload)
+    assert facts["codec"] == codec
+    assert facts.get("particles", 3) == 3
+
+
+def test_bit_swap_takes_fewer_initial_bits(models: dict[str, Any]) -> None:
+    x = smooth(1, SHAPES["deep"])
+    swap, ans = (chain.encode(models["deep"], x, codec, Options()).bits for codec in ("bit-swap", "bb-ans"))
+    assert swap.total - swap.net < 0.7 * (ans.total - ans.net)
+
+
+def test_groups_grow_without_more_initial_bits(models: dict[str, Any]) -> None:
+    x = smooth(40, SHAPES["grey"])
+    coded = chain.encode(models["grey"], x, "bb-ans", Options())
+    single = chain.encode(models["grey"], x, "bb-ans", Options(), largest=1)
+    assert max(group.rows for group in coded.groups) > 8
+    assert all(group.rows == 1 for group in single.groups)
+    assert coded.bits.total - coded.bits.net <= single.bits.total - single.bits.net + 32
+    np.testing.assert_array_equal(chain.decode(models["grey"], single.payload, x.shape), x)
+
+
+def test_large_supplies_and_no_samples(models: dict[str, Any]) -> None:
+    x = smooth(1, (20, 30))
+    options = Options(particles=300)
+    coded = chain.encode(models["grey"], x, "bb-is", options)
+    assert coded.bits.total - coded.bits.net > 1 << 19
+    np.testing.assert_array_equal(chain.decode(models["grey"], coded.payload, x.shape), x)
+    none = chain.encode(models["grey"], x[:0], "bb-ans", Options())
+    assert chain.decode(models["grey"], none.payload, (0, 20, 30)).shape == (0, 20, 30)
+
+
+@pytest.mark.parametrize(
+    ("kind", "codec", "shape", "message"),
+    [
+        ("resnet", "bit-swap", (4, 4, 3), "Markov"),
+        ("resnet", "bb-ans", (4, 4), r"found \[4, 4\]"),
+        ("grey", "bb-smc", (4, 4), "codec of images"),
+        ("grey", "bb-dance", (4, 4), "codec of images"),
+    ],
+)
+def test_what_cannot_be_coded(
+    models: dict[str, Any], kind: str, codec: str, shape: tuple[int, ...], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        chain.encode(models[kind], smooth(2, shape), codec, Options())
+
+
+def test_damage_is_noticed(models: dict[str, Any]) -> None:
+    """A damaged payload raises CoderError or gives other samples; nothing else happens."""
+    x = smooth(5, SHAPES["grey"])
+    payload = chain.encode(models["grey"], x, "bit-swap", Options()).payload
+    wrong = 0
+    for at in [*range(16), *RNG.integers(16, len(payload), 60)]:
+        broken = bytearray(payload)
+        broken[at] ^= 1 << int(RNG.integers(8))
+        try:
+            wrong += not np.array_equal(chain.decode(models["grey"], bytes(broken), x.shape), x)
+        except CoderError:
+            wrong += 1
+    assert wrong >= 70
+    for cut in (0, 1, 7, 12, len(payload) // 2 & ~3, len(payload) - 4, len(payload) - 1):
+        with pytest.raises(CoderError):
+            chain.decode(models["grey"], payload[:cut], x.shape)
+    for n in (4, 6):
+        with pytest.raises(CoderError, match="groups"):
+            chain.decode(models["grey"], payload, (n, *SHAPES["grey"]))
+    with pytest.raises(CoderError):
+        chain.decode(models["resnet"], payload, x.shape)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(1, 70), st.integers(1, 70), st.sampled_from(["bb-ans", "stochastic", "bb-cis"]))
+def test_pictures_of_any_size(height: int, width: int, codec: str) -> None:
+    model = _resnet()
+    pixels = smooth(1, (height, width, 3))[0]
+    coded = tiled.encode(model, pixels, codec, Options(particles=2))
+    np.testing.assert_array_equal(tiled.decode(model, coded.payload, pixels.shape, coded.layout), pixels)
+    assert tiled.describe(coded.payload)["codec"] == codec
+
+
+def test_a_picture_pays_no_initial_bits(models: dict[str, Any]) -> None:
+    y, x = np.mgrid[:256, :256]
+    pixels = np.stack([120 + 50 * np.sin(x / 9) + 40 * np.cos(y / (7 + c)) for c in range(3)], -1)
+    pixels = np.clip(pixels + RNG.normal(0, 5, pixels.shape), 0, 255).astype(np.uint8)
+    coded = tiled.encode(models["deep"], pixels, "bit-swap", Options())
+    np.testing.assert_array_equal(tiled.decode(models["deep"], coded.payload, pixels.shape, coded.layout), pixels)
+    assert 8 * len(coded.payload) < 1.002 * coded.bits.net
+    for at in (0, 1, 2, 3, 9, len(coded.payload) // 2, len(coded.payload) - 2):
+        broken = bytearray(coded.payload)
+        broken[at] ^= 64
+        try:
+            found = tiled.decode(models["deep"], bytes(broken), pixels.shape, coded.layout)
+        except CoderError:
+            continue
+        assert not np.array_equal(found, pixels)
+    with pytest.raises(CoderError, match="layout"):
+        tiled.decode(models["deep"], coded.payload, pixels.shape, 9)
+
+
+_CACHE: dict[str, Any] = {}
+
+
+def _resnet() -> Any:
+    if not _CACHE:
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as folder:
+            _CACHE["resnet"] = tiny_latent.load(Path(folder), "resnet")[0]
+    return _CACHE["resnet"]
