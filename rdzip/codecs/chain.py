@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.codecs import bbans, bitswap, importance, particle
+from rdzip.codecs import annealed, bbans, bitswap, importance, particle
 from rdzip.codecs.options import Options
 from rdzip.codecs.result import Bits
 from rdzip.entropy.ans import AnsStack
@@ -48,6 +48,7 @@ _IMAGES = {
     "bit-swap": Coder(bitswap.encode, bitswap.decode),
     "bb-is": Coder(importance.encode, importance.decode),
     "bb-cis": Coder(importance.encode_coupled, importance.decode_coupled),
+    "bb-ais": Coder(annealed.encode, annealed.decode),
 }
 _SEQUENCES = Coder(particle.encode, particle.decode)
 
@@ -142,7 +143,7 @@ def describe(payload: bytes, at: int = 0) -> dict[str, Any]:
     """The codec and its options, from the beginning of a payload."""
     codec, options, _, _ = read_head(payload, at)
     facts: dict[str, Any] = {"codec": codec}
-    if codec in ("bb-is", "bb-cis", "bb-ais", "bb-smc"):
+    if codec in ("bb-is", "bb-cis", "bb-smc"):
         facts["particles"] = options.particles
     if options.refine:
         facts["refine"] = options.refine
