@@ -14,9 +14,11 @@ from torch import nn
 from rdzip.entropy.cdf import make_tables
 from rdzip.errors import ModelError
 from rdzip.exact.convolution import QuantisedConv
+from rdzip.exact.layers import check_stream, limit_stream
 from rdzip.models import modelfile
 from rdzip.models.bitswap import BitSwapConfig, BitSwapModel, BitSwapNet
 from rdzip.models.mixture import SCALE_MIN, SCALES, SCALES_PER_OCTAVE
+from rdzip.models.pixel_head import PixelHead
 from rdzip.models.resnet_vae import ResNetConfig, ResNetModel, ResNetVae
 from rdzip.models.tables import read_tables, tables_as_tensors
 
@@ -34,9 +36,16 @@ def convolutions(net: nn.Module) -> dict[str, QuantisedConv]:
     return {name: layer for name, layer in net.named_modules() if isinstance(layer, QuantisedConv)}
 
 
+def streams(net: nn.Module) -> list[tuple[list[QuantisedConv], list[slice]]]:
+    """Layers of a network whose outputs are added before they are settled."""
+    return [stream for head in net.modules() if isinstance(head, PixelHead) for stream in head.streams()]
+
+
 def freeze(net: nn.Module) -> Tensors:
     """Integer tensors of all layers; ModelError if one breaks the bound of exactness."""
     tensors: Tensors = {}
+    for layers, parts in streams(net):
+        limit_stream(layers, parts, [layer.input_max for layer in layers])
     for name, layer in convolutions(net).items():
         integers = layer.freeze().integers
         tensors |= {f"{name}.{part}": integers[part].numpy() for part in _PARTS}
@@ -71,6 +80,8 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
             parts.append(torch.from_numpy(np.ascontiguousarray(value)))
         layer.load(*parts)
         del layer.weight, layer.bias
+    for together, cuts in streams(net):
+        check_stream([layer.integer for layer in together if layer.integer], cuts)
     tables = read_tables(dict(tensors))
     model = BitSwapModel(net, tables) if isinstance(net, BitSwapNet) else ResNetModel(net, tables)
     return model

@@ -86,6 +86,14 @@ class PixelHead(nn.Module):
                         cast(QuantisedConv, layer).bias[at + part - order + other] = OUTPUT_UNIT * float(other == 0)
                     at += part
 
+    def streams(self) -> list[tuple[list[QuantisedConv], list[slice]]]:
+        """Layers of which outputs are added before they are settled, and the parts of them."""
+        width = self.config.width
+        known = [cast(QuantisedConv, layer) for layer in self.known]
+        return [
+            ([self.fan, layer], [slice(p * width, (p + 1) * width), slice(None)]) for p, layer in enumerate(known, 1)
+        ]
+
     def features(self, h: Tensor, dtype: torch.dtype) -> tuple[Tensor, ...]:
         """First layers of the four positions, from features [n, f, h, w]."""
         return self.fan(activate(h, dtype=dtype)).split(self.config.width, 1)  # type: ignore[no-any-return]
