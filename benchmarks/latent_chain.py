@@ -3,7 +3,7 @@
     python benchmarks/latent_chain.py --data ../shared/data [--models DIR]
 
 Writes results/latent-shares.json (shares of networks, tables and coder, in process, by cProfile, which slows small
-calls most) and results/latent-chain.json with its picture results/latent-chain.svg: bits per dimension after each image.
+calls most) and results/latent-chain.json with its picture latent-chain.svg: bits per dimension after each image.
 """
 
 from __future__ import annotations
