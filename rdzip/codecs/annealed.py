@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from rdzip.codecs.options import Options
 from rdzip.codecs.trace import Trace
 from rdzip.entropy.ans import TOTAL, AnsStack
-from rdzip.entropy.logarithm import to_frequencies
+from rdzip.entropy.logarithm import LOG_UNIT, to_frequencies
 from rdzip.errors import InputError
 from rdzip.models.latent import SAMPLE, LatentModel, Samples, Shape
 from rdzip.models.sites import LatentSite, Site
@@ -90,8 +90,9 @@ class _Annealing:
         self._stride = stride
 
     def bits(self, z: NDArray[Any]) -> tuple[Ideal, Ideal]:
-        """-log2 of q(z | x) and of p(x, z), real numbers [rows]."""
-        return self._proposal.bits(z.reshape(self._shape)), self._joint(self._x, z).bits()
+        """-log2 of q(z | x), as it is coded, and of p(x, z), real numbers [rows]."""
+        coded: Ideal = self._proposal.log2(z.reshape(self._shape)).astype(np.float64) * (-1 / LOG_UNIT)
+        return coded, self._joint(self._x, z).bits()
 
     def _joint(self, x: Samples, z: NDArray[Any]) -> Trace:
         joint = Trace()

@@ -8,9 +8,10 @@ Encoder: pops the particles, and which of them, j, is coded, by the weights. It 
 then x and z_j under the model, then j, uniformly. The decoder takes x and z_j from it, then the other particles, and
 pushes all that the encoder popped.
 
-bb-cis pops one number u of P bits for each latent; particle i takes the latent at the place (u + s_i) mod 2**P of the
-proposal's distribution function, where s_i are public random numbers. So N particles need no more initial bits than
-one. What remains of u once z_j is known, its place among those that lead to z_j, is pushed back.
+bb-cis pops one number u of P bits for each latent; particle i takes the latent at the place v = (u + s_i) mod 2**P of
+the proposal: where its distribution function is (v + 1/2) / 2**P. The s_i are public random numbers. So N particles
+need no more initial bits than one. What remains of u once z_j is known, its place among those that lead to z_j, is
+pushed back.
 
 Rows of a site are samples x particles, the particle index fastest.
 """
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from rdzip.codecs.options import Options
 from rdzip.codecs.trace import Trace, Values
 from rdzip.entropy.ans import PRECISION, AnsStack
-from rdzip.entropy.logarithm import LOG_BITS, log2_fixed, to_frequencies
+from rdzip.entropy.logarithm import LOG_BITS, LOG_UNIT, log2_fixed, to_frequencies
 from rdzip.entropy.philox import Philox
 from rdzip.errors import CoderError
 from rdzip.models.latent import SAMPLE, LatentModel, Samples, Shape
@@ -41,8 +42,8 @@ Ideal = NDArray[np.float64]
 class _Drawn:
     """N particles of the proposal for each row. chosen, known: of the decoder, j [rows] and its latents.
 
-    latents: drawn so far; log2, bits: the particles' logarithms of probability under the proposal, in 2**-16 bits, and
-    real bits. The four methods of the kinds:
+    latents: drawn so far; log2: the particles' logarithms of coded probability under the proposal, in 2**-16 bits. The
+    four methods of the kinds:
     pop: draws a latent of all particles; push: the inverse of all calls of pop;
     give_back: pushes what the particles took from the stack beyond the latents of those chosen;
     take_back: its inverse, latent by latent in the order of pop, once the latents of those chosen are known.
@@ -58,7 +59,6 @@ class _Drawn:
         self._sites: list[tuple[str, LatentSite]] = []
         self.latents: Values = {}
         self.log2 = np.zeros(rows * self._n, np.int64)
-        self.bits = np.zeros(rows * self._n)
 
     def _line(self, chosen: Index) -> Index:
         """Numbers of the chosen particles among all."""
@@ -84,7 +84,6 @@ class _Independent(_Drawn):
         self._sites.append((name, cast(LatentSite, site)))
         self.latents[name] = z
         self.log2 += site.log2(z)
-        self.bits += site.bits(z)
         return z
 
     def give_back(self, chosen: Index) -> None:
@@ -119,8 +118,9 @@ class _Coupled(_Drawn):
         """The first place that leads to z, and how many do, [rows, dims]."""
         start, size = site.interval(z)
         unit = PRECISION - self._precision
-        first = -(-start >> unit)
-        count = -(-(start + size) >> unit) - first
+        half = 1 << unit - 1
+        first = -(half - start >> unit)  # rounded up
+        count = -(half - start - size >> unit) - first
         return first.reshape(site.rows, -1), count.reshape(site.rows, -1)
 
     def _modulo(self, places: Index) -> Index:
@@ -130,14 +130,13 @@ class _Coupled(_Drawn):
     def _draw(self, name: str, site: LatentSite, shared: Index, shifts: Index) -> NDArray[Any]:
         """Values of all particles from the numbers u [rows, dims] and shifts [N, dims]."""
         place = self._modulo(shared[:, None] + shifts)
-        z = site.quantile(place.reshape(site.shape) << PRECISION - self._precision)
+        z = site.quantile((2 * place.reshape(site.shape) + 1) << PRECISION - self._precision - 1)
         count = self._grid(site, z)[1]
         self._sites.append((name, site))
         self._shared.append(shared)
         self._shifts.append(shifts)
         self.latents[name] = z
         self.log2 += per_row(log2_fixed(count) - (self._precision << LOG_BITS), site.rows)
-        self.bits += per_row(self._precision - np.log2(count), site.rows)
         return z
 
     def _new_shifts(self, dims: int) -> Index:
@@ -187,7 +186,8 @@ def _encode(kind: type[_Independent | _Coupled], model: LatentModel, x: Samples,
     for _, site, symbols in reversed(joint.draws):
         site.take(line).push(stack, symbols[line])
     stack.push_uniform(chosen, np.full(rows, n))
-    return _mean_bits((particles.bits - joint.bits()).reshape(rows, n))
+    # the proposal's own probabilities: where it falls off, real ones are far below those that particles are drawn with
+    return _mean_bits((-joint.bits() - particles.log2 * (1 / LOG_UNIT)).reshape(rows, n))
 
 
 def _frequencies(joint: Trace, particles: _Drawn, n: int) -> NDArray[np.int32]:

@@ -39,7 +39,10 @@ PAIRS = 4
 """Pairs of a noise vector and its negative, in each step."""
 UNIT = 2.0**-16
 SLOPE_MAX = 2.0**10
-STEP = 0.3
+STEP = 0.6
+"""Rate r of the first step; it falls linearly to 0."""
+SPREAD_SHARE = 0.25
+"""Share of the rate for the deviations, whose gradients are noisy."""
 INDICES = 4.328125
 """Scale indices by which ln s grows by 1/2: 3 / ln 2."""
 ROWS = 512
@@ -74,9 +77,9 @@ class Refinement:
         """Weights of the layers in float64; ModelError if back-propagated sums could be inexact."""
         if not self._weights:
             weights = [layer.weight.double().cpu() for layer in self._decoder]
-            for w in weights:
-                finest = float(torch.where(w == 0, 1.0, w.abs()).min())
-                if float(w.abs().sum(0).max()) * SLOPE_MAX >= 2.0**37 * min(1.0, finest):
+            for w, layer in zip(weights, self._decoder, strict=True):
+                # sums in the unit of 2**-16 of that of the weights stay below 2**53
+                if float(w.abs().sum(0).max() * layer.finest.max()) * SLOPE_MAX >= 2.0**37:
                     raise ModelError("model: its decoder's weights are too large for exact refinement: leave it out")
             self._weights = weights
         return self._weights
@@ -108,13 +111,13 @@ class Refinement:
         return np.concatenate([m for m, _ in parts]), np.concatenate([s for _, s in parts])
 
     def _refine(self, x: Float64, mean: Int32, scale: Int32, steps: int) -> tuple[Int32, Int32]:
-        mu, index = mean * (1 / MEAN_UNIT), scale.astype(np.float64)
+        mu, index = mean.astype(np.float64) * (1 / MEAN_UNIT), scale.astype(np.float64)
         n, k = mu.shape
         images = np.repeat(x, 2 * PAIRS, axis=0)
         prior = 1 / PRIOR_DEVIATION**2
         for step in range(steps):
             words = Philox(SEED, step).words(0, PAIRS * k).reshape(PAIRS, k)
-            noise = from_words(words) * 2.0**-SCALE_BITS
+            noise = from_words(words).astype(np.float64) * 2.0**-SCALE_BITS
             both = np.stack([noise, -noise], 1).reshape(1, 2 * PAIRS, k)
             s = self._deviation[np.floor(index + 0.5).astype(np.int64)]
             offset = _unit(s[:, None] * both)
@@ -130,5 +133,5 @@ class Refinement:
             mu = _unit(mu + rate * _unit(variance * _unit(up)).clip(-16, 16)).clip(
                 MEAN_MIN // MEAN_UNIT, MEAN_MAX // MEAN_UNIT
             )
-            index = _unit(index + rate * _unit(INDICES * _unit(wide)).clip(-6, 6)).clip(0, SCALES - 1)
+            index = _unit(index + rate * SPREAD_SHARE * _unit(INDICES * _unit(wide)).clip(-6, 6)).clip(0, SCALES - 1)
         return np.floor(mu * MEAN_UNIT + 0.5).astype(np.int32), np.floor(index + 0.5).astype(np.int32)

@@ -47,7 +47,7 @@ def test_steps_tighten_the_rate_and_the_file_has_it() -> None:
         assert stack.net_bits() == pytest.approx(ideal.sum(), rel=0.005)
         rates.append(ideal.mean())
     stack = SuppliedStack(words=1 << 16)
-    assert rates[0] == pytest.approx(bbans.encode(tiny_vae.model(), x, stack, Options()).mean())
+    assert rates[0] == pytest.approx(bbans.encode(tiny_vae.model(), x, stack, Options()).mean(), rel=0.01)
     assert rates[0] > rates[1] > rates[2]
 
 
