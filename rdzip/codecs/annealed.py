@@ -26,7 +26,7 @@ from rdzip.codecs.options import Options
 from rdzip.codecs.trace import Trace
 from rdzip.entropy.ans import TOTAL, AnsStack
 from rdzip.entropy.logarithm import LOG_UNIT, to_frequencies
-from rdzip.errors import InputError
+from rdzip.errors import CoderError, InputError
 from rdzip.models.latent import SAMPLE, LatentModel, Samples, Shape
 from rdzip.models.sites import LatentSite, Site
 
@@ -135,18 +135,14 @@ def _only(trace: Trace, what: str) -> tuple[LatentSite, NDArray[Any]]:
     return cast(LatentSite, site), latents[0][1]
 
 
-def _check(options: Options) -> None:
-    if options.particles != 1:
-        raise InputError(f"bb-ais works with 1 particle, {options.particles} were asked for: raise the steps instead")
-
-
 def _flat(z: NDArray[Any]) -> NDArray[Any]:
     return z.reshape(len(z), -1)
 
 
 def encode(model: LatentModel, x: Samples, stack: AnsStack, options: Options) -> Ideal:
     """Push samples [rows, *shape]; the ideal bits of each row, -log2 of the annealed weight, float64 [rows]."""
-    _check(options)
+    if options.particles != 1:
+        raise InputError(f"bb-ais works with 1 particle, {options.particles} were asked for: raise the steps instead")
     inference, first = Trace(), Trace()
     model.infer(x, inference.popping(stack), options.refine)
     proposal, start = _only(inference, "the posterior")
@@ -179,7 +175,8 @@ def encode(model: LatentModel, x: Samples, stack: AnsStack, options: Options) ->
 
 def decode(model: LatentModel, rows: int, shape: Shape, stack: AnsStack, options: Options) -> Samples:
     """Pop samples [rows, *shape]; the stack is left as before ``encode``. CoderError if it holds less."""
-    _check(options)
+    if options.particles != 1:
+        raise CoderError(f"bb-ais has 1 particle, {options.particles} were found: the file is corrupt")
     generation, inference = Trace(), Trace()
     x = model.generate(rows, shape, generation.popping(stack))
     prior, end = _only(generation, "the prior")

@@ -13,7 +13,7 @@ from rdzip.codecs.options import Options
 from rdzip.codecs.trace import Trace
 from rdzip.entropy.ans import AnsStack
 from rdzip.entropy.supply import SuppliedStack
-from rdzip.errors import InputError
+from rdzip.errors import CoderError, InputError
 from rdzip.models.latent import Draw, Samples, Shape
 from rdzip.models.sites import CategoricalSite
 
@@ -124,3 +124,5 @@ def test_what_it_cannot_code_is_refused() -> None:
         annealed.encode(Three(("z1", "z2")), x, SuppliedStack(), Options())  # type: ignore[arg-type]
     with pytest.raises(InputError, match="1 particle"):
         annealed.encode(Three(), x, SuppliedStack(), Options(particles=2))  # type: ignore[arg-type]
+    with pytest.raises(CoderError, match="1 particle"):
+        annealed.decode(Three(), 1, (1,), SuppliedStack(), Options(particles=2))  # type: ignore[arg-type]
