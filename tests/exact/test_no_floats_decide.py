@@ -89,6 +89,7 @@ ELSEWHERE = {
 }
 ALLOWED = {
     ("codecs/causal.py", "_code", "log2"),  # rates for the report
+    ("codecs/annealed.py", "bits", "log2"),  # of a site, for the ideal rate
     ("codecs/annealed.py", "move", "log2"),  # of a site: integers
     ("codecs/annealed.py", "encode", "/"),  # the ideal rate
     ("codecs/chain.py", "push_groups", "/"),  # the encoder's choice of groups
