@@ -57,7 +57,7 @@ def compress(
     returned.
     Raises InputError, ModelError or FormatError (rdzip.errors).
     """
-    from rdzip.formats.batch import compress_batch
+    from rdzip.formats.batch_writing import compress_batch
     from rdzip.formats.latent import Wishes
     from rdzip.formats.rdz import compress_picture
 
@@ -173,7 +173,8 @@ def _ways(image: Any, batch: bool | None) -> tuple[Any, list[Batch] | None]:
 
 def _items(data: bytes, items: Sequence[int] | None, options: dict[str, Any]) -> Batch | None:
     """Return the items of a batch, None if the data are no batch."""
-    from rdzip.formats.batch import check_items, decode_batch, is_batch
+    from rdzip.formats.batch import check_items, is_batch
+    from rdzip.formats.batch_reading import decode_batch
 
     if not is_batch(data):
         if items is not None:

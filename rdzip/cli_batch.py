@@ -17,6 +17,8 @@ from rdzip.formats import archive, batch, batch_files, rdz, reading, writing
 from rdzip.formats.archive import Archive
 from rdzip.formats.batch import Batch
 from rdzip.formats.batch_header import BatchHeader, Form
+from rdzip.formats.batch_reading import DecodedBatch, decode_batch
+from rdzip.formats.batch_writing import compress_batch
 from rdzip.formats.container import unpack_prefix
 from rdzip.formats.latent import Wishes
 from rdzip.formats.picture import Picture
@@ -29,7 +31,7 @@ Kept = list[tuple[Found, os.stat_result | None, str]]
 
 def code(ways: Sequence[Batch], coding: Coding, progress: Report) -> rdz.Compressed:
     """Return the .rdz file of a batch, given the ways to see it."""
-    return batch.compress_batch(
+    return compress_batch(
         ways,
         model=coding.model,
         codec=coding.codec,
@@ -167,9 +169,7 @@ def decompress(
     return whole
 
 
-def _write_images(
-    item: Found, decoded: batch.DecodedBatch, destination: Destination, say: Output, folder: Path
-) -> bool:
+def _write_images(item: Found, decoded: DecodedBatch, destination: Destination, say: Output, folder: Path) -> bool:
     complete = True
     share = {name: value / len(decoded.numbers) for name, value in decoded.seconds.items()}
     for name, picture in decoded.batch.pictures():
@@ -195,10 +195,10 @@ def test(item: Found, data: bytes, coding: Coding, say: Output, *, label: str) -
     cli_coding.say_items(item, None, decode(data, coding, label, say), say, tested=True)
 
 
-def decode(data: bytes, coding: Coding, label: str, say: Output) -> batch.DecodedBatch:
+def decode(data: bytes, coding: Coding, label: str, say: Output) -> DecodedBatch:
     """Return the items of a batch that coding.items lists (None: all)."""
     with bar(label, quiet=say.quiet) as progress:
-        return batch.decode_batch(
+        return decode_batch(
             data,
             items=coding.items,
             max_pixels=coding.max_pixels,

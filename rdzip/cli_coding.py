@@ -14,6 +14,7 @@ from rdzip.cli_output import Output, bytes_text, shape_text
 from rdzip.errors import InputError
 from rdzip.files import Destination, Found, UsageError
 from rdzip.formats import archive, batch, batch_files, container, rdz, reading, writing
+from rdzip.formats.batch_reading import DecodedBatch
 from rdzip.formats.header import REASONS, Reason
 from rdzip.formats.latent import NO_WISHES, Wishes
 from rdzip.formats.neural import latent_model
@@ -326,9 +327,7 @@ def say_compressed(items: Sequence[Found], target: Path | None, report: rdz.Repo
     )
 
 
-def say_items(
-    item: Found, target: Path | None, decoded: batch.DecodedBatch, say: Output, *, tested: bool = False
-) -> None:
+def say_items(item: Found, target: Path | None, decoded: DecodedBatch, say: Output, *, tested: bool = False) -> None:
     """Report a batch that was decoded."""
     shape, seconds = decoded.batch.shape, _rounded(decoded.seconds)
     record = {

@@ -9,7 +9,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import prod
 from pathlib import Path
 from types import ModuleType
@@ -34,7 +34,7 @@ ANSWER = "5" * 64
 class Chain:
     payload: bytes
     bits: Bits
-    items: list[Any] | None = None
+    groups: list[Any] = field(default_factory=list)
 
 
 class StubModel:
@@ -82,6 +82,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, functions in (("chain", [encode, decode, describe]), ("tiled", [encode_tiles, decode_tiles, describe])):
         module: Any = ModuleType(f"rdzip.codecs.{name}")
         module.encode, module.decode, module.describe = functions
+        module.read_head = read_head
         module.CODECS = LATENT_CODECS
         monkeypatch.setitem(sys.modules, module.__name__, module)
         monkeypatch.setattr(rdzip.codecs, name, module, raising=False)
@@ -96,7 +97,7 @@ def encode(model: StubModel, samples: Any, codec: str, options: Options, progres
         assert item.max() < model.values()
     raw = b"".join(item.tobytes() for item in samples)
     numbers = options.to_numbers()
-    head = bytes([LATENT_CODECS.index(codec), *(n & 255 for n in numbers)])
+    head = bytes([LATENT_CODECS.index(codec), *(n & 255 for n in numbers), len(samples)])
     payload = head + zlib.crc32(raw).to_bytes(4, "little") + zlib.compress(raw)
     size = 8.0 * len(payload)
     if progress:
@@ -108,10 +109,10 @@ def decode(model: StubModel, payload: bytes, shape: Any, progress: Any = None) -
     describe(payload)
     shapes = shape if isinstance(shape, list) else [shape]
     try:
-        raw = zlib.decompress(payload[11:])
+        raw = zlib.decompress(payload[12:])
     except zlib.error as error:
         raise CoderError(f"corrupt payload: {error}") from error
-    if zlib.crc32(raw).to_bytes(4, "little") != payload[7:11] or len(raw) != sum(prod(one) for one in shapes):
+    if zlib.crc32(raw).to_bytes(4, "little") != payload[8:12] or len(raw) != sum(prod(one) for one in shapes):
         raise CoderError("corrupt payload")
     flat = np.frombuffer(raw, np.uint8)
     ends = np.cumsum([prod(one) for one in shapes])
@@ -122,10 +123,15 @@ def decode(model: StubModel, payload: bytes, shape: Any, progress: Any = None) -
 
 
 def describe(payload: bytes) -> dict[str, Any]:
-    if len(payload) < 11 or payload[0] >= len(LATENT_CODECS):
+    if len(payload) < 12 or payload[0] >= len(LATENT_CODECS):
         raise CoderError("unknown codec, or a payload that is cut")
     options = Options.from_numbers(list(payload[1:7]))
     return {"codec": LATENT_CODECS[payload[0]], **asdict(options)}
+
+
+def read_head(payload: bytes) -> Any:
+    facts = describe(payload)
+    return facts["codec"], None, [payload[7]], 8
 
 
 def encode_tiles(model: StubModel, pixels: Any, codec: str, options: Options, progress: Any = None) -> Encoded:

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.codecs.options import Options
-from rdzip.entropy.ans import AnsStack
+from rdzip.entropy.ans import PRECISION, AnsStack
 from rdzip.entropy.logarithm import effective_size, to_frequencies
 from rdzip.entropy.philox import Philox
 from rdzip.errors import InputError
@@ -152,7 +152,7 @@ def _run(model: SequenceModel, x: Rolls, options: Options, draws: _Draws) -> _Fi
         prior, emission = model.prior(state), model.emit(state, z)
         if n > 1:
             log_weight += (prior.log2(z) + emission.log2(now) - proposal.log2(z)).reshape(rows, n)
-        real += (proposal.bits(z) - prior.bits(z) - emission.bits(now)).reshape(rows, n)
+        real += (_coded_bits(proposal, z) - _coded_bits(prior, z) - emission.bits(now)).reshape(rows, n)
         state = model.advance(state, z, now)
     return _Filter(steps, log_weight, bits + _mean_bits(real))
 
@@ -170,6 +170,16 @@ def _mean_bits(real: Ideal) -> Ideal:
     """-log2 of the mean of 2**real over the last axis."""
     top = real.max(1)
     bits: Ideal = -top - np.log2(np.exp2(real - top[:, None]).mean(1))
+    return bits
+
+
+def _coded_bits(site: LatentSite, z: Symbols) -> Ideal:
+    """-log2 of the probability of latents by the tables of the model, [rows].
+
+    These are the distributions that particles come from. Real-valued ones differ far in the tails, where every symbol
+    keeps a small probability, and a rare particle from there would spoil the mean of the weights.
+    """
+    bits: Ideal = (PRECISION - np.log2(site.interval(z)[1])).reshape(site.rows, -1).sum(1)
     return bits
 
 
@@ -286,7 +296,7 @@ def encode_stochastic(model: SequenceModel, x: Rolls, stack: AnsStack, options: 
         proposal = model.propose(state, x[:, t])
         words = Philox(_SEED, t).words(0, max(16, 2 * int(np.prod(proposal.shape))))
         z = proposal.pop(AnsStack((words | np.uint32(1)).astype("<u4").tobytes()))
-        ideal += model.prior(state).bits(z) + model.emit(state, z).bits(x[:, t])
+        ideal += _coded_bits(model.prior(state), z) + model.emit(state, z).bits(x[:, t])
         state = model.advance(state, z, x[:, t])
         drawn.append(z)
     _push_path(model, x, np.stack(drawn, 1), stack)

@@ -20,7 +20,7 @@ from rdzip.entropy.ans import AnsStack
 from rdzip.entropy.supply import WORDS, SuppliedStack, SupplyError, check_left, left_data
 from rdzip.errors import CoderError, FormatError, InputError
 
-TILE = 32
+TILE = 64
 LAYOUT = 1
 SPARE = 512
 """Bits of the first rows beyond those that the first tile was seen to take."""

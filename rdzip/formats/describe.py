@@ -7,7 +7,6 @@ from typing import Any
 
 from rdzip.errors import CoderError, FormatError
 from rdzip.formats import container
-from rdzip.formats.batch_header import IMAGE_MODES, BatchHeader, Form
 from rdzip.formats.container import Container, SectionType
 from rdzip.formats.header import (
     ARCHIVE_KIND,
@@ -105,6 +104,7 @@ def _options(payload: bytes | memoryview, *, tiles: bool = False) -> dict[str, A
 
 def _batch(parsed: Container, size: int) -> dict[str, Any]:
     from rdzip.formats import batch_frame
+    from rdzip.formats.batch_header import IMAGE_MODES, BatchHeader, Form
 
     header = BatchHeader.from_map(parsed.header)
     frame = batch_frame.read_frame(parsed, header)

@@ -146,7 +146,12 @@ class Neural:
         """Return the items of a chain, given their shape (for sequences a list); CoderError for a corrupt payload."""
         from rdzip.codecs import chain
 
-        return chain.decode(self._latent_model(), payload, shape, progress=progress)
+        model = self._latent_model()
+        _, _, sizes, _ = chain.read_head(payload)
+        count = len(shape) if isinstance(shape, list) else shape[0]
+        if sum(sizes) != count:  # before memory is taken for them
+            raise CoderError(f"the chain holds {sum(sizes)} items, expected {count}: the file is corrupt")
+        return chain.decode(model, payload, shape, progress=progress)
 
     def _latent_model(self) -> Any:
         if not self.latent:

@@ -45,7 +45,7 @@ Progress = Callable[[float], None]
 @dataclass(frozen=True)
 class Report:
     """What a compression did. bits: of the pixels' payloads. bytes_in: of the source file, or of the samples when there
-    was none. items: of a batch, the rates of each item, where the codec tells them.
+    was none. groups: of each segment of a batch, the groups (rdzip.codecs.chain) of its chain.
     """
 
     codec: str
@@ -58,7 +58,7 @@ class Report:
     seconds: dict[str, float]
     reason: str
     notes: list[str] = field(default_factory=list)
-    items: list[Any] | None = None
+    groups: list[list[Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

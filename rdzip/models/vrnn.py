@@ -21,7 +21,7 @@ from rdzip.models.mixture import MEAN_UNIT, SCALE_MIN, SCALES_PER_OCTAVE
 
 CENTRE = 128
 MEAN_LOW, MEAN_HIGH = 16, 240
-SCALE_LOW, SCALE_HIGH = 24, 63
+SCALE_LOW = 24
 POSTERIOR_STEP = -3
 SCALE_GAIN = 8 / 32
 STATE_UNIT = 256
@@ -41,7 +41,7 @@ class VrnnConfig:
 
     prior_scale: index of the prior's scale where its network gives 0; latent_gain: what a grid step of a latent is
     worth as a network input. The scale 30 (1.9 steps) with the gain 8 makes latents coarse, so that fewer initial bits
-    are needed; 48 (15 steps) with the gain 1 makes them fine.
+    are needed; 48 (15 steps) with the gain 1 makes them fine. largest_scale: of prior and posterior.
     """
 
     dims: int = 88
@@ -51,6 +51,7 @@ class VrnnConfig:
     features: int = 64
     prior_scale: int = 30
     latent_gain: int = 8
+    largest_scale: int = 45
 
     def as_dict(self) -> dict[str, int]:
         """The fields as plain integers, for the model file."""
@@ -183,13 +184,16 @@ class Step:
 
     def _gaussian(self, o: Tensor, base: Gaussian | None) -> Gaussian:
         mean, scale = o.chunk(2, -1)
-        mean = self._round(mean * (MEAN_UNIT // self._config.latent_gain)) + (
-            CENTRE * MEAN_UNIT if base is None else base.mean
+        c = self._config
+        mean = self._round(mean * (MEAN_UNIT // c.latent_gain))
+        scale = self._round(scale * SCALE_GAIN)
+        if base is None:
+            mean, scale = mean + CENTRE * MEAN_UNIT, scale + c.prior_scale
+        else:
+            mean, scale = mean + base.mean, scale + base.scale + POSTERIOR_STEP
+        return Gaussian(
+            mean.clamp(MEAN_LOW * MEAN_UNIT, MEAN_HIGH * MEAN_UNIT), scale.clamp(SCALE_LOW, c.largest_scale)
         )
-        scale = self._round(scale * SCALE_GAIN) + (
-            self._config.prior_scale if base is None else base.scale + POSTERIOR_STEP
-        )
-        return Gaussian(mean.clamp(MEAN_LOW * MEAN_UNIT, MEAN_HIGH * MEAN_UNIT), scale.clamp(SCALE_LOW, SCALE_HIGH))
 
     def emission(self, stream: Tensor) -> Tensor:
         """Logits of ones in 1/LOGIT_UNIT nat, [n, dims], from the sum of its streams of state and latents."""

@@ -29,7 +29,6 @@ from rdzip.models.vrnn import (
     MEAN_LOW,
     POSTERIOR_STEP,
     SCALE_GAIN,
-    SCALE_HIGH,
     SCALE_LOW,
     STATE_UNIT,
     VrnnConfig,
@@ -154,7 +153,7 @@ class VrnnModel:
         scale = scale + np.floor(spread * SCALE_GAIN + 0.5).astype(np.int32)
         return (
             np.clip(mean, MEAN_LOW * MEAN_UNIT, MEAN_HIGH * MEAN_UNIT),
-            np.clip(scale, SCALE_LOW, SCALE_HIGH),
+            np.clip(scale, SCALE_LOW, self.config.largest_scale),
         )
 
     def _read(self, x: Rolls) -> Tensor:

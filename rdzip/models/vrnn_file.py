@@ -23,6 +23,7 @@ from rdzip.models.vrnn import (
     LAYERS,
     LEVELS,
     LOGIT_UNIT,
+    SCALE_LOW,
     TANH_UNIT,
     Layer,
     VrnnConfig,
@@ -92,7 +93,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
         raise ModelError(f"model: bad description of the network: {error}") from error
     if not all(isinstance(v, int) and 1 <= v <= 1024 for v in config.as_dict().values()):
         raise ModelError("model: the network has an impossible shape")
-    if config.prior_scale >= SCALES or config.latent_gain > MEAN_UNIT:
+    if not SCALE_LOW <= config.prior_scale <= config.largest_scale < SCALES or config.latent_gain > MEAN_UNIT:
         raise ModelError("model: the network has latents of an impossible scale")
 
     def take(name: str, dtype: type, shape: tuple[int, ...], low: int, high: int) -> NDArray[Any]:

@@ -96,6 +96,7 @@ ALLOWED = {
     ("codecs/importance.py", "_keep", "log2"),  # of a site
     ("codecs/importance.py", "_frequencies", "log2"),  # of a site
     ("codecs/particle.py", "_run", "log2"),  # of a site
+    ("codecs/particle.py", "_coded_bits", "log2"),  # the ideal rate
     ("codecs/tiled.py", "_first_rows", "/"),  # the encoder's choice of rows
     ("codecs/tiled.py", "encode", "/"),  # the same
     ("codecs/trace.py", "log2", "log2"),  # of a site

@@ -17,9 +17,11 @@ import rdzip
 from rdzip import hub
 from rdzip.errors import FormatError, InputError, RdzipError
 from rdzip.formats import batch_files, container, npy
-from rdzip.formats.batch import compress_batch, decode_batch, of_array, of_pictures, of_sequences
+from rdzip.formats.batch import of_array, of_pictures, of_sequences
 from rdzip.formats.batch_frame import pack_lengths, pack_names
 from rdzip.formats.batch_header import BatchHeader, Form
+from rdzip.formats.batch_reading import decode_batch
+from rdzip.formats.batch_writing import compress_batch
 from rdzip.formats.container import Section, SectionType
 from rdzip.formats.latent import LATENT_CODECS, Wishes
 from rdzip.formats.neural import Neural
