@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
@@ -24,7 +22,7 @@ from rdzip.codecs.result import Bits, Encoded
 from rdzip.entropy.ans import PRECISION, TOTAL, AnsStack
 from rdzip.entropy.cdf import FLOOR, Intervals
 from rdzip.errors import CoderError, InputError
-from rdzip.exact.devices import exactly
+from rdzip.exact.devices import exactly, threads
 from rdzip.models.causal_exact import ExactNet, Parameters
 from rdzip.models.causal_file import CausalModel
 from rdzip.models.template import OUTSIDE, PAD, SLANT, TEMPLATE, padded_planes
@@ -135,7 +133,7 @@ def encode(model: CausalModel, pixels: Pixels, progress: Progress = None) -> Enc
     stack = AnsStack()
     ideal = net_bits = 0.0
     bands = [(max(0, stop - band), stop) for stop in range(steps, 0, -band)]
-    with _threads(1) as workers, ThreadPoolExecutor(workers) as pool:
+    with threads(1) as workers, ThreadPoolExecutor(workers) as pool:
         coming: deque[Future[_Coded]] = deque()
         for done, (first, _) in enumerate(bands):
             for next_band in bands[done + len(coming) : done + workers + 1]:
@@ -147,17 +145,6 @@ def encode(model: CausalModel, pixels: Pixels, progress: Progress = None) -> Enc
             if progress:
                 progress(1 - first / steps)
     return Encoded(stack.to_bytes(), Bits(ideal, net_bits, float(stack.bits())), SLANT)
-
-
-@contextmanager
-def _threads(most: int) -> Iterator[int]:
-    """Within the context, torch works with at most that many threads; gives the number that it had."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(min(most, before))
-    try:
-        yield before
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Coded(NamedTuple):
@@ -219,7 +206,7 @@ def decode(
     planes[0][PAD, :PAD] = OUTSIDE
     along = canvas.stride - SLANT
     wide = min(height, -(-width // SLANT)) >= MANY_ROWS
-    with exactly(), _threads(torch.get_num_threads() if wide else 1):
+    with exactly(), threads(None if wide else 1):
         for step in range(canvas.steps):
             y0, y1 = canvas.rows(step, step + 1)
             y = np.arange(y0, y1)

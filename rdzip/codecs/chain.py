@@ -8,6 +8,7 @@ costs no more initial bits than one sample by one (docs/format.md).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -157,10 +158,21 @@ def describe(payload: bytes, at: int = 0) -> dict[str, Any]:
 
 
 def _order(shapes: Sequence[Shape]) -> Iterator[list[int]]:
-    """Runs of samples of one shape, the largest shape first, which groups do not cross: numbers of the samples."""
-    kinds = sorted(set(shapes), reverse=True)
-    for kind in kinds:
+    """Runs of samples of one shape, which groups do not cross: numbers of the samples.
+
+    The smallest shape comes first: it needs the fewest initial bits.
+    """
+    for kind in sorted(set(shapes)):
         yield [number for number, shape in enumerate(shapes) if shape == kind]
+
+
+@contextmanager
+def _exactly(model: Any) -> Iterator[None]:
+    """Within the context, networks compute exactly, those of sequences in one thread: a step is too little for more."""
+    from rdzip.exact.devices import exactly, threads
+
+    with exactly(), threads(1 if is_sequence_model(model) else None):
+        yield
 
 
 def push_groups(
@@ -174,22 +186,21 @@ def push_groups(
     largest: int = MAX_ROWS,
 ) -> tuple[list[int], list[Group]]:
     """Push all samples; the sizes of the groups and what they cost, in the order of coding."""
-    from rdzip.exact.devices import exactly
-
     sizes: list[int] = []
     groups: list[Group] = []
-    demand, done = 0.0, 0
-    with exactly():
+    demand, done = 0.0, 0  # initial bits that an entry needs
+    with _exactly(model):
         for run in _order(shapes):
-            most = max(1, min(largest, MAX_ENTRIES // max(1, options.particles * int(np.prod(shapes[run[0]])))))
+            entries = max(1, int(np.prod(shapes[run[0]])))
+            most = max(1, min(largest, MAX_ENTRIES // (options.particles * entries)))
             while run:
                 rows = 1
                 if groups:
-                    rows = min(most, len(run), max(1, int(MARGIN * stack.total_bits() / max(1.0, demand))))
+                    rows = min(most, len(run), max(1, int(MARGIN * stack.total_bits() / max(1.0, demand * entries))))
                 x = np.stack([items[number] for number in run[:rows]])
                 stack.mark()
                 ideal = coder.encode(model, x, stack, options)
-                demand = stack.taken_bits() / rows
+                demand = stack.taken_bits() / (rows * entries)
                 groups.append(Group(rows, float(ideal.sum()), float(stack.net_bits()), float(stack.total_bits())))
                 sizes.append(rows)
                 run = run[rows:]
@@ -209,8 +220,6 @@ def pop_groups(
     progress: Progress,
 ) -> list[Samples]:
     """Pop all samples, in their own order; CoderError if the sizes of the groups do not fit them."""
-    from rdzip.exact.devices import exactly
-
     groups: list[list[int]] = []
     left = list(sizes)
     for run in _order(shapes):
@@ -222,7 +231,7 @@ def pop_groups(
     if left:
         raise CoderError(f"the chain's groups hold more than {len(shapes)} samples: the file is corrupt")
     found: dict[int, Samples] = {}
-    with exactly():
+    with _exactly(model):
         for group in reversed(groups):
             x = coder.decode(model, len(group), shapes[group[0]], stack, options)
             found |= dict(zip(group, x, strict=True))

@@ -27,3 +27,14 @@ def exactly() -> Iterator[None]:
     """Within the context, torch keeps no gradients and takes products in the precision that was asked for."""
     with torch.inference_mode(), torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
         yield
+
+
+@contextmanager
+def threads(most: int | None) -> Iterator[int]:
+    """Within the context, torch works with at most that many threads (None: as it did); gives how many it had."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(most or before, before))
+    try:
+        yield before
+    finally:
+        torch.set_num_threads(before)
