@@ -22,6 +22,9 @@ import latent_data as sets
 import numpy as np
 from PIL import Image
 
+from rdzip.models import build, modelfile
+from rdzip.registry import WEIGHTS
+
 CHAIN = 500
 
 
@@ -65,16 +68,25 @@ class Table:
         file = self.models / f"{name}.safetensors" if self.models else Path()
         return str(file) if file.is_file() else name
 
-    def add(self, data: str, source: Path, model: str, codec: str, *options: str, units: int, samples: int) -> None:
-        """Code a file and note its rates per unit (dimension or step)."""
+    def file(self, name: str) -> Path:
+        """The file of a model that is in the folder of models or bundled."""
+        file = Path(self.model(name))
+        return file if file.is_file() else WEIGHTS / f"{name}.safetensors"
+
+    def add(self, data: str, source: Path, model: str, codec: str, *options: str, units: int, samples: int,
+            limit: float | None = None) -> None:  # fmt: skip
+        """Code a file and note its rates per unit (dimension or step). limit: the least rate, where it is known."""
         record = coded(source, self.model(model), codec, list(options), self.folder)
         row = {"data": data, "samples": samples, "model": model, "codec": codec, "options": " ".join(options)}
         row |= {name: record["bits"][name] / units for name in ("ideal", "net", "total")}
         row |= {"file": 8 * record["bytes_out"] / units, "bytes": record["bytes_out"]}
+        row |= {} if limit is None else {"limit": limit}
         row["encode_per_s"] = samples / record["seconds"]["encode"]
         row["decode_per_s"] = samples / record["decode_seconds"]
         self.rows.append(row)
-        figures = " ".join(f"{name} {row[name]:.4f}" for name in ("ideal", "net", "total", "file"))
+        figures = " ".join(
+            f"{name} {row[name]:.4f}" for name in ("limit", "ideal", "net", "total", "file") if name in row
+        )
         print(f"{data:12} {model:20} {codec:10} {row['options']:28} {figures} "
               f"{row['encode_per_s']:.1f}/{row['decode_per_s']:.1f} a second", flush=True)  # fmt: skip
 
@@ -172,7 +184,37 @@ def chorales(table: Table, data: Path) -> None:
     table.add("jsb", file, "jsb-vrnn", "stochastic", **size)
 
 
-PARTS = {"mnist-binary": mnist_binary, "mnist": mnist, "cifar10": cifar10, "pictures": pictures, "jsb": chorales}
+def toys(table: Table, data: Path) -> None:
+    """Toy models: net beside the least that any codec could reach for these very samples, by their probabilities."""
+    rng = np.random.default_rng(0)
+    mixture, hmm = (build(*modelfile.read(table.file(name))) for name in ("toy-mixture", "toy-hmm"))
+    x = mixture.sample(20000, rng)
+    file = _saved(table.folder, "mixture", x)
+    size: dict[str, Any] = {"units": x.size, "samples": len(x)}
+    size["limit"] = -np.log2(mixture.probabilities()[x.ravel()]).sum() / x.size
+    table.add("mixture", file, "toy-mixture", "bb-ans", **size)
+    for codec in ("bb-is", "bb-cis"):
+        for particles in ("5", "50", "500"):
+            table.add("mixture", file, "toy-mixture", codec, "--particles", particles, **size)
+    for steps in ("10", "100"):
+        table.add("mixture", file, "toy-mixture", "bb-ais", "--steps", steps, **size)
+    rolls = hmm.sample(200, 60, rng)
+    file = sets.save_sequences(table.folder / "hmm.npz", list(rolls))
+    size = {"units": rolls.size, "samples": len(rolls), "limit": hmm.bits(rolls).sum() / rolls.size}
+    table.add("hmm", file, "toy-hmm", "bb-ans", **size)
+    for codec in ("bb-is", "bb-smc"):
+        for particles in ("4", "32", "256"):
+            table.add("hmm", file, "toy-hmm", codec, "--particles", particles, **size)
+
+
+PARTS = {
+    "toys": toys,
+    "mnist-binary": mnist_binary,
+    "mnist": mnist,
+    "cifar10": cifar10,
+    "pictures": pictures,
+    "jsb": chorales,
+}
 
 
 def main() -> None:

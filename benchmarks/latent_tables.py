@@ -1,0 +1,80 @@
+"""The papers' tables side by side with ours, in Markdown: from the JSON that benchmarks/latent.py wrote.
+
+    python benchmarks/latent_tables.py > benchmarks/results/latent.md
+
+Published rates are net bits per dimension (per step for the chorales) on the papers' own data and models, which were
+trained for days: binary digits, letters and chorales are those of Ruan et al. 2021, CIFAR-10 those of Kingma et al.
+2019 (Bit-Swap), Townsend et al. 2020 (HiLLoC) and Flamich et al. 2020 (single images, classical codecs).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import common
+
+TITLES = {
+    "toys": "Toy models, bits per symbol",
+    "mnist-binary": "Binary digits and letters, bits per dimension",
+    "mnist": "Digits of 8 bits (MNIST test), bits per dimension",
+    "cifar10": "CIFAR-10 test, bits per dimension",
+    "pictures": "Single pictures (Kodak) by the models of CIFAR-10, bits per sample",
+    "jsb": "JSB chorales, test split, bits per step",
+}
+PUBLISHED = {
+    ("digits", "mnist-binary-elbo", "bb-ans", ""): "net .2382",
+    ("digits", "mnist-binary-iwae5", "bb-is", "--particles 5"): "net .2335",
+    ("digits", "mnist-binary", "bb-is", "--particles 50"): "net .2305, total .2782",
+    ("digits", "mnist-binary", "bb-cis", "--particles 50"): "net .2303, total .2325",
+    ("letters", "mnist-binary-elbo", "bb-ans", ""): "net .3068",
+    ("letters", "mnist-binary", "bb-is", "--particles 50"): "net .2784",
+    ("cifar10", "cifar10-bitswap", "bit-swap", ""): "net 3.82",
+    ("cifar10", "cifar10-resnet-vae", "bb-ans", ""): "net 3.56",
+    ("cifar10-1", "cifar10-bitswap", "bit-swap", ""): "total 6.53",
+    ("cifar10-1", "cifar10-resnet-vae", "bb-ans", ""): "total 24.51",
+    ("cifar10", "", "png", ""): "file 5.87",
+    ("cifar10", "", "webp", ""): "file 4.61",
+    ("jsb", "jsb-vrnn-elbo", "bb-ans", ""): "net 12.54",
+    ("jsb", "jsb-vrnn", "bb-smc", "--particles 4"): "net 10.96",
+}
+"""By data, model, codec and options."""
+
+
+def figure(row: dict[str, Any], name: str) -> str:
+    """A rate to four digits after the point, empty where there is none."""
+    return f"{row[name]:.4f}" if name in row else ""
+
+
+def table(part: str, record: dict[str, Any]) -> list[str]:
+    """The lines of one part."""
+    limited = any("limit" in row for row in record["rows"])
+    names = [*(["limit"] if limited else []), "ideal", "net", "total", "file"]
+    speeds = ["encode /s", "decode /s"]
+    lines = [f"## {TITLES[part]}", "", f"Measured at {record['environment']['commit'][:10]}.", ""]
+    lines.append("| data | samples | model | codec | " + " | ".join([*names, "published", *speeds]) + " |")
+    lines.append("| --- | ---: | --- | --- | " + " | ".join(["---:"] * len(names) + ["---", "---:", "---:"]) + " |")
+    for row in record["rows"]:
+        options, model = row.get("options", ""), row.get("model", "")
+        codec = " ".join([row["codec"], options.replace("--", "")]).strip()
+        published = PUBLISHED.get((row["data"], model, row["codec"], options), "")
+        rates = [figure(row, name) for name in names]
+        speed = [f"{row[name]:.1f}" if name in row else "" for name in ("encode_per_s", "decode_per_s")]
+        lines.append(f"| {' | '.join([row['data'], str(row['samples']), model, codec, *rates, published, *speed])} |")
+    return lines
+
+
+def main() -> None:
+    print("# Codecs with latents: rates from written files\n")
+    print(
+        "By `python benchmarks/latent.py --data DIR` and `python benchmarks/latent_tables.py`. ideal: by the model; net:"
+    )
+    print("without initial bits; total: with them; file: all bytes. Published rates are for the papers' own models.\n")
+    for part in TITLES:
+        file = common.RESULTS / f"latent-{part}.json"
+        if file.is_file():
+            print("\n".join(table(part, json.loads(file.read_text()))) + "\n")
+
+
+if __name__ == "__main__":
+    main()
