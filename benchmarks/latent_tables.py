@@ -67,9 +67,10 @@ def table(part: str, record: dict[str, Any]) -> list[str]:
 def main() -> None:
     print("# Codecs with latents: rates from written files\n")
     print(
-        "By `python benchmarks/latent.py --data DIR` and `python benchmarks/latent_tables.py`. ideal: by the model; net:"
+        "By `python benchmarks/latent.py --data DIR` and `python benchmarks/latent_tables.py`. limit: least rate of any"
     )
-    print("without initial bits; total: with them; file: all bytes. Published rates are for the papers' own models.\n")
+    print("codec; ideal: of the model; net: coded, without initial bits; total: with them; file: all bytes.")
+    print("Published rates are those of the papers' own models and data.\n")
     for part in TITLES:
         file = common.RESULTS / f"latent-{part}.json"
         if file.is_file():
