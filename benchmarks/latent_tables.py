@@ -66,10 +66,8 @@ def table(part: str, record: dict[str, Any]) -> list[str]:
 
 def main() -> None:
     print("# Codecs with latents: rates from written files\n")
-    print(
-        "By `python benchmarks/latent.py --data DIR` and `python benchmarks/latent_tables.py`. limit: least rate of any"
-    )
-    print("codec; ideal: of the model; net: coded, without initial bits; total: with them; file: all bytes.")
+    print("By `python benchmarks/latent.py --data DIR` and `python benchmarks/latent_tables.py`. limit: least rate of")
+    print("any codec; ideal: of the model; net: coded, without initial bits; total: with them; file: all bytes.")
     print("Published rates are those of the papers' own models and data.\n")
     for part in TITLES:
         file = common.RESULTS / f"latent-{part}.json"
