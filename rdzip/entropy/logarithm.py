@@ -1,7 +1,7 @@
 """Base-2 logarithms of integers, and weights back from them, in integer arithmetic only.
 
 What a Monte Carlo codec derives from the probabilities of its particles (which of them is coded, whether they are
-resampled) decides coded symbols, so that no libm logarithm may have a part in it; see docs/format.md for the rule.
+resampled) decides coded symbols, so that no libm logarithm may have a part in it; docs/latents.md, section 3.
 Logarithms are integers in units of 2**-16 bits.
 """
 
@@ -73,8 +73,9 @@ def to_frequencies(logarithms: Int64) -> NDArray[np.int32]:
 def effective_size(logarithms: Int64) -> Int64:
     """Effective number of particles (sum w)**2 / sum w**2 of rows of logarithms [n, m], rounded down to 1/256, [n].
 
-    In units of 1/256, from weights of at most 16 bits: integers throughout.
+    In units of 1/256, from weights of at most 2**16: integers throughout. m <= 2**12.
     """
     w = weights(logarithms) >> (WEIGHT_BITS - 16)
-    size: Int64 = (w.sum(1) ** 2 << 8) // (w * w).sum(1)
+    whole, rest = np.divmod(w.sum(1) ** 2, (w * w).sum(1))
+    size: Int64 = (whole << 8) + (rest << 8) // (w * w).sum(1)  # 256 times the square would not fit int64
     return size

@@ -39,3 +39,13 @@ def test_effective_size_is_that_of_the_weights() -> None:
     assert weights(one)[0, 2] == 0
     mixed = np.array([[0, -LOG_UNIT]])
     assert effective_size(mixed)[0] / 256 == pytest.approx(1.5**2 / 1.25, abs=0.01)
+
+
+@pytest.mark.parametrize("particles", [1, 2, 2896, 2897, 4096])
+def test_effective_sizes_of_many_particles_are_those_of_whole_numbers(particles: int) -> None:
+    rng = np.random.default_rng(particles)
+    rows = np.stack([np.zeros(particles), -rng.integers(0, 9 * LOG_UNIT, particles)]).astype(np.int64)
+    for found, row in zip(effective_size(rows), weights(rows).tolist(), strict=True):
+        w = [v >> 14 for v in row]
+        assert found == 256 * sum(w) ** 2 // sum(v * v for v in w)
+    assert effective_size(rows)[0] == 256 * particles
