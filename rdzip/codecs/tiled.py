@@ -2,7 +2,7 @@
 
 The first rows are coded without latents, by the classic codec; their bytes lie at the bottom of the stack, where the
 first tile takes its bits from. So a picture pays for no initial bits, only for what the classic codec needs more than
-the model for a few rows (docs/format.md).
+the model for a few rows (docs/latents.md, section 5).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from rdzip.errors import CoderError, FormatError, InputError
 
 TILE = 64
 LAYOUT = 1
+MAX_TILES = 1 << 20
 SPARE = 512
 """Bits of the first rows beyond those that the first tile was seen to take."""
 Pixels = NDArray[np.uint8]
@@ -41,6 +42,11 @@ def _tiles(top: int, height: int, width: int, side: int) -> list[_Tile]:
         for y in range(top, height, side)
         for x in range(0, width, side)
     ]
+
+
+def _count(top: int, height: int, width: int, side: int) -> int:
+    """Number of ``_tiles``."""
+    return -(-(height - top) // side) * -(-width // side)
 
 
 class _Supply(NamedTuple):
@@ -82,6 +88,8 @@ def encode(model: Any, pixels: Pixels, codec: str, options: Options, progress: P
     if pixels.dtype != np.uint8 or not pixels.size or int(pixels.max()) >= model.values():
         raise InputError(f"expected uint8 pixels of {model.values()} values: choose another model")
     model.check_item(pixels.shape)
+    if _count(0, pixels.shape[0], pixels.shape[1], TILE) > MAX_TILES:
+        raise InputError(f"expected at most {MAX_TILES} tiles of {TILE} x {TILE} pixels: cut the picture")
     coder, effective = chain.coder_of(model, codec, options)
     tile = pixels[:TILE, :TILE]
     trial = chain.encode(model, tile[None], codec, options).bits
@@ -119,6 +127,9 @@ def decode(model: Any, payload: bytes, shape: tuple[int, ...], layout: int, prog
         coder, effective = chain.coder_of(model, codec, options)
     except InputError as error:
         raise CoderError(f"{error}: the file is corrupt") from error
+    count = _count(rows, shape[0], shape[1], side)
+    if count > MAX_TILES or count != sum(sizes):
+        raise CoderError(f"the chain's groups do not hold {count} tiles: the file is corrupt")
     tiles = _tiles(rows, shape[0], shape[1], side)
     stack = AnsStack(payload[start:])
     shapes = [(t.height, t.width, *shape[2:]) for t in tiles]

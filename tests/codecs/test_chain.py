@@ -147,6 +147,16 @@ def test_a_picture_pays_no_initial_bits(models: dict[str, Any]) -> None:
         tiled.decode(models["deep"], coded.payload, pixels.shape, 9)
 
 
+def test_more_tiles_than_groups_hold_are_refused_before_they_are_listed(models: dict[str, Any]) -> None:
+    sizes = [256] * (1 << 20)
+    for side, message in ((1, "268435456 tiles"), (32, "262144 tiles"), (4096, "16 tiles"), (0, "damaged")):
+        payload = chain.write_numbers([side, 0, 0, 0]) + chain.write_head("bb-ans", Options(), sizes) + b"\1\0\0\0"
+        with pytest.raises(CoderError, match=message):
+            tiled.decode(models["deep"], payload, (1 << 14, 1 << 14, 3), tiled.LAYOUT)
+    with pytest.raises(InputError, match="cut the picture"):
+        tiled.encode(models["grey"], np.zeros((1, 1 << 27), np.uint8), "bb-ans", Options())
+
+
 _CACHE: dict[str, Any] = {}
 
 
