@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ Items = Samples | Sequence[Samples]
 CODECS = ("stochastic", "bb-ans", "bit-swap", "bb-is", "bb-cis", "bb-ais", "bb-smc")
 MAX_ROWS = 256
 MAX_ENTRIES = 1 << 20
-"""Samples' entries times particles in a group, which bounds memory."""
+"""Samples' entries times particles in a group of more than one sample, which bounds memory."""
 MAX_WORDS = 1 << 24
 MARGIN = 0.9
 """Share of the bits on the stack that the next group may take."""
@@ -157,13 +158,21 @@ def describe(payload: bytes, at: int = 0) -> dict[str, Any]:
     return facts
 
 
-def _order(shapes: Sequence[Shape]) -> Iterator[list[int]]:
+def _order(shapes: Sequence[Shape]) -> list[list[int]]:
     """Runs of samples of one shape, which groups do not cross: numbers of the samples.
 
     The smallest shape comes first: it needs the fewest initial bits.
     """
-    for kind in sorted(set(shapes)):
-        yield [number for number, shape in enumerate(shapes) if shape == kind]
+    runs: dict[Shape, list[int]] = {}
+    for number, shape in enumerate(shapes):
+        runs.setdefault(shape, []).append(number)
+    return [runs[shape] for shape in sorted(runs)]
+
+
+def _most(shape: Shape, options: Options) -> int:
+    """Samples of a shape that a group may have."""
+    entries = max(1, prod(shape))
+    return max(1, min(MAX_ROWS, MAX_ENTRIES // (options.particles * entries)))
 
 
 @contextmanager
@@ -191,8 +200,8 @@ def push_groups(
     demand, done = 0.0, 0  # initial bits that an entry needs
     with _exactly(model):
         for run in _order(shapes):
-            entries = max(1, int(np.prod(shapes[run[0]])))
-            most = max(1, min(largest, MAX_ENTRIES // (options.particles * entries)))
+            entries = max(1, prod(shapes[run[0]]))
+            most = min(largest, _most(shapes[run[0]], options))
             while run:
                 rows = 1
                 if groups:
@@ -219,16 +228,20 @@ def pop_groups(
     options: Options,
     progress: Progress,
 ) -> list[Samples]:
-    """Pop all samples, in their own order; CoderError if the sizes of the groups do not fit them."""
+    """Pop all samples, in their own order; CoderError if the sizes of the groups do not fit them, or are too large."""
     groups: list[list[int]] = []
-    left = list(sizes)
+    left = iter(sizes)
     for run in _order(shapes):
-        while run:
-            if not left or left[0] > len(run):
+        at, most = 0, _most(shapes[run[0]], options)
+        while at < len(run):
+            size = next(left, 0)
+            if not 1 <= size <= len(run) - at:
                 raise CoderError(f"the chain's groups do not hold {len(shapes)} samples: the file is corrupt")
-            groups.append(run[: left[0]])
-            run = run[left.pop(0) :]
-    if left:
+            if size > most:
+                raise CoderError(f"a group of the chain has {size} samples, {most} are the most: the file is corrupt")
+            groups.append(run[at : at + size])
+            at += size
+    if next(left, 0):
         raise CoderError(f"the chain's groups hold more than {len(shapes)} samples: the file is corrupt")
     found: dict[int, Samples] = {}
     with _exactly(model):
@@ -290,7 +303,7 @@ def read_head(payload: bytes, at: int = 0) -> tuple[str, Options, list[int], int
     pairs, at = read_numbers(payload, at, 2 * runs)
     sizes: list[int] = []
     for size, count in zip(pairs[::2], pairs[1::2], strict=True):
-        if not 1 <= size <= 4096 or count < 1 or len(sizes) + count > 1 << 22:
+        if not 1 <= size <= MAX_ROWS or count < 1 or len(sizes) + count > 1 << 22:
             raise CoderError("the head of the coded data is damaged: the file is corrupt")
         sizes += [size] * count
     return CODECS[number], options, sizes, at

@@ -118,6 +118,20 @@ def test_damage_is_noticed(models: dict[str, Any]) -> None:
         chain.decode(models["resnet"], payload, x.shape)
 
 
+def test_groups_that_no_encoder_writes_are_refused(models: dict[str, Any]) -> None:
+    """Larger ones would take more memory than any file needs; a single sample may be as large as it is."""
+    body = b"\1\0\0\0"
+    for size, particles, shape, message in (
+        (257, 1, (7, 6), "damaged"),
+        (200, 1, (80, 80), "163 are the most"),
+        (2, 4096, (16, 16), "1 are the most"),
+        (1, 4096, (16, 32), "end before the last symbol"),
+    ):
+        payload = chain.write_head("bb-cis", Options(particles=particles), [size]) + body
+        with pytest.raises(CoderError, match=message):
+            chain.decode(models["grey"], payload, (size, *shape))
+
+
 @settings(max_examples=12, deadline=None)
 @given(st.integers(1, 70), st.integers(1, 70), st.sampled_from(["bb-ans", "stochastic", "bb-cis"]))
 def test_pictures_of_any_size(height: int, width: int, codec: str) -> None:
