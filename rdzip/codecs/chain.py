@@ -32,9 +32,13 @@ CODECS = ("stochastic", "bb-ans", "bit-swap", "bb-is", "bb-cis", "bb-ais", "bb-s
 MAX_ROWS = 256
 MAX_ENTRIES = 1 << 20
 """Samples' entries times particles in a group of more than one sample, which bounds memory."""
+MAX_GROUPS = 1 << 22
 MAX_WORDS = 1 << 24
+NUMBER_BITS = 28
+"""Bits of a number in a payload: four bytes of seven."""
 MARGIN = 0.9
 """Share of the bits on the stack that the next group may take."""
+_DAMAGED = "the head of the coded data is damaged: the file is corrupt"
 
 
 class Coder(NamedTuple):
@@ -254,9 +258,13 @@ def pop_groups(
 
 
 def write_numbers(numbers: Sequence[int]) -> bytes:
-    """LEB128 varints, one after the other."""
+    """LEB128 varints, one after the other; InputError unless they are below 2**28."""
     out = bytearray()
     for number in numbers:
+        if not 0 <= number < 1 << NUMBER_BITS:
+            raise InputError(
+                f"expected numbers below {1 << NUMBER_BITS} in coded data, found {number}: code less at once"
+            )
         while number > 127:
             out.append(number & 127 | 128)
             number >>= 7
@@ -265,13 +273,13 @@ def write_numbers(numbers: Sequence[int]) -> bytes:
 
 
 def read_numbers(payload: bytes, at: int, count: int) -> tuple[list[int], int]:
-    """``count`` varints below 2**28 from a position, and the position after them; CoderError if they are not there."""
+    """``count`` shortest varints below 2**28 from a position, and the position after them; CoderError for others."""
     numbers = []
     for _ in range(count):
         value = 0
-        for shift in (0, 7, 14, 21, 28):
-            if at >= len(payload) or shift == 28:
-                raise CoderError("the head of the coded data is damaged: the file is corrupt")
+        for shift in range(0, NUMBER_BITS + 7, 7):
+            if at >= len(payload) or shift == NUMBER_BITS or (shift and not payload[at]):
+                raise CoderError(_DAMAGED)
             value |= (payload[at] & 127) << shift
             at += 1
             if payload[at - 1] < 128:
@@ -281,7 +289,9 @@ def read_numbers(payload: bytes, at: int, count: int) -> tuple[list[int], int]:
 
 
 def write_head(codec: str, options: Options, sizes: Sequence[int]) -> bytes:
-    """Codec, options, and the groups' sizes as runs (size, how often)."""
+    """Codec, options, and the groups' sizes as runs (size, how often); InputError if there are too many."""
+    if len(sizes) > MAX_GROUPS:
+        raise InputError(f"expected at most {MAX_GROUPS} groups of samples, found {len(sizes)}: code less at once")
     runs: list[list[int]] = []
     for size in sizes:
         if runs and runs[-1][0] == size:
@@ -299,11 +309,11 @@ def read_head(payload: bytes, at: int = 0) -> tuple[str, Options, list[int], int
         raise CoderError(f"the coded data are of codec {number}, unknown to this rdzip: update it")
     options = Options.from_numbers(values)
     if runs > len(payload):
-        raise CoderError("the head of the coded data is damaged: the file is corrupt")
+        raise CoderError(_DAMAGED)
     pairs, at = read_numbers(payload, at, 2 * runs)
     sizes: list[int] = []
     for size, count in zip(pairs[::2], pairs[1::2], strict=True):
-        if not 1 <= size <= MAX_ROWS or count < 1 or len(sizes) + count > 1 << 22:
-            raise CoderError("the head of the coded data is damaged: the file is corrupt")
+        if not 1 <= size <= MAX_ROWS or count < 1 or len(sizes) + count > MAX_GROUPS:
+            raise CoderError(_DAMAGED)
         sizes += [size] * count
     return CODECS[number], options, sizes, at

@@ -118,6 +118,23 @@ def test_damage_is_noticed(models: dict[str, Any]) -> None:
         chain.decode(models["resnet"], payload, x.shape)
 
 
+def test_numbers_have_one_form_and_limits() -> None:
+    numbers = [0, 1, 127, 128, 16384, (1 << 28) - 1]
+    written = chain.write_numbers(numbers)
+    assert len(written) == 3 + 2 + 3 + 4
+    assert chain.read_numbers(written, 0, 6) == (numbers, len(written))
+    for wrong in (1 << 28, -1):
+        with pytest.raises(InputError, match="numbers below"):
+            chain.write_numbers([wrong])
+    for longer in (b"\x80\0", b"\xff\x80\0", b"\xff\xff\xff\xff\1", b"\x80", b""):
+        with pytest.raises(CoderError, match="head"):
+            chain.read_numbers(longer, 0, 1)
+    with pytest.raises(InputError, match="groups"):
+        chain.write_head("bb-ans", Options(), [1] * (chain.MAX_GROUPS + 1))
+    head = chain.write_head("bb-ans", Options(), [1] * chain.MAX_GROUPS)
+    assert len(chain.read_head(head)[2]) == chain.MAX_GROUPS
+
+
 def test_groups_that_no_encoder_writes_are_refused(models: dict[str, Any]) -> None:
     """Larger ones would take more memory than any file needs; a single sample may be as large as it is."""
     body = b"\1\0\0\0"
