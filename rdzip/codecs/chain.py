@@ -2,7 +2,7 @@
 
 The samples of a group share each call of networks, tables and coder. A group takes its posterior's bits from the stack
 before it puts anything there, so groups begin with one sample and grow with what is on the stack: working side by side
-costs no more initial bits than one sample by one (docs/format.md).
+costs no more initial bits than one sample by one (docs/latents.md, section 4).
 """
 
 from __future__ import annotations
@@ -250,7 +250,10 @@ def pop_groups(
     found: dict[int, Samples] = {}
     with _exactly(model):
         for group in reversed(groups):
-            x = coder.decode(model, len(group), shapes[group[0]], stack, options)
+            try:
+                x = coder.decode(model, len(group), shapes[group[0]], stack, options)
+            except InputError as error:  # the model has not what the codec needs
+                raise CoderError(f"{error}: the file is corrupt") from error
             found |= dict(zip(group, x, strict=True))
             if progress:
                 progress(len(found) / len(shapes))

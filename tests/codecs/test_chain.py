@@ -149,6 +149,16 @@ def test_groups_that_no_encoder_writes_are_refused(models: dict[str, Any]) -> No
             chain.decode(models["grey"], payload, (size, *shape))
 
 
+@pytest.mark.parametrize(
+    ("codec", "message"), [("bit-swap", "Markov"), ("bb-ais", "one group of latents"), ("bb-smc", "codec of images")]
+)
+def test_codecs_that_the_model_cannot_have_are_damage(models: dict[str, Any], codec: str, message: str) -> None:
+    x = smooth(2, SHAPES["resnet"])
+    payload = chain.encode(models["resnet"], x, "bb-ans", Options()).payload
+    with pytest.raises(CoderError, match=message):
+        chain.decode(models["resnet"], bytes([chain.CODECS.index(codec)]) + payload[1:], x.shape)
+
+
 @settings(max_examples=12, deadline=None)
 @given(st.integers(1, 70), st.integers(1, 70), st.sampled_from(["bb-ans", "stochastic", "bb-cis"]))
 def test_pictures_of_any_size(height: int, width: int, codec: str) -> None:
