@@ -226,44 +226,33 @@ def _digest(*tables: Int32) -> str:
     return digest.hexdigest()
 
 
-def _checked(tensors: Tensors, meta: Mapping[str, Any], *names: str) -> list[Int32]:
+def _tables(tensors: Tensors, meta: Mapping[str, Any], axes: Mapping[str, str]) -> list[Int32]:
+    """Tables whose axes are m latent values, k symbols, or l = m + 1 states, by one letter each; or ModelError."""
     if meta.get("version") != VERSION:
         raise ModelError(f"model: expected a toy model of version {VERSION}, found {meta.get('version')!r}")
-    found = []
-    for name in names:
-        table = tensors.get(name)
-        if (
-            table is None
-            or table.dtype != np.int32
-            or max(table.shape, default=0) > LARGEST + 1
-            or table.min() < 1
-            or bool((table.sum(-1, dtype=np.int64) != TOTAL).any())
-        ):
-            raise ModelError(f"model: expected {name} of int32 frequencies >= 1 whose rows sum to {TOTAL}")
-        found.append(table)
-    return found
-
-
-def _check_shapes(found: list[Int32], expected: list[tuple[int, ...]]) -> None:
-    shapes = [table.shape for table in found]
+    found = {name: tensors[name] for name in axes if name in tensors}
+    shapes = {name: list(table.shape) for name, table in found.items()}
+    sizes = shapes.get("emission", [])
+    if len(sizes) != 2 or not 2 <= min(sizes) <= max(sizes) <= LARGEST:
+        raise ModelError(f"model: expected an emission [m, k], m and k of 2 to {LARGEST}, found {sizes}")
+    m, k = sizes
+    expected = {name: [{"l": m + 1, "m": m, "k": k}[axis] for axis in letters] for name, letters in axes.items()}
     if shapes != expected:
         raise ModelError(f"model: expected tables of shapes {expected}, found {shapes}")
+    for name, table in found.items():
+        if table.dtype != np.int32 or table.min() < 1 or bool((table.sum(-1, dtype=np.int64) != TOTAL).any()):
+            raise ModelError(f"model: expected {name} of int32 frequencies >= 1 whose rows sum to {TOTAL}")
+    return [found[name] for name in axes]
 
 
 def mixture_from_tensors(tensors: Tensors, meta: Mapping[str, Any]) -> ToyMixture:
     """The mixture of a model file; ModelError for tables that do not fit."""
-    found = _checked(tensors, meta, "prior", "emission", "proposal")
-    m, k = found[0].shape[-1], found[1].shape[-1]
-    _check_shapes(found, [(m,), (m, k), (k, m)])
-    return ToyMixture(*found)
+    return ToyMixture(*_tables(tensors, meta, {"prior": "m", "emission": "mk", "proposal": "km"}))
 
 
 def hmm_from_tensors(tensors: Tensors, meta: Mapping[str, Any]) -> ToyHmm:
     """The hidden Markov model of a model file; ModelError for tables that do not fit."""
-    found = _checked(tensors, meta, "transition", "emission", "proposal")
-    m, k = found[0].shape[-1], found[1].shape[-1]
-    _check_shapes(found, [(m + 1, m), (m, k), (m + 1, k, m)])
-    return ToyHmm(*found)
+    return ToyHmm(*_tables(tensors, meta, {"transition": "lm", "emission": "mk", "proposal": "lkm"}))
 
 
 def _frequencies(p: Float64) -> Int32:

@@ -40,6 +40,27 @@ def test_broken_tables_are_refused(folder: Path) -> None:
         build(tensors, meta)
 
 
+@pytest.mark.parametrize(("m", "k"), [(257, 4), (4, 257), (1, 4), (4, 1)])
+def test_impossible_numbers_of_values_are_refused(folder: Path, m: int, k: int) -> None:
+    """256 symbols are what a byte holds, the coder needs two."""
+    for name, make in (("toy-mixture", make_mixture), ("toy-hmm", make_hmm)):
+        _, meta = modelfile.read(folder / f"{name}.safetensors")
+        with pytest.raises(ModelError, match="2 to 256"):
+            build(make(m, k), meta)
+        build(make(256, 256) if name == "toy-mixture" else make(256, 2), meta)
+
+
+def test_tables_without_axes_are_refused(folder: Path) -> None:
+    for name in ("toy-mixture", "toy-hmm"):
+        tensors, meta = modelfile.read(folder / f"{name}.safetensors")
+        for changed in tensors:
+            for wrong in (np.array(TOTAL, np.int32), tensors[changed][None], tensors[changed].astype(np.int16)):
+                with pytest.raises(ModelError):
+                    build(tensors | {changed: wrong}, meta)
+            with pytest.raises(ModelError, match="expected"):
+                build({other: tensors[other] for other in tensors if other != changed}, meta)
+
+
 def test_the_mixture_is_worse_by_its_bound_than_by_its_entropy() -> None:
     mixture = ToyMixture(**make_mixture())
     p = mixture.probabilities()
