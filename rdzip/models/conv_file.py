@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,17 @@ CODECS = {
     "bit-swap": ["bit-swap", "bb-ans", "bb-is", "bb-cis", "stochastic"],
     "resnet-vae": ["bb-ans", "bb-is", "bb-cis", "stochastic"],
 }
+LARGEST = 4096
+LIMITS = {
+    "width": (1, LARGEST),
+    "head": (1, LARGEST),
+    "blocks": (0, 32),
+    "image_blocks": (0, 32),
+    "head_blocks": (0, 32),
+    "components": (1, 32),
+}
+"""Least and largest sizes of networks."""
+MAX_LEVELS, MAX_HALVINGS = 64, 7
 _PARTS = {"weight": np.int8, "exponent": np.int8, "bias": np.int32}
 Tensors = dict[str, NDArray[Any]]
 
@@ -52,19 +63,43 @@ def freeze(net: nn.Module) -> Tensors:
     return tensors
 
 
+def _check_sizes(values: Mapping[str, Any], latents: Sequence[int], halvings: int) -> None:
+    """ModelError unless the sizes of a network are whole numbers within LIMITS."""
+    found = {name: values[name] for name in LIMITS if name in values}
+    for name, value in [*found.items(), *(("latents", n) for n in latents)]:
+        low, high = LIMITS.get(name, (1, LARGEST))
+        if type(value) is not int or not low <= value <= high:
+            raise ModelError(f"model: expected {name} of {low} to {high}, found {str(value)[:60]}")
+    if values.get("channels") not in (1, 3) or type(values.get("ahead", False)) is not bool:
+        raise ModelError("model: expected 1 or 3 channels, and ahead true or false")
+    if not 1 <= len(latents) <= MAX_LEVELS or halvings > MAX_HALVINGS:
+        raise ModelError(f"model: expected 1 to {MAX_LEVELS} levels and {MAX_HALVINGS} halvings at most")
+
+
 def _make(meta: Mapping[str, Any]) -> BitSwapNet | ResNetVae:
+    """The network that a document describes, without memory for its weights."""
     try:
         values = dict(meta["network"])
-        if meta["architecture"] == "bit-swap":
-            return BitSwapNet(BitSwapConfig(**values | {k: tuple(values[k]) for k in ("latents", "halved")}))
-        levels = tuple(tuple(int(c) for c in scale) for scale in values["levels"])
-        return ResNetVae(ResNetConfig(**values | {"levels": levels}))
+        with torch.device("meta"):
+            if meta["architecture"] == "bit-swap":
+                latents, halved = tuple(values["latents"]), tuple(values["halved"])
+                _check_sizes(values, latents, len(halved))
+                if len({*halved} & {*range(2, len(latents) + 1)}) != len(halved):
+                    raise ModelError(f"model: expected halved levels of 2 to {len(latents)}, found {str(halved)[:60]}")
+                return BitSwapNet(BitSwapConfig(**values | {"latents": latents, "halved": halved}))
+            levels = tuple(tuple(scale) for scale in values["levels"])
+            _check_sizes(values, [n for scale in levels for n in scale], len(levels) - 1)
+            if not all(levels):
+                raise ModelError("model: expected a level at every scale, found a scale without")
+            return ResNetVae(ResNetConfig(**values | {"levels": levels}))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"model: its network is described wrongly ({str(error).splitlines()[0][:80]})") from error
 
 
 def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> BitSwapModel | ResNetModel:
     """Model from the tensors and the document of a model file; ModelError unless all fit and are exact."""
+    if meta.get("version") != VERSION:
+        raise ModelError(f"model: expected version {VERSION}, found {meta.get('version')!r}: update rdzip")
     net = _make(meta)
     layers = convolutions(net)
     expected = {f"{name}.{part}" for name in layers for part in _PARTS}

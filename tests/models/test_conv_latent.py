@@ -155,6 +155,51 @@ def test_wrong_shapes_and_tensors_are_refused(tmp_path: Path) -> None:
         check_known_answer(build(tensors | {name: tensors[name][::-1].copy()}, meta), meta)
 
 
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("deep", {"width": 1 << 40}),
+        ("deep", {"width": 8.0}),
+        ("deep", {"blocks": 10**9}),
+        ("deep", {"components": 0}),
+        ("deep", {"components": True}),
+        ("deep", {"channels": 2}),
+        ("deep", {"ahead": 1}),
+        ("deep", {"latents": [2, 1 << 40, 2, 2]}),
+        ("deep", {"latents": []}),
+        ("deep", {"latents": [1] * 65}),
+        ("deep", {"halved": [1]}),
+        ("deep", {"halved": [3, 3]}),
+        ("deep", {"halved": [5]}),
+        ("deep", {"halved": 3}),
+        ("deep", {"size": 3}),
+        ("resnet", {"levels": [[1 << 40]]}),
+        ("resnet", {"levels": [[2]] * 9}),
+        ("resnet", {"levels": [[2], []]}),
+        ("resnet", {"levels": [2]}),
+        ("resnet", {"head": -1}),
+    ],
+)
+def test_impossible_networks_are_refused_before_they_take_memory(
+    kind: str, change: dict[str, object], tmp_path: Path
+) -> None:
+    tensors, meta = modelfile.read(tiny_latent.write(tmp_path, kind))
+    with pytest.raises(ModelError, match="model: "):
+        build(tensors, meta | {"network": meta["network"] | change})
+
+
+def test_large_networks_take_no_memory_before_their_tensors_are_compared(tmp_path: Path) -> None:
+    """With weights, this one would have 10^12 of them."""
+    tensors, meta = modelfile.read(tiny_latent.write(tmp_path, "deep"))
+    most = {"width": 4096, "blocks": 32, "image_blocks": 32, "latents": [4096] * 64, "halved": [], "head_blocks": 32}
+    with pytest.raises(ModelError, match="other tensors"):
+        build(tensors, meta | {"network": meta["network"] | most})
+    with pytest.raises(ModelError, match="expected a weight"):
+        build(tensors, meta | {"network": meta["network"] | {"width": 4096}})
+    with pytest.raises(ModelError, match="version 1"):
+        build(tensors, meta | {"version": 2})
+
+
 def test_levels_have_their_sizes() -> None:
     net = tiny_latent.nets()["deep"]
     assert isinstance(net, BitSwapNet)
