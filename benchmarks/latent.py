@@ -22,6 +22,7 @@ import latent_data as sets
 import numpy as np
 from PIL import Image
 
+from rdzip import hub
 from rdzip.models import build, modelfile
 from rdzip.registry import WEIGHTS
 
@@ -223,6 +224,8 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(PARTS), help="parts, separated by commas")
     parser.add_argument("--models", type=Path, help="folder of model files that are not bundled")
     options = parser.parse_args()
+    for file in options.models.glob("*.safetensors") if options.models else ():
+        hub.pull(file)
     for part in options.only.split(","):
         with tempfile.TemporaryDirectory() as folder:
             table = Table(options.models, Path(folder))

@@ -15,6 +15,8 @@ from typing import Any
 
 Rows = list[list[int]]
 Pixel = tuple[int, int]
+Mixture = list[tuple[int, int, int]]
+"""(mean, scale, logit) of each component."""
 
 SIGNATURE = bytes.fromhex("8952445a0d0a1a0a")
 FIRST = [(0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, 1), (-2, -1), (-1, -2), (-1, 2)]
@@ -69,6 +71,36 @@ def median(w: int, n: int, nw: int) -> int:
     return max(min(w, n), min(max(w, n), w + n - nw))
 
 
+def layer(tensors: dict[str, Any], name: str, inputs: list[int]) -> list[int]:
+    """Outputs of a layer in units of 2**-11."""
+    weight, exponent, bias = (tensors[f"{name}.{part}"] for part in ("weight", "exponent", "bias"))
+    return [
+        (sum(w * a for w, a in zip(row, inputs, strict=True)) << 11 - e) + 16 * b
+        for row, e, b in zip(weight, exponent, bias, strict=True)
+    ]
+
+
+def act(stream: list[int]) -> list[int]:
+    """Activations of a stream in units of 2**-11."""
+    return [clip((u + 1024) >> 11, 0, 255) for u in stream]
+
+
+def cumulative(tables: dict[str, Any], mixture: Mixture) -> list[int]:
+    """C(0) ... C(256) by the tables of a model."""
+    largest = max(logit for _, _, logit in mixture)
+    e = [tables["exponential"][min(largest - logit, 191)] for _, _, logit in mixture]
+    w = [4096 * e_k // sum(e) for e_k in e]
+    w[0] += 4096 - sum(w)
+    c = [0]
+    for v in range(1, 256):
+        total = 0
+        for w_k, (mean, scale, _) in zip(w, mixture, strict=True):
+            z = ((64 * v - 32 - mean) * tables["inverse_scale"][scale]) >> 8
+            total += w_k * tables["sigmoid"][clip(z + 8192, 0, 16383)]
+        c.append((total >> 4) + 16 * v)
+    return [*c, 1 << 24]
+
+
 class Network:
     """The network of one kind, as far as one pixel at a time needs it."""
 
@@ -81,19 +113,10 @@ class Network:
         return int(self.tensors["compression"][clip(d, -255, 255) + 255])
 
     def layer(self, name: str, inputs: list[int]) -> list[int]:
-        """Outputs in units of 2**-11."""
-        weight, exponent, bias = (self.tensors[f"{name}.{part}"] for part in ("weight", "exponent", "bias"))
-        return [
-            (sum(w * a for w, a in zip(row, inputs, strict=True)) << 11 - e) + 16 * b
-            for row, e, b in zip(weight, exponent, bias, strict=True)
-        ]
+        return layer(self.tensors, name, inputs)
 
     def add(self, stream: list[int], name: str, inputs: list[int]) -> list[int]:
         return [u + y for u, y in zip(stream, self.layer(name, inputs), strict=True)]
-
-    @staticmethod
-    def act(stream: list[int]) -> list[int]:
-        return [clip((u + 1024) >> 11, 0, 255) for u in stream]
 
     def trunk(self, context: Context) -> list[int]:
         inputs = [self.compress(v - m) for nb, m in zip(context.near, context.medians, strict=True) for v in nb]
@@ -102,10 +125,10 @@ class Network:
         inputs.append((context.medians[0] - 128) >> 1)
         h = self.layer("stem", inputs)
         for i in range(self.config["blocks"]):
-            h = self.add(h, f"blocks.{i}", self.act(h))
-        return self.layer("fan", self.act(h))
+            h = self.add(h, f"blocks.{i}", act(h))
+        return self.layer("fan", act(h))
 
-    def parameters(self, p: int, fan: list[int], context: Context, known: list[int]) -> list[tuple[int, int, int]]:
+    def parameters(self, p: int, fan: list[int], context: Context, known: list[int]) -> Mixture:
         """(mean, scale, logit) of each component of plane p."""
         head, k = self.config["head"], self.config["components"]
         u = fan[p * head : (p + 1) * head]
@@ -115,8 +138,8 @@ class Network:
                 seen += [v - context.medians[q], v - context.near[q][0], v - context.near[q][1]]
             u = self.add(u, f"known.{p - 1}", [self.compress(d) for d in seen])
         for j in range(self.config["head_blocks"]):
-            u = self.add(u, f"deep.{p}.{j}", self.act(u))
-        o = self.layer(f"out.{p}", self.act(u))
+            u = self.add(u, f"deep.{p}.{j}", act(u))
+        o = self.layer(f"out.{p}", act(u))
 
         a, base = context.activities[p], context.medians[p]
         if p:
@@ -133,20 +156,8 @@ class Network:
             found.append((clip(mean, -1024, 17408), clip(scale, 0, 63), (preference + (1 << 11)) >> 12))
         return found
 
-    def cumulative(self, mixture: list[tuple[int, int, int]]) -> list[int]:
-        """C(0) ... C(256)."""
-        largest = max(logit for _, _, logit in mixture)
-        e = [self.mixture["exponential"][min(largest - logit, 191)] for _, _, logit in mixture]
-        w = [4096 * e_k // sum(e) for e_k in e]
-        w[0] += 4096 - sum(w)
-        c = [0]
-        for v in range(1, 256):
-            total = 0
-            for w_k, (mean, scale, _) in zip(w, mixture, strict=True):
-                z = ((64 * v - 32 - mean) * self.mixture["inverse_scale"][scale]) >> 8
-                total += w_k * self.mixture["sigmoid"][clip(z + 8192, 0, 16383)]
-            c.append((total >> 4) + 16 * v)
-        return [*c, 1 << 24]
+    def cumulative(self, mixture: Mixture) -> list[int]:
+        return cumulative(self.mixture, mixture)
 
 
 @dataclass

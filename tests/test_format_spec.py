@@ -141,7 +141,7 @@ def test_vector(tmp_path: Path) -> None:
     planes = [plane.tolist() for plane in (green, red - green, blue - green)]
     context = slow_decoder.context_of(planes, network.config, 2, 3, 4)
     fan = network.trunk(context)
-    assert f"act(f) = {' '.join(map(str, network.act(fan)))}" in text
+    assert f"act(f) = {' '.join(map(str, slow_decoder.act(fan)))}" in text
     known: list[int] = []
     for p, sample in enumerate((1, 0, 2)):
         mixture = network.parameters(p, fan, context, known)

@@ -112,8 +112,8 @@ def factor_of(samples: NDArray[Any], values: int, model: str) -> int:
         return 1
     if values == 2 and set(found) <= {0, 255}:
         return 255
-    wrong = next(value for value in found if value >= values)
     raise InputError(
         f"the model {model} codes samples of {values} values (0 to {values - 1}"
-        f"{', or 0 and 255' if values == 2 else ''}), found {wrong}: choose another model by -m"
+        f"{', or 0 and 255' if values == 2 else ''}), found values up to {found[-1]}: choose another "
+        "model by -m"
     )
