@@ -1,6 +1,7 @@
-"""Make the golden files of this version: small .rdz files that every later version must decode to the same picture.
+"""Make the golden files of this version: small .rdz files that every later version must decode to the same samples.
 
-python tools/make_golden.py VERSION    adds tests/golden/VERSION/*.rdz and its index.json; never replaces any.
+python tools/make_golden.py VERSION            adds tests/golden/VERSION/*.rdz and its index.json; never replaces any.
+python tools/make_golden.py VERSION-latents    the same, by the bundled models with latents.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -28,8 +30,8 @@ def png(image: Image.Image, **options: object) -> bytes:
     return out.getvalue()
 
 
-def sources() -> dict[str, tuple[bytes | Image.Image | np.ndarray, str | None]]:
-    """Inputs by name, with the codec to use (None: as rdzip chooses)."""
+def images() -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Inputs by name for the default model, with the codec to use (None: as rdzip chooses)."""
     photo = picture().crop((300, 200, 364, 248))
     pixels = np.asarray(photo)
     alpha = Image.fromarray((np.add.outer(np.arange(48), np.arange(64)) * 2).astype(np.uint8))
@@ -38,7 +40,7 @@ def sources() -> dict[str, tuple[bytes | Image.Image | np.ndarray, str | None]]:
     deep = pixels.astype(np.uint16) * 257 ^ np.arange(3, dtype=np.uint16)
     noted = PngInfo()
     noted.add_text("Title", "golden")
-    return {
+    found: dict[str, tuple[Any, str | None]] = {
         "colour": (png(photo, pnginfo=noted, dpi=(300, 300)), "causal"),
         "grey": (photo.convert("L"), "causal"),
         "grey-alpha": (rgba.convert("LA"), "causal"),
@@ -51,6 +53,33 @@ def sources() -> dict[str, tuple[bytes | Image.Image | np.ndarray, str | None]]:
         "sixteen-bit": (deep, None),
         "cmyk": (photo.convert("CMYK"), None),
     }
+    return {name: (source, {"codec": codec}) for name, (source, codec) in found.items()}
+
+
+def latents() -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Arrays, a picture and sequences by name, each with a model of latents, a codec and its options."""
+    photo = picture()
+    colour = np.stack([np.asarray(photo.crop((x, 200, x + 32, 232))) for x in (40, 120, 300, 420)])
+    grey = np.stack([np.asarray(photo.convert("L").crop((x, 180, x + 28, 208))) for x in range(20, 420, 50)])
+    binary = (grey > grey.mean((1, 2), keepdims=True)).astype(np.uint8)
+    symbols = np.arange(300, dtype=np.uint8).reshape(-1, 1, 1) * 11 % 64
+    rolls = [np.zeros((steps, 88), np.uint8) for steps in (5, 0, 30, 5)]
+    for number, roll in enumerate(rolls):
+        for voice in (27, 34, 39, 46):
+            roll[np.arange(len(roll)), voice + (np.arange(len(roll)) // 4 * (3 + number)) % 7] = 1
+    return {
+        "stochastic": (binary, {"model": "mnist-binary", "codec": "stochastic"}),
+        "bb-ans": (binary, {"model": "mnist-binary-elbo", "codec": "bb-ans"}),
+        "bb-is": (binary, {"model": "mnist-binary-iwae5", "codec": "bb-is", "particles": 5}),
+        "bb-cis": (binary, {"model": "mnist-binary", "codec": "bb-cis", "particles": 20, "refine": 3, "segment": 5}),
+        "bb-ais": (symbols, {"model": "toy-mixture", "codec": "bb-ais", "steps": 6, "batch": True}),
+        "bb-ais-plain": (binary, {"model": "mnist-binary", "codec": "bb-ais", "steps": 3, "interleave": False}),
+        "bit-swap": (colour, {"model": "cifar10-bitswap", "codec": "bit-swap"}),
+        "bit-swap-grey": (grey, {"model": "mnist-bitswap-4", "codec": "bit-swap"}),
+        "bb-ans-hierarchy": (colour, {"model": "cifar10-resnet-vae", "codec": "bb-ans"}),
+        "picture": (photo.crop((200, 100, 333, 171)), {"model": "cifar10-resnet-vae", "codec": "bb-ans"}),
+        "sequences": (rolls, {"model": "jsb-vrnn", "codec": "bb-smc", "particles": 4}),
+    }
 
 
 def main() -> None:
@@ -58,13 +87,13 @@ def main() -> None:
     folder = GOLDEN / sys.argv[1]
     folder.mkdir(parents=True)
     index = {}
-    for name, (source, codec) in sources().items():
-        data = rdzip.compress(source, codec=codec)
+    for name, (source, options) in (latents if folder.name.endswith("-latents") else images)().items():
+        data = rdzip.compress(source, **options)
         pixels = rdzip.decompress_array(data)
         (folder / f"{name}.rdz").write_bytes(data)
         index[name] = {
             "file_sha256": hashlib.sha256(data).hexdigest(),
-            "codec": rdzip.info(data)["codec"],
+            "codec": options["codec"] or rdzip.info(data)["codec"],
             "shape": list(pixels.shape),
             "dtype": str(pixels.dtype),
             "pixels_sha256": hashlib.sha256(pixels.tobytes()).hexdigest(),
