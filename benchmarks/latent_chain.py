@@ -2,8 +2,9 @@
 
     python benchmarks/latent_chain.py --data ../shared/data [--models DIR]
 
-Writes results/latent-shares.json (shares of networks, tables and coder, in process, by cProfile, which slows small
-calls most) and results/latent-chain.json with its picture latent-chain.svg: bits per dimension after each image.
+Writes results/latent-shares.json (samples a second of processor time with one thread, so that other work on the machine
+counts little; shares of networks, tables and coder by cProfile, which slows small calls most) and
+results/latent-chain.json with its picture latent-chain.svg: bits per dimension after each image.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import argparse
 import cProfile
 import pstats
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import common
 import latent_data as sets
 import numpy as np
+import torch
 
 from rdzip import hub
 from rdzip.codecs import chain
@@ -50,16 +53,18 @@ def shares(profile: cProfile.Profile) -> dict[str, float]:
     return {part: own / whole for part, own in spent.items()}
 
 
-def measure(name: str, model: Any, x: np.ndarray, codec: str, options: Options) -> dict[str, Any]:
-    """Images a second and shares, encoding and decoding."""
-    row: dict[str, Any] = {"model": name, "codec": codec, "particles": options.particles, "images": len(x)}
+def measure(name: str, model: Any, x: Any, codec: str, options: Options) -> dict[str, Any]:
+    """Samples a second of processor time and shares, encoding and decoding; x: an array, or a list of rolls."""
+    row: dict[str, Any] = {"model": name, "codec": codec, "samples": len(x)}
+    row |= {key: value for key, value in asdict(options).items() if value != getattr(Options(), key)}
     chain.encode(model, x[:2], codec, options)
     payload = chain.encode(model, x, codec, options).payload
-    calls = {"encode": (chain.encode, (model, x, codec, options)), "decode": (chain.decode, (model, payload, x.shape))}
+    shape = [roll.shape for roll in x] if isinstance(x, list) else x.shape
+    calls = {"encode": (chain.encode, (model, x, codec, options)), "decode": (chain.decode, (model, payload, shape))}
     for work, (function, arguments) in calls.items():
-        start = time.perf_counter()
+        start = time.process_time()
         function(*arguments)  # type: ignore[operator]
-        row[f"{work}_per_s"] = len(x) / (time.perf_counter() - start)
+        row[f"{work}_per_s"] = len(x) / (time.process_time() - start)
         profile = cProfile.Profile()
         profile.runcall(function, *arguments)
         row[f"{work}_shares"] = shares(profile)
@@ -80,16 +85,24 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with mnist/ and cifar10/")
     parser.add_argument("--models", type=Path, help="folder of model files that are not bundled")
     options = parser.parse_args()
-    cifar, digits = sets.cifar(options.data, 300), sets.binarised(sets.mnist(options.data, 100))
+    torch.set_num_threads(1)
+    cifar, digits = sets.cifar(options.data, 300), sets.binarised(sets.mnist(options.data, 300))
+    grey, rolls = sets.mnist(options.data, 300), sets.chorales(options.data)
     rows = []
     for name, x, codec, how in (
+        ("mnist-binary", digits, "stochastic", Options()),
         ("mnist-binary", digits, "bb-ans", Options()),
+        ("mnist-binary", digits, "bb-ans", Options(refine=50)),
         ("mnist-binary", digits, "bb-is", Options(particles=50)),
         ("mnist-binary", digits, "bb-cis", Options(particles=50)),
-        ("mnist-bitswap", sets.mnist(options.data, 300), "bit-swap", Options()),
+        ("mnist-binary", digits[:50], "bb-ais", Options(steps=50)),
+        ("mnist-bitswap", grey, "bb-ans", Options()),
+        ("mnist-bitswap", grey, "bit-swap", Options()),
         ("cifar10-bitswap", cifar, "bb-ans", Options()),
         ("cifar10-bitswap", cifar, "bit-swap", Options()),
         ("cifar10-resnet-vae", cifar, "bb-ans", Options()),
+        ("jsb-vrnn", rolls, "bb-ans", Options()),
+        ("jsb-vrnn", rolls, "bb-smc", Options(particles=4)),
     ):
         rows.append(measure(name, load(name, options.models), x, codec, how))
     common.write("latent-shares", {"rows": rows})

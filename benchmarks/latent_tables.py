@@ -50,17 +50,31 @@ def table(part: str, record: dict[str, Any]) -> list[str]:
     """The lines of one part."""
     limited = any("limit" in row for row in record["rows"])
     names = [*(["limit"] if limited else []), "ideal", "net", "total", "file"]
-    speeds = ["encode /s", "decode /s"]
     lines = [f"## {TITLES[part]}", "", f"Measured at {record['environment']['commit'][:10]}.", ""]
-    lines.append("| data | samples | model | codec | " + " | ".join([*names, "published", *speeds]) + " |")
-    lines.append("| --- | ---: | --- | --- | " + " | ".join(["---:"] * len(names) + ["---", "---:", "---:"]) + " |")
+    lines.append("| data | samples | model | codec | " + " | ".join([*names, "published"]) + " |")
+    lines.append("| --- | ---: | --- | --- | " + " | ".join(["---:"] * len(names) + ["---"]) + " |")
     for row in record["rows"]:
         options, model = row.get("options", ""), row.get("model", "")
         codec = " ".join([row["codec"], options.replace("--", "")]).strip()
         published = PUBLISHED.get((row["data"], model, row["codec"], options), "")
         rates = [figure(row, name) for name in names]
-        speed = [f"{row[name]:.1f}" if name in row else "" for name in ("encode_per_s", "decode_per_s")]
-        lines.append(f"| {' | '.join([row['data'], str(row['samples']), model, codec, *rates, published, *speed])} |")
+        lines.append(f"| {' | '.join([row['data'], str(row['samples']), model, codec, *rates, published])} |")
+    return lines
+
+
+def speeds(record: dict[str, Any]) -> list[str]:
+    """The lines of the speeds and shares of time that benchmarks/latent_chain.py measured."""
+    lines = ["## Speed, samples a second of processor time (one thread), and where the time goes", ""]
+    lines += [f"Measured at {record['environment']['commit'][:10]} by `python benchmarks/latent_chain.py`.", ""]
+    lines.append("| model | codec | samples | encode /s | networks, tables, coder, other | decode /s | the same |")
+    lines.append("| --- | --- | ---: | ---: | --- | ---: | --- |")
+    for row in record["rows"]:
+        options = " ".join(f"{key} {row[key]}" for key in ("particles", "refine", "steps") if key in row)
+        cells = [row["model"], f"{row['codec']} {options}".strip(), str(row["samples"])]
+        for work in ("encode", "decode"):
+            shares = (f"{row[f'{work}_shares'][part]:.0%}" for part in ("networks", "tables", "coder", "other"))
+            cells += [f"{row[f'{work}_per_s']:.1f}", ", ".join(shares)]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
@@ -73,6 +87,7 @@ def main() -> None:
         file = common.RESULTS / f"latent-{part}.json"
         if file.is_file():
             print("\n".join(table(part, json.loads(file.read_text()))) + "\n")
+    print("\n".join(speeds(json.loads((common.RESULTS / "latent-shares.json").read_text()))))
 
 
 if __name__ == "__main__":
