@@ -1,5 +1,6 @@
 """Chains of samples: every codec restores samples and stack, costs what its model says, and notices damage."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from rdzip.codecs import chain, tiled
 from rdzip.codecs.options import Options
 from rdzip.errors import CoderError, InputError
+from rdzip.exact.devices import threads
 
 RNG = np.random.default_rng(0)
 CASES = [
@@ -25,6 +27,13 @@ CASES = [
     ("resnet", "bb-cis"),
 ]
 SHAPES = {"grey": (7, 6), "deep": (9, 8, 3), "resnet": (5, 11, 3)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """More would only wait for each other: layers are tiny."""
+    with threads(1):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -100,14 +109,14 @@ def test_damage_is_noticed(models: dict[str, Any]) -> None:
     x = smooth(5, SHAPES["grey"])
     payload = chain.encode(models["grey"], x, "bit-swap", Options()).payload
     wrong = 0
-    for at in [*range(16), *RNG.integers(16, len(payload), 60)]:
+    for at in [*range(16), *RNG.integers(16, len(payload), 20)]:
         broken = bytearray(payload)
         broken[at] ^= 1 << int(RNG.integers(8))
         try:
             wrong += not np.array_equal(chain.decode(models["grey"], bytes(broken), x.shape), x)
         except CoderError:
             wrong += 1
-    assert wrong >= 70
+    assert wrong >= 30  # flips of the six options may not matter
     for cut in (0, 1, 7, 12, len(payload) // 2 & ~3, len(payload) - 4, len(payload) - 1):
         with pytest.raises(CoderError):
             chain.decode(models["grey"], payload[:cut], x.shape)
@@ -169,14 +178,29 @@ def test_pictures_of_any_size(height: int, width: int, codec: str) -> None:
     assert tiled.describe(coded.payload)["codec"] == codec
 
 
-def test_a_picture_pays_no_initial_bits(models: dict[str, Any]) -> None:
-    y, x = np.mgrid[:256, :256]
+def waves(height: int, width: int) -> np.ndarray:
+    """A colour picture that is smooth but for a little noise."""
+    y, x = np.mgrid[:height, :width]
     pixels = np.stack([120 + 50 * np.sin(x / 9) + 40 * np.cos(y / (7 + c)) for c in range(3)], -1)
-    pixels = np.clip(pixels + RNG.normal(0, 5, pixels.shape), 0, 255).astype(np.uint8)
+    return np.clip(pixels + RNG.normal(0, 5, pixels.shape), 0, 255).astype(np.uint8)
+
+
+def test_a_picture_pays_no_initial_bits(models: dict[str, Any]) -> None:
+    pixels = waves(160, 128)
     coded = tiled.encode(models["deep"], pixels, "bit-swap", Options())
     np.testing.assert_array_equal(tiled.decode(models["deep"], coded.payload, pixels.shape, coded.layout), pixels)
     assert 8 * len(coded.payload) < 1.002 * coded.bits.net
-    for at in (0, 1, 2, 3, 9, len(coded.payload) // 2, len(coded.payload) - 2):
+    assert chain.read_numbers(coded.payload, 0, 2)[0][1] > 0
+
+
+def test_damage_of_pictures_is_noticed(models: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiled, "TILE", 16)
+    pixels = waves(64, 24)
+    coded = tiled.encode(models["deep"], pixels, "bit-swap", Options())
+    (_, rows, length, _), start = chain.read_numbers(coded.payload, 0, 4)
+    assert rows > 0
+    in_the_rows = start + 16 + length // 2
+    for at in (0, 1, 2, 3, 9, in_the_rows, len(coded.payload) // 2, len(coded.payload) - 2):
         broken = bytearray(coded.payload)
         broken[at] ^= 64
         try:
