@@ -1,4 +1,5 @@
-"""The command line's entry: signals, errors and exit codes; the commands are in rdzip.cli_commands.
+"""The command line's entry: signals, errors and exit codes; the commands are in rdzip.cli_commands and
+rdzip.cli_bound.
 
 Exit codes: 0 done, 1 something failed (the other files are done), 2 wrong usage, 130 Ctrl-C (128 + n: signal n).
 """
@@ -38,6 +39,7 @@ def _stop(number: int, _: FrameType | None) -> NoReturn:
 
 def _run() -> int:
     # Imported late, so that Ctrl-C meanwhile ends in `main` too.
+    from rdzip import cli_bound  # noqa: F401  (adds its command)
     from rdzip.cli_commands import app
     from rdzip.cli_output import Output
     from rdzip.files import UsageError

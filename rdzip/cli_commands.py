@@ -142,7 +142,7 @@ def compress(
     coding = cli_coding.Coding(model, codec, metadata.value, not no_verify, threads, device, max_pixels, wishes)
     run = cli_coding.compress if archive is None else cli_coding.compress_archive
     run(found, destination, coding, say, remove=remove)
-    _finish(say)
+    finish(say)
 
 
 @app.command()
@@ -176,7 +176,7 @@ def decompress(
     only = cli_batch.parse_items(items)
     coding = cli_coding.Coding(threads=threads, device=device, max_pixels=max_pixels, items=only)
     cli_coding.decompress(found, destination, coding, say, remove=remove)
-    _finish(say)
+    finish(say)
 
 
 @app.command("test")
@@ -199,7 +199,7 @@ def check(
     only = cli_batch.parse_items(items)
     coding = cli_coding.Coding(threads=threads, device=device, max_pixels=max_pixels, items=only)
     cli_coding.test(found, coding, say)
-    _finish(say)
+    finish(say)
 
 
 @app.command()
@@ -209,7 +209,7 @@ def info(inputs: Compressed, recursive: Recursive = False, as_json: Json = False
 
     say = Output(as_json)
     cli_info.info(files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX])), say)
-    _finish(say)
+    finish(say)
 
 
 @app.command()
@@ -280,7 +280,7 @@ def verify(
 
     say = Output(as_json)
     cli_models.verify(names or [], say)
-    _finish(say)
+    finish(say)
 
 
 @models.command()
@@ -290,7 +290,7 @@ def pull(names: Models, as_json: Json = False, quiet: Quiet = False) -> None:
 
     say = Output(as_json, quiet)
     cli_models.pull(names, say)
-    _finish(say)
+    finish(say)
 
 
 def _version(wanted: bool) -> None:
@@ -332,6 +332,7 @@ def _check(destination: files.Destination, *, as_json: bool, remove: bool) -> No
         raise UsageError("--rm needs a result on the disk, found one on stdout; use -o, or leave --rm out")
 
 
-def _finish(say: Output) -> None:
+def finish(say: Output) -> None:
+    """End with exit code 1 if anything failed."""
     if say.failed:
         raise typer.Exit(1)

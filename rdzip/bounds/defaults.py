@@ -1,0 +1,50 @@
+"""What a run does unless it is told: the methods that suit a source, and its lambdas."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from rdzip.bounds import methods
+from rdzip.bounds.methods import IMAGES, kinds, why_not
+from rdzip.bounds.source import Source
+
+SANDWICH = "sandwich"
+FULL, QUICK = (1.0, 3.0, 10.0, 30.0, 100.0), (1.0, 10.0)
+"""lambda of vectors, in units of 1 / (2 mse) a dimension where the mse is the mean variance: rates from little up."""
+BANANA = (0.3, 1.0, 3.0, 10.0, 30.0)
+IMAGE_LAMBDAS = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)
+"""lambda of images in bits per pixel per squared error on 0..255, as papers on image compression have it."""
+MOST_SAMPLES = 20000
+
+
+def suited(source: Source) -> list[str]:
+    """Return the methods of a sandwich of this source: the best upper one, a lower one, and what is exact or nearly."""
+    return [name for name, entry in methods.METHODS.items() if entry.sandwich and why_not(entry, source) is None]
+
+
+def default_lambdas(source: Source, *, quick: bool = False) -> tuple[float, ...]:
+    """Return lambdas, in nats per unit of mean squared error, that show the interesting part of a source's R(D)."""
+    if IMAGES in kinds(source):
+        height, width, _ = source.shape
+        factor = height * width * math.log(2) * 255**2
+        chosen = IMAGE_LAMBDAS[2:3] if quick else IMAGE_LAMBDAS
+        return tuple(lam * factor for lam in chosen)
+    if source.name == "banana" and source.dim == 2:
+        return BANANA[1::2] if quick else BANANA
+    scale = source.dim / 2 if source.variances is not None else _round(source.dim / (2 * mean_variance(source)))
+    return tuple(scale * step for step in (QUICK if quick else FULL))
+
+
+def mean_variance(source: Source) -> float:
+    """Return the variance of a coordinate, mean over coordinates: about the distortion at rate 0."""
+    count = max(64, min(MOST_SAMPLES, 2**22 // source.dim))
+    samples = source.train(count, np.random.default_rng(0)).reshape(count, -1)
+    return float(samples.var(0, dtype=np.float64).mean())
+
+
+def _round(x: float) -> float:
+    """Round to the nearest of 1, 3, 10, 30, ..., by ratio."""
+    half_decades = round(2 * math.log10(x))
+    return float(f"{10 ** (half_decades / 2):.1g}")

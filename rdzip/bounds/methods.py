@@ -1,0 +1,154 @@
+"""The table of methods: what each is called, which module has it, which sources it takes. Modules are imported by use.
+
+A module of the table has a frozen dataclass of options and a function
+
+    solve(source, lambdas, options, report) -> list[Point]
+
+that calls report(share done, a finished point or None) as it goes.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from importlib import import_module
+from typing import Any
+
+from rdzip.bounds.point import Point, Report
+from rdzip.bounds.source import Source
+from rdzip.errors import InputError
+
+VECTORS, IMAGES, GAUSSIANS = "vectors", "images", "gaussians"
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method: its name, the role of its points, and the module (.name: below rdzip.bounds).
+
+    takes: which sources (vectors, images, gaussians), of at most `most_dim` dimensions. options: those that make it
+    this method. quick: those that make it fast and worse. joint: all lambdas are solved in one call, else each in one
+    of its own, independent of the others. cost: time for a lambda, relative to the other methods. sandwich: whether it
+    is part of the default for the sources that it takes.
+    """
+
+    name: str
+    role: str
+    module: str
+    about: str
+    takes: tuple[str, ...] = (VECTORS,)
+    most_dim: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    quick: Mapping[str, Any] = field(default_factory=dict)
+    joint: bool = True
+    cost: float = 1.0
+    sandwich: bool = True
+
+
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        Method("exact", "exact", ".exact", "reverse water-filling", (GAUSSIANS,), joint=False, cost=0.001),
+        Method("ba", "estimate", ".blahut_arimoto", "Blahut-Arimoto on a histogram", most_dim=3, joint=False, cost=0.2),
+        Method("mixture", "upper", ".mixture", "channels of a Gaussian mixture, in closed form"),
+        Method("vae", "upper", ".vae", "beta-VAE"),
+        Method("ntc", "upper", ".ntc", "transform coding: uniform noise, factorised prior", sandwich=False),
+        Method("wgd", "upper", ".wgd", "Wasserstein gradient descent of particles", joint=False, sandwich=False),
+        Method("resnet-vae", "upper", ".image_vae", "hierarchical VAE of images", (IMAGES,), cost=10),
+        Method("log-u", "lower", ".log_u", "Csiszar's dual", (VECTORS, IMAGES), cost=3),
+    )
+}
+
+
+def method(name: str) -> Method:
+    """Return the method of that name; InputError if there is none."""
+    try:
+        return METHODS[name]
+    except KeyError:
+        raise InputError(f"no such method: {name!r}; expected some of {', '.join(METHODS)}") from None
+
+
+def kinds(source: Source) -> set[str]:
+    """Return what a source is to the methods: vectors or images, and gaussians."""
+    found = {IMAGES if len(source.shape) == 3 else VECTORS}
+    return found if source.variances is None else found | {GAUSSIANS}
+
+
+def why_not(chosen: Method, source: Source) -> str | None:
+    """Return why a method cannot take a source, in one line; None if it can."""
+    if not kinds(source) & set(chosen.takes):
+        return f"{chosen.name} takes {' and '.join(chosen.takes)}, and {source.name} is none of these"
+    if chosen.most_dim is not None and source.dim > chosen.most_dim:
+        return f"{chosen.name} takes at most {chosen.most_dim} dimensions, and {source.name} has {source.dim}"
+    return None
+
+
+def make_options(
+    chosen: Method, *, seed: int, device: str, quick: bool, wishes: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return all options of a method for a run, defaults included, by name.
+
+    wishes: options that the user asks for; text stands for a number, True or False where it reads like one. InputError
+    for those that the method does not have, or that its dataclass refuses.
+    """
+    kind = _load(chosen).Options
+    names = {entry.name for entry in fields(kind)}
+    given = dict(chosen.options) | (dict(chosen.quick) if quick else {})
+    given |= {name: value for name, value in (("seed", seed), ("device", device), ("quick", quick)) if name in names}
+    for name, value in (wishes or {}).items():
+        if name not in names:
+            raise InputError(f"{chosen.name} has no option {name!r}; expected some of {', '.join(sorted(names))}")
+        given[name] = _parsed(value)
+    options = asdict(_built(chosen, kind, given))
+    defaults = {entry.name: entry.default for entry in fields(kind)}
+    for name in wishes or {}:
+        _check_kind(f"{chosen.name}.{name}", options[name], defaults[name])
+    return options
+
+
+def solve(
+    chosen: Method, source: Source, lambdas: Sequence[float], options: Mapping[str, Any], report: Report
+) -> list[Point]:
+    """Run a method on a source with options of `make_options`; Points by lambda, each reported when it is finished."""
+    module = _load(chosen)
+    settings = _built(chosen, module.Options, options)
+    function: Callable[..., list[Point]] = module.solve
+    return function(source, lambdas, settings, report)
+
+
+def _load(chosen: Method) -> Any:
+    return import_module(chosen.module, __package__)
+
+
+def _built(chosen: Method, kind: Callable[..., Any], given: Mapping[str, Any]) -> Any:
+    try:
+        # Lists come from JSON, where there are no tuples; options have no lists.
+        return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{chosen.name}: these options do not go together: {error}") from error
+
+
+def _check_kind(name: str, value: Any, default: Any) -> None:
+    """Raise InputError where a value is of another kind than the default: text for a number, and the like."""
+    kinds_of = (
+        (bool, "True or False"),
+        (int, "a whole number"),
+        (float, "a number"),
+        (str, "text"),
+        (tuple, "a tuple"),
+    )
+    for kind, text in kinds_of:
+        if isinstance(default, kind):
+            fits = isinstance(value, (int, float) if kind is float else kind)
+            if not fits or (isinstance(value, bool) and kind is not bool):
+                raise InputError(f"{name}: expected {text}, like {default!r}, found {value!r}")
+            return
+
+
+def _parsed(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return value

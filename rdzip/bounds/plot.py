@@ -1,0 +1,316 @@
+"""Pictures of sandwiches: upper points and their hull, the envelope of lower lines, what is exact, what is estimated.
+
+matplotlib draws them; it comes with the extra "bounds" and is imported when the first picture is drawn. Axes are rate
+in nats per sample or bits per dimension, and distortion as mean squared error or, for images, as PSNR. Operational
+points of codecs, from the JSON lines of `rdzip bench`, lie beside the bounds.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdzip import atomic
+from rdzip.atomic import shown
+from rdzip.bounds.folder import PLOTS, RECORDS, Record, read_records
+from rdzip.bounds.point import Point
+from rdzip.bounds.sandwich import envelope, hull, of_role
+from rdzip.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Panel
+
+Rate = Literal["nats", "bits-per-dim"]
+Distortion = Literal["mse", "psnr"]
+Curve = NDArray[np.float64]
+
+SMOOTH = 400  # places where a curve is drawn
+LOGARITHMIC = 20  # ratio of distortions from which their axis is logarithmic
+COLOURS = ("#1f5a99", "#c4622d", "#3c8a4e", "#8a4a9e", "#9a7b1c", "#3f8f93", "#b0446c", "#666666")
+EXACT, ESTIMATE = "black", "#c9a000"
+MARKERS = "o^vDPX<>"
+PIXEL_CHANNELS = 3  # codecs' PSNR is on RGB
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Units of both axes."""
+
+    rate: Rate
+    distortion: Distortion
+
+
+@dataclass(frozen=True)
+class Run:
+    """Records of one run, and what it is called."""
+
+    label: str
+    records: list[Record]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a sample of its source."""
+        first = self.records[0]
+        return tuple(first.get("shape") or [first["dim"]])
+
+    @property
+    def dim(self) -> int:
+        """Dimensions of its source."""
+        return math.prod(self.shape)
+
+    @property
+    def images(self) -> bool:
+        """Whether its source is images, in 0..1."""
+        return len(self.shape) == 3
+
+    @property
+    def points(self) -> list[Point]:
+        """Return the points of its records."""
+        return [Point.from_record(record) for record in self.records]
+
+
+@dataclass(frozen=True)
+class Codec:
+    """Operational points of a codec: bits per pixel of files, and PSNR in dB on RGB; both averages over images."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+
+
+def missing() -> str | None:
+    """Return why no picture can be drawn here, in one line with what to do; None if one can."""
+    if importlib.util.find_spec("matplotlib") is None:
+        return "pictures need matplotlib, which is not installed; pip install 'rdzip[bounds]'"
+    return None
+
+
+def load(paths: Sequence[Path]) -> tuple[list[Run], list[Codec]]:
+    """Read folders of runs, or files of JSON lines: records of `rdzip bound` or of `rdzip bench`.
+
+    Raises InputError where one cannot be read, or has records of neither kind.
+    """
+    runs: list[Run] = []
+    points: dict[str, list[tuple[float, float]]] = {}
+    for path in paths:
+        file = path / RECORDS if path.is_dir() else path
+        records = read_records(file)
+        if not records:
+            raise InputError(f"{shown(file)}: expected records, found none; no point was done")
+        bounds = []
+        for number, record in enumerate(records, 1):
+            if "method" in record and "role" in record:
+                Point.from_record(record)
+                bounds.append(record)
+            elif "codec" in record:
+                if record.get("psnr") is not None:  # lossless codecs have none
+                    points.setdefault(_codec_name(record), []).append(_operational(file, number, record))
+            else:
+                raise InputError(
+                    f"{shown(file)}, record {number}: expected one of `rdzip bound` or `rdzip bench`, "
+                    f"found the fields {', '.join(sorted(record))}"
+                )
+        for source in dict.fromkeys((record["source"], record["dim"]) for record in bounds):
+            mine = [record for record in bounds if (record["source"], record["dim"]) == source]
+            runs.append(Run(path.name if path.is_dir() else path.stem, mine))
+    return runs, [Codec(name, tuple(sorted(found))) for name, found in points.items()]
+
+
+def _codec_name(record: Record) -> str:
+    return str(record["codec"])
+
+
+def _operational(file: Path, number: int, record: Record) -> tuple[float, float]:
+    try:
+        bpp, psnr = float(record["bpp"]), float(record["psnr"])
+    except (KeyError, TypeError, ValueError):
+        bpp = psnr = math.nan
+    if not (math.isfinite(bpp) and math.isfinite(psnr) and bpp > 0):
+        raise InputError(f"{shown(file)}, record {number}: expected numbers as bpp and psnr, found something else")
+    return bpp, psnr
+
+
+def default_axes(runs: Sequence[Run], codecs: Sequence[Codec]) -> Axes:
+    """Return bits per dimension and PSNR where all is images, else nats and mean squared error."""
+    if all(run.images for run in runs) and (runs or codecs):
+        return Axes("bits-per-dim", "psnr")
+    return Axes("nats", "mse")
+
+
+def check(runs: Sequence[Run], codecs: Sequence[Codec], axes: Axes) -> None:
+    """Raise InputError where these runs and codecs cannot share a picture with such axes."""
+    if not runs and not codecs:
+        raise InputError("expected runs or codecs to draw, found none")
+    vectors = [run.label for run in runs if not run.images]
+    if vectors and axes.distortion == "psnr":
+        raise InputError(f"PSNR is for images, and {vectors[0]} has none; use --distortion mse")
+    if vectors and codecs:
+        raise InputError(f"codecs code images, and {vectors[0]} has none: draw it in a picture of its own")
+    if codecs and axes.rate == "nats":
+        pixels = {math.prod(run.shape[:2]) for run in runs}
+        if len(pixels) != 1:
+            raise InputError(
+                "nats per image of codecs need one size of images, given by a run; use --rate bits-per-dim"
+            )
+
+
+def save(runs: Sequence[Run], codecs: Sequence[Codec], folder: Path, axes: Axes, *, force: bool = False) -> list[Path]:
+    """Draw bound.png and bound.svg into a folder and return their paths.
+
+    Raises InputError where matplotlib is missing, a picture exists and `force` is not given, or the data do not fit the
+    axes.
+    """
+    files = [folder / name for name in PLOTS]
+    if not force:
+        for file in files:
+            if file.exists() or file.is_symlink():
+                raise InputError(atomic.exists_already(file))
+    for file, data in zip(files, draw(runs, codecs, axes), strict=True):
+        atomic.write(file, data, force=force)
+    return files
+
+
+def draw(runs: Sequence[Run], codecs: Sequence[Codec], axes: Axes) -> tuple[bytes, bytes]:
+    """Return the picture as PNG and as SVG. The same input gives the same bytes with one version of matplotlib."""
+    reason = missing()
+    if reason is not None:
+        raise InputError(reason)
+    check(runs, codecs, axes)
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context({"svg.hashsalt": "rdzip", "font.size": 10, "legend.fontsize": 8}):
+        figure = Figure(figsize=(7.2, 4.8), layout="constrained")
+        panel = figure.add_subplot()
+        _panel(panel, runs, codecs, axes)
+        png, svg = io.BytesIO(), io.BytesIO()
+        figure.savefig(png, format="png", dpi=150)
+        figure.savefig(svg, format="svg", metadata={"Date": None})
+    return png.getvalue(), svg.getvalue()
+
+
+def _panel(panel: Panel, runs: Sequence[Run], codecs: Sequence[Codec], axes: Axes) -> None:
+    places = np.array([point.mse for run in runs for point in run.points] + _codec_mses(codecs))
+    places = places[places > 0]
+    low, high = (places.min() / 1.1, places.max() * 1.1) if len(places) else (0.1, 1.0)
+    logarithmic = axes.distortion == "mse" and high / low > LOGARITHMIC
+    for index, run in enumerate(runs):
+        _draw_run(panel, run, COLOURS[index % len(COLOURS)], axes, (low, high), alone=len(runs) == 1)
+    for index, codec in enumerate(codecs):
+        curve = np.array(list(_codec_places(codec, runs, axes)))
+        colour, marker = COLOURS[(len(runs) + index) % len(COLOURS)], MARKERS[index % len(MARKERS)]
+        panel.plot(*curve.T, color=colour, marker=marker, ms=4, lw=0.8, ls=":", label=f"{codec.name}, files")
+    rate = {"nats": "rate in nats per sample", "bits-per-dim": "rate in bits per dimension"}[axes.rate]
+    if axes.distortion == "psnr":
+        panel.set(xlabel=rate, ylabel="PSNR in dB, of the mean squared error")
+        panel.set_xlim(left=0)
+    else:
+        panel.set(xlabel="mean squared error a dimension", ylabel=rate)
+        panel.set_ylim(bottom=0)
+        if logarithmic:
+            panel.set_xscale("log")
+    if len(runs) == 1:
+        panel.set_title(f"{runs[0].records[0]['source']}, {' x '.join(map(str, runs[0].shape))}", fontsize=10)
+    panel.grid(alpha=0.25, lw=0.5)
+    panel.legend(frameon=False)
+
+
+def _draw_run(panel: Panel, run: Run, colour: str, axes: Axes, span: tuple[float, float], *, alone: bool) -> None:
+    """Draw one run; alone: it has the picture to itself, so its exact curve and estimate may have colours of their own.
+
+    span: of distortions in the picture.
+    """
+    points = run.points
+    prefix = "" if alone else f"{run.label}: "
+    corners, lower = hull(points), of_role(points, "lower")
+    mse = np.geomspace(*span, SMOOTH)
+    if len(lower):
+        rate = envelope(points, mse)
+        keep = rate > 0
+        curve = _place(run, axes, np.stack([mse, rate], 1)[keep])
+        panel.plot(*curve.T, color=colour, lw=1.2, ls="--", label=f"{prefix}lower bound ({_methods(lower)})")
+    if len(lower) and len(corners) > 1 and axes.distortion == "mse":
+        inside = mse[(mse >= corners[0, 0]) & (mse <= corners[-1, 0])]
+        top = _place(run, axes, np.stack([inside, np.interp(inside, *corners.T)], 1))
+        bottom = _place(run, axes, np.stack([inside, envelope(points, inside)], 1))
+        panel.fill_between(top[:, 0], bottom[:, 1], top[:, 1], color=colour, alpha=0.12, lw=0)
+    upper = of_role(points, "upper")
+    if upper:
+        if len(corners) > 1:
+            panel.plot(*_place(run, axes, _along(corners, axes)).T, color=colour, lw=1.2)
+        places = _place(run, axes, _pairs(upper))
+        panel.plot(*places.T, color=colour, ls="", marker="o", ms=4, label=f"{prefix}upper bound ({_methods(upper)})")
+    exact = of_role(points, "exact")
+    if exact:
+        curve, places = (_place(run, axes, c) for c in (_smooth(exact), _pairs(exact)))
+        panel.plot(*curve.T, color=EXACT if alone else colour, lw=0.9, ls="-.", label=f"{prefix}exact")
+        panel.plot(*places.T, color=EXACT if alone else colour, ls="", marker=".", ms=3)
+    estimate = of_role(points, "estimate")
+    if estimate:
+        places = _place(run, axes, _pairs(estimate))
+        panel.plot(*places.T, color=ESTIMATE if alone else colour, ls="", marker="x", ms=5,
+                   label=f"{prefix}estimate, no bound ({_methods(estimate)})")  # fmt: skip
+
+
+def _pairs(points: Sequence[Point]) -> Curve:
+    return np.array([(point.mse, point.rate_nats) for point in points]).reshape(-1, 2)
+
+
+def _methods(points: Sequence[Point]) -> str:
+    return ", ".join(dict.fromkeys(point.method for point in points))
+
+
+def _along(corners: Curve, axes: Axes) -> Curve:
+    """Return points along straight lines between corners, which are bent where an axis is not linear."""
+    mse = np.union1d(np.geomspace(corners[0, 0], corners[-1, 0], SMOOTH)[1:-1], corners[:, 0])
+    return np.stack([mse, np.interp(mse, *corners.T)], 1)
+
+
+def _smooth(points: Sequence[Point]) -> Curve:
+    """Return a curve through exact points with their slopes -lambda: cubic between neighbours in (log mse, rate)."""
+    if len(points) < 2:
+        return _pairs(points)
+    pieces = []
+    for a, b in pairwise(points):
+        if b.mse <= a.mse:
+            continue
+        width = math.log(b.mse / a.mse)
+        t = np.linspace(0, 1, SMOOTH // len(points) + 2)
+        slopes = -a.lam * a.mse * width, -b.lam * b.mse * width  # of the rate by t
+        rate = (
+            (1 + 2 * t) * (1 - t) ** 2 * a.rate_nats
+            + t * (1 - t) ** 2 * slopes[0]
+            + t**2 * (3 - 2 * t) * b.rate_nats
+            + t**2 * (t - 1) * slopes[1]
+        )
+        pieces.append(np.stack([a.mse * np.exp(t * width), np.maximum(rate, 0)], 1))
+    return np.concatenate(pieces) if pieces else _pairs(points)
+
+
+def _place(run: Run, axes: Axes, curve: Curve) -> Curve:
+    """Turn (mse, nats per sample) [n, 2] into the coordinates of the picture, (x, y)."""
+    mse, nats = curve[:, 0], curve[:, 1]
+    rate = nats if axes.rate == "nats" else nats / math.log(2) / run.dim
+    if axes.distortion == "psnr":
+        return np.stack([rate, -10 * np.log10(mse)], 1)
+    return np.stack([mse, rate], 1)
+
+
+def _codec_mses(codecs: Sequence[Codec]) -> list[float]:
+    return [10 ** (-psnr / 10) for codec in codecs for _, psnr in codec.points]
+
+
+def _codec_places(codec: Codec, runs: Sequence[Run], axes: Axes) -> Iterator[tuple[float, float]]:
+    for bpp, psnr in codec.points:
+        rate = bpp / PIXEL_CHANNELS
+        if axes.rate == "nats":
+            rate = bpp * math.log(2) * math.prod(runs[0].shape[:2])
+        yield (rate, psnr) if axes.distortion == "psnr" else (10 ** (-psnr / 10), rate)
