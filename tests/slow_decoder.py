@@ -97,7 +97,7 @@ def cumulative(tables: dict[str, Any], mixture: Mixture) -> list[int]:
         for w_k, (mean, scale, _) in zip(w, mixture, strict=True):
             z = ((64 * v - 32 - mean) * tables["inverse_scale"][scale]) >> 8
             total += w_k * tables["sigmoid"][clip(z + 8192, 0, 16383)]
-        c.append((total >> 4) + 16 * v)
+        c.append((total >> 4) + min(16, 65536 - tables["sigmoid"][-1]) * v)
     return [*c, 1 << 24]
 
 

@@ -22,7 +22,8 @@ WEIGHT_BITS = 12
 SIGMOID_BITS = 16
 SIGMOID_SIZE = 1 << 14
 FLOOR = 16
-SIGMOID_MAX = (1 << SIGMOID_BITS) - (FLOOR << 8 >> (PRECISION - SIGMOID_BITS))
+"""Frequency of 2**24 that every value keeps, at most. Latents may keep 1: far values that are popped spoil a rate."""
+SIGMOID_MAX = (1 << SIGMOID_BITS) - FLOOR
 INVERSE_BITS = 8
 LOGIT_SIZE = 192
 _SIXTEENTHS = np.arange(16, 256, 16, dtype=np.int32)[:, None]
@@ -31,12 +32,20 @@ _LOW = np.arange(17, dtype=np.int32)[:, None]
 
 @dataclass(frozen=True)
 class MixtureTables:
-    """Tables of a model file. sigmoid int32 [2**14]: 0..SIGMOID_MAX over z in [-12, 12); inverse_scale int32 [scales]:
-    steps of the sigmoid table per 1/64 of a sample value, in 1/256; exponential int32 [192]: 2**16 exp(-i / 16)."""
+    """Tables of a model file.
+
+    sigmoid int32 [2**14]: 0..2**16 - floor over z in [-12, 12); inverse_scale int32 [scales]: steps of the sigmoid
+    table per 1/64 of a sample value, in 1/256; exponential int32 [192]: 2**16 exp(-i / 16).
+    """
 
     sigmoid: Int32
     inverse_scale: Int32
     exponential: Int32
+
+    @property
+    def floor(self) -> int:
+        """Frequency of 2**24 that every value keeps: what the sigmoid table leaves of 2**16, 1..FLOOR."""
+        return min(FLOOR, (1 << SIGMOID_BITS) - int(self.sigmoid[-1]))
 
     def weights(self, logits: Int32) -> Int32:
         """Mixture weights [k, n] that sum to 2**12, from logits [k, n] in 1/16 nat; the first takes the remainder."""
@@ -63,7 +72,7 @@ class MixtureCdf:
     index, logit in 1/16 nat. Samples are the last axis throughout, which keeps inner loops long."""
 
     def __init__(self, tables: MixtureTables, mean: Int32, scale: Int32, logit: Int32) -> None:
-        self._sigmoid = tables.sigmoid
+        self._sigmoid, self._floor = tables.sigmoid, tables.floor
         self._inverse = tables.inverse_scale.take(scale)
         self._shift = (SIGMOID_SIZE << INVERSE_BITS >> 1) - (mean + (1 << MEAN_BITS >> 1)) * self._inverse
         self._weight = tables.weights(logit)
@@ -78,7 +87,7 @@ class MixtureCdf:
     def _inner(self, values: Int32) -> Int32:
         """C(v) for values [m, n] or [m, 1] in 1..255."""
         point = values << MEAN_BITS
-        c = FLOOR * values
+        c = self._floor * values
         total: Int32 | None = None
         for shift, inverse, weight in zip(self._shift, self._inverse, self._weight, strict=True):
             index = point * inverse
@@ -144,15 +153,16 @@ def _stretch(c: Int32, size: Int32, index: Int32) -> Int32:
 
 
 def make_tables(
-    scales: int, smallest: float, per_octave: int, kind: Literal["logistic", "normal"] = "logistic"
+    scales: int, smallest: float, per_octave: int, kind: Literal["logistic", "normal"] = "logistic", floor: int = FLOOR
 ) -> MixtureTables:
     """Tables for a new model file, from the formulas; a decoder never calls this but reads them from the file.
 
-    kind: the distribution function that the sigmoid table holds, of unit scale or standard deviation.
+    kind: the distribution function that the sigmoid table holds, of unit scale or standard deviation. floor: frequency
+    of 2**24 that every value keeps.
     """
     z = (np.arange(SIGMOID_SIZE) - SIGMOID_SIZE / 2 + 0.5) * (24 / SIGMOID_SIZE)
     below = np.array([math.erfc(-v * 0.5**0.5) / 2 for v in z]) if kind == "normal" else 1 / (1 + np.exp(-z))
-    sigmoid = np.round(SIGMOID_MAX * below).astype(np.int32)
+    sigmoid = np.round(((1 << SIGMOID_BITS) - floor) * below).astype(np.int32)
     scale = smallest * 2.0 ** (np.arange(scales) / per_octave)
     steps = SIGMOID_SIZE / 24 / (1 << MEAN_BITS) / scale
     inverse = np.round(steps * (1 << INVERSE_BITS)).astype(np.int32)

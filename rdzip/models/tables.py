@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.entropy.cdf import LOGIT_SIZE, SIGMOID_MAX, SIGMOID_SIZE, MixtureTables
+from rdzip.entropy.cdf import FLOOR, LOGIT_SIZE, SIGMOID_BITS, SIGMOID_SIZE, MixtureTables
 from rdzip.errors import ModelError
 from rdzip.models.mixture import SCALES
 
@@ -22,11 +22,17 @@ def tables_as_tensors(tables: MixtureTables, prefix: str = "mixture") -> dict[st
     }
 
 
-def read_tables(tensors: Mapping[str, NDArray[Any]], prefix: str = "mixture") -> MixtureTables:
-    """Tables of a model file; ModelError unless all are there, of the right size and monotone."""
+def read_tables(
+    tensors: Mapping[str, NDArray[Any]], prefix: str = "mixture", least_floor: int = FLOOR
+) -> MixtureTables:
+    """Tables of a model file; ModelError unless all are there, of the right size and monotone.
+
+    least_floor: the least frequency that their values may keep.
+    """
     parts = []
+    most = (1 << SIGMOID_BITS) - least_floor
     for name, size, largest in (
-        ("sigmoid", SIGMOID_SIZE, SIGMOID_MAX), ("inverse_scale", SCALES, 2**16), ("exponential", LOGIT_SIZE, 2**16)
+        ("sigmoid", SIGMOID_SIZE, most), ("inverse_scale", SCALES, 2**16), ("exponential", LOGIT_SIZE, 2**16)
     ):  # fmt: skip
         table = tensors.get(f"{prefix}.{name}")
         if (

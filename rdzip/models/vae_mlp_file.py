@@ -96,7 +96,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
         config,
         layers("encoder", config.encoder_sizes()),
         layers("decoder", config.decoder_sizes()),
-        read_tables(tensors),
+        read_tables(tensors, least_floor=1),
         emission,
         str(meta.get("known_answer")),
     )
@@ -104,7 +104,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
 
 def export(path: Path, net: VaeMlp, facts: Mapping[str, Any]) -> None:
     """Write a trained network as an integer model file with its known answer; ``facts`` tell of the training."""
-    tables = make_tables(SCALES, SCALE_MIN, SCALES_PER_OCTAVE, "normal")
+    tables = make_tables(SCALES, SCALE_MIN, SCALES_PER_OCTAVE, "normal", floor=1)
     tensors = tables_as_tensors(tables) | freeze(net) | {"emission": emission_table()}
     config = net.config
     meta = {

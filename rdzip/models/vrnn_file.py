@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from rdzip.entropy.ans import TOTAL
-from rdzip.entropy.cdf import LOGIT_SIZE, SIGMOID_MAX, SIGMOID_SIZE, MixtureTables, make_tables
+from rdzip.entropy.cdf import LOGIT_SIZE, SIGMOID_BITS, SIGMOID_SIZE, MixtureTables, make_tables
 from rdzip.errors import ModelError
 from rdzip.exact.layers import ACT_MAX, INPUT_MAX, IntegerLinear, QuantisedLinear, check_stream, limit_stream
 from rdzip.models import build, modelfile
@@ -66,13 +66,11 @@ def freeze(net: VrnnNet) -> Tensors:
 
 def table_tensors() -> Tensors:
     """Tables for a new model file, from their formulas; a decoder reads them from the file."""
-    grid = make_tables(SCALES, SCALE_MIN, SCALES_PER_OCTAVE)
-    z = (np.arange(SIGMOID_SIZE) - SIGMOID_SIZE / 2 + 0.5) * (24 / SIGMOID_SIZE)
-    normal = np.round(SIGMOID_MAX * torch.special.ndtr(torch.from_numpy(z)).numpy()).astype(np.int32)
+    grid = make_tables(SCALES, SCALE_MIN, SCALES_PER_OCTAVE, "normal", floor=1)
     v = np.arange(LEVELS) - LEVELS / 2
     one = np.round(TOTAL / (1 + np.exp(-v / LOGIT_UNIT)))
     return {
-        "grid.cumulative": normal,
+        "grid.cumulative": grid.sigmoid,
         "grid.inverse_scale": grid.inverse_scale,
         "emission": np.clip(one, LEAST, TOTAL - LEAST).astype(np.int32),
         "gate": np.floor(GATE_ONE / (1 + np.exp(-v / GATE_UNIT)) + 0.5).astype(np.int16),
@@ -115,7 +113,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     layers = {name: layer(name, i, o) for name, (i, o) in config.sizes().items()}
     for parts in _streams(config.width):
         check_stream([layers[n] for n in parts], list(parts.values()))
-    cumulative = take("grid.cumulative", np.int32, (SIGMOID_SIZE,), 0, SIGMOID_MAX)
+    cumulative = take("grid.cumulative", np.int32, (SIGMOID_SIZE,), 0, (1 << SIGMOID_BITS) - 1)
     if (np.diff(cumulative) < 0).any():
         raise ModelError("model: the distribution function of the latents is not monotone")
     grid = MixtureTables(
