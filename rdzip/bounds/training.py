@@ -1,0 +1,141 @@
+"""The loop that fits the networks of a bound: Adam, clipped per copy, best state kept per copy, exact resume.
+
+Every parameter has a leading axis of copies, one for each lambda, whose losses do not interact: gradients are clipped,
+and the best state is chosen, for each copy by itself. All randomness of a stretch of steps follows from the seed and
+its first step, so a resumed run gives the numbers of one that was never stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import pickle
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rdzip.errors import InputError
+
+STRETCH = 50
+"""Steps between two reports, and between seeds of the generators."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """steps, peak learning rate (warm-up, then a cosine to 0), limit of each copy's gradient, validations, seed."""
+
+    steps: int
+    lr: float
+    clip: float = 10.0
+    warmup: int = 100
+    validations: int = 10
+    seed: int = 0
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step."""
+        warm = min(1.0, (step + 1) / max(1, min(self.warmup, self.steps // 10)))
+        return self.lr * warm * 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, self.steps))))
+
+
+Loss = Callable[[int, np.random.Generator, torch.Generator], list[Callable[[], Tensor]]]
+"""Of a stretch of so many steps: for each step, a function that gives the loss of every copy [copies]."""
+
+
+def clip_copies(parameters: list[nn.Parameter], limit: float) -> None:
+    """Scale the gradient of every copy whose norm is above the limit; one that is not finite becomes 0."""
+    grads = [p.grad for p in parameters if p.grad is not None]
+    norms = torch.stack([grad.flatten(1).square().sum(1) for grad in grads]).sum(0).sqrt()
+    factor = torch.where(norms.isfinite(), (limit / norms.clamp_min(1e-12)).clamp_max(1.0), torch.zeros_like(norms))
+    if bool((factor == 1).all()):
+        return
+    for grad in grads:
+        grad.mul_(factor.view(-1, *[1] * (grad.dim() - 1)))
+        if not bool(norms.isfinite().all()):
+            grad.nan_to_num_(0.0, 0.0, 0.0)
+
+
+def checkpoint_path(folder: Path, method: str, *identity: Any) -> Path:
+    """Return the file of a run in the caller's folder: other settings, other file."""
+    return folder / f"{method}-{hashlib.sha256(repr(identity).encode()).hexdigest()[:12]}.pt"
+
+
+def fit(
+    model: nn.Module,
+    stretch: Loss,
+    validate: Callable[[], Tensor],
+    schedule: Schedule,
+    progress: Callable[[float], None],
+    checkpoint: Path | None = None,
+) -> dict[str, Any]:
+    """Fit the model in place and leave each copy in its best validated state (the start counts).
+
+    stretch: see Loss. validate: gives the values of all copies on samples of their own, [copies]. checkpoint: file to
+    resume from and to save to. Returns facts: steps, steps_per_second, seconds. InputError for a checkpoint that is
+    not of this model.
+    """
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.Adam(parameters, lr=schedule.lr, betas=(0.9, 0.99), eps=1e-9, fused=True)
+    step, seconds = 0, 0.0
+    if checkpoint is not None and checkpoint.exists():
+        try:
+            state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+            model.load_state_dict(state["model"])
+            optimiser.load_state_dict(state["optimiser"])
+            best, values = state["best"], state["values"]
+            step, seconds = int(state["step"]), float(state["seconds"])
+        except (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            line = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(f"{checkpoint}: not a checkpoint of this run ({line}): delete it to start anew") from error
+    else:
+        best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        values = validate()
+    began = time.monotonic() - seconds
+    every = max(1, schedule.steps // schedule.validations)
+    while step < schedule.steps:
+        key = [schedule.seed, step]
+        rng = np.random.default_rng(key)
+        noise = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        until = min(step + STRETCH, schedule.steps)
+        before = step
+        for loss in stretch(until - step, rng, noise):
+            for group in optimiser.param_groups:
+                group["lr"] = schedule.rate(step)
+            optimiser.zero_grad()
+            loss().sum().backward()  # type: ignore[no-untyped-call]
+            clip_copies(parameters, schedule.clip)
+            optimiser.step()
+            step += 1
+        if before // every != step // every or step == schedule.steps:
+            values = _keep_best(model, validate(), best, values)
+            if checkpoint is not None:
+                _save(checkpoint, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "best": best,
+                                   "values": values, "step": step, "seconds": time.monotonic() - began})  # fmt: skip
+        progress(step / schedule.steps)
+    model.load_state_dict(best)
+    seconds = time.monotonic() - began
+    return {"steps": schedule.steps, "steps_per_second": round(step / max(seconds, 1e-9), 2), "fit_seconds": seconds}
+
+
+def _keep_best(model: nn.Module, found: Tensor, best: dict[str, Tensor], values: Tensor) -> Tensor:
+    better = (found < values) | ~values.isfinite()
+    for name, tensor in model.state_dict().items():
+        if tensor.dim() and tensor.shape[0] == len(better):
+            best[name][better] = tensor[better]
+    return torch.where(better, found, values)
+
+
+def _save(path: Path, state: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
