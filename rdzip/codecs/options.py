@@ -20,7 +20,7 @@ class Options:
     particles: int = 1
     refine: int = 0
     steps: int = 0
-    precision: int = 12
+    precision: int = 10
     resample: int = 0
     interleave: int = 1
 
