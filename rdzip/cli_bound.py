@@ -88,14 +88,9 @@ def bound(
     say = Output(as_json, quiet)
     units = cli_bound_run.Units(rate.value if rate else None, distortion.value if distortion else None)
     if plot_only:
-        unused: dict[str, object] = {
-            "--source": source,
-            "--dim": dim,
-            "--data": data,
-            "--crop": crop,
-            "--method": method,
-        }
-        unused |= {"--lambdas": lambdas, "--set": options, "--jobs": jobs, "--resume": resume or None}
+        unused: dict[str, object] = {"--source": source, "--dim": dim, "--data": data, "--crop": crop}
+        unused |= {"--method": method, "--lambdas": lambdas, "--set": options, "--jobs": jobs, "--device": device}
+        unused |= {"--resume": resume or None, "--quick": quick or None}
         cli_bound_run.overlay(drawn or [], out, units, say, force=force, unused=unused)
     else:
         wanted = cli_bound_run.Wanted(

@@ -155,14 +155,11 @@ def _request(wanted: Wanted) -> Request:
 
     methods = None
     if wanted.method is not None:
-        methods = tuple(name.strip() for name in wanted.method.split(",") if name.strip())
+        methods = tuple(name.strip() for name in wanted.method.split(","))
         for name in methods:
             if name not in table.METHODS and name != SANDWICH:
-                raise UsageError(
-                    f"--method: no method {name!r}; expected {SANDWICH} or some of {', '.join(table.METHODS)}"
-                )
-        if not methods:
-            raise UsageError(f"--method: expected {SANDWICH} or some of {', '.join(table.METHODS)}, found none")
+                known = ", ".join(table.METHODS)
+                raise UsageError(f"--method: expected {SANDWICH} or some of {known}, found {name!r}")
     assert wanted.source is not None
     where = Where(wanted.source, wanted.dim, str(wanted.data) if wanted.data else None, wanted.seed, wanted.crop)
     lambdas = None if wanted.lambdas is None else _lambdas(wanted.lambdas)
@@ -192,9 +189,8 @@ def _options(texts: Sequence[str]) -> dict[str, dict[str, str]]:
         key, sign, value = text.partition("=")
         name, dot, option = key.partition(".")
         if not (sign and dot and option) or name not in table.METHODS:
-            raise UsageError(
-                f"--set: expected METHOD.KEY=VALUE with a method of {', '.join(table.METHODS)}, found {text!r}"
-            )
+            known = ", ".join(table.METHODS)
+            raise UsageError(f"--set: expected METHOD.KEY=VALUE with a method of {known}, found {text!r}")
         found.setdefault(name, {})[option] = value
     return found
 

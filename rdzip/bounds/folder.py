@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +20,8 @@ from rdzip.bounds.point import Point
 from rdzip.errors import InputError
 
 RECORDS, RUN, PLOTS = "bound.jsonl", "bound.json", ("bound.png", "bound.svg")
+STATES = "states"
+"""Folder of the states of methods that train, from which they go on."""
 NAMES = (RECORDS, RUN, *PLOTS)
 VERSION = 1
 
@@ -50,6 +53,8 @@ class Folder:
             if not resume:
                 for name in NAMES:
                     (path / name).unlink(missing_ok=True)
+                if force:
+                    shutil.rmtree(path / STATES, ignore_errors=True)
             atomic.write(path / RUN, (json.dumps({"version": VERSION} | header, indent=1) + "\n").encode(), force=True)
             self._file = (path / RECORDS).open("ab")
         except OSError as error:

@@ -13,13 +13,22 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from rdzip.bounds.point import Point, Report
 from rdzip.bounds.source import Source
 from rdzip.errors import InputError
 
+FOLDER = "folder"
+"""The option that is no setting but a place: where a method may save its state."""
 VECTORS, IMAGES, GAUSSIANS = "vectors", "images", "gaussians"
+
+
+UNIONS = (Union, UnionType)
+WORDS = {bool: "True or False", int: "a whole number", float: "a number", str: "text", NoneType: "None"}
+WORDS |= {tuple: "numbers in brackets, like (8, 8)"}
 
 
 @dataclass(frozen=True)
@@ -86,31 +95,39 @@ def why_not(chosen: Method, source: Source) -> str | None:
 def make_options(
     chosen: Method, *, seed: int, device: str, quick: bool, wishes: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return all options of a method for a run, defaults included, by name.
+    """Return all options of a method for a run but FOLDER, defaults included, by name.
 
     wishes: options that the user asks for; text stands for a number, True or False where it reads like one. InputError
     for those that the method does not have, or that its dataclass refuses.
     """
     kind = _load(chosen).Options
-    names = {entry.name for entry in fields(kind)}
+    names = {entry.name for entry in fields(kind)} - {FOLDER}
     given = dict(chosen.options) | (dict(chosen.quick) if quick else {})
     given |= {name: value for name, value in (("seed", seed), ("device", device), ("quick", quick)) if name in names}
     for name, value in (wishes or {}).items():
         if name not in names:
             raise InputError(f"{chosen.name} has no option {name!r}; expected some of {', '.join(sorted(names))}")
         given[name] = _parsed(value)
+        _check_kind(f"{chosen.name}.{name}", given[name], get_type_hints(kind)[name])
     options = asdict(_built(chosen, kind, given))
-    defaults = {entry.name: entry.default for entry in fields(kind)}
-    for name in wishes or {}:
-        _check_kind(f"{chosen.name}.{name}", options[name], defaults[name])
-    return options
+    return {name: options[name] for name in options if name != FOLDER}
 
 
 def solve(
-    chosen: Method, source: Source, lambdas: Sequence[float], options: Mapping[str, Any], report: Report
+    chosen: Method,
+    source: Source,
+    lambdas: Sequence[float],
+    options: Mapping[str, Any],
+    report: Report,
+    folder: Path | None = None,
 ) -> list[Point]:
-    """Run a method on a source with options of `make_options`; Points by lambda, each reported when it is finished."""
+    """Run a method on a source with options of `make_options`; Points by lambda, each reported when it is finished.
+
+    folder: where a method that trains may save its state, and go on from.
+    """
     module = _load(chosen)
+    if folder is not None and FOLDER in {entry.name for entry in fields(module.Options)}:
+        options = {**options, FOLDER: folder}
     settings = _built(chosen, module.Options, options)
     function: Callable[..., list[Point]] = module.solve
     return function(source, lambdas, settings, report)
@@ -128,21 +145,13 @@ def _built(chosen: Method, kind: Callable[..., Any], given: Mapping[str, Any]) -
         raise InputError(f"{chosen.name}: these options do not go together: {error}") from error
 
 
-def _check_kind(name: str, value: Any, default: Any) -> None:
-    """Raise InputError where a value is of another kind than the default: text for a number, and the like."""
-    kinds_of = (
-        (bool, "True or False"),
-        (int, "a whole number"),
-        (float, "a number"),
-        (str, "text"),
-        (tuple, "a tuple"),
-    )
-    for kind, text in kinds_of:
-        if isinstance(default, kind):
-            fits = isinstance(value, (int, float) if kind is float else kind)
-            if not fits or (isinstance(value, bool) and kind is not bool):
-                raise InputError(f"{name}: expected {text}, like {default!r}, found {value!r}")
-            return
+def _check_kind(name: str, value: Any, hint: Any) -> None:
+    """Raise InputError where a value is not of the kind that the option's annotation names: text for a number, ..."""
+    kinds_of = [get_origin(kind) or kind for kind in (get_args(hint) if get_origin(hint) in UNIONS else (hint,))]
+    fits = any(type(value) is kind or (kind is float and type(value) is int) for kind in kinds_of)
+    if not fits and all(kind in WORDS for kind in kinds_of):
+        expected = " or ".join(WORDS[kind] for kind in kinds_of)
+        raise InputError(f"{name}: expected {expected}, found {value!r}")
 
 
 def _parsed(value: Any) -> Any:

@@ -24,6 +24,7 @@ from rdzip.atomic import shown
 from rdzip.bounds.folder import PLOTS, RECORDS, Record, read_records
 from rdzip.bounds.point import Point
 from rdzip.bounds.sandwich import envelope, hull, of_role
+from rdzip.bounds.units import convention, mse_of_psnr, psnr
 from rdzip.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ LOGARITHMIC = 20  # ratio of distortions from which their axis is logarithmic
 COLOURS = ("#1f5a99", "#c4622d", "#3c8a4e", "#8a4a9e", "#9a7b1c", "#3f8f93", "#b0446c", "#666666")
 EXACT, ESTIMATE = "black", "#c9a000"
 MARKERS = "o^vDPX<>"
-PIXEL_CHANNELS = 3  # codecs' PSNR is on RGB
+CHANNELS = 3  # codecs' PSNR is on RGB
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,12 @@ def _codec_name(record: Record) -> str:
 
 def _operational(file: Path, number: int, record: Record) -> tuple[float, float]:
     try:
-        bpp, psnr = float(record["bpp"]), float(record["psnr"])
+        bpp, decibel = float(record["bpp"]), float(record["psnr"])
     except (KeyError, TypeError, ValueError):
-        bpp = psnr = math.nan
-    if not (math.isfinite(bpp) and math.isfinite(psnr) and bpp > 0):
+        bpp = decibel = math.nan
+    if not (math.isfinite(bpp) and math.isfinite(decibel) and bpp > 0):
         raise InputError(f"{shown(file)}, record {number}: expected numbers as bpp and psnr, found something else")
-    return bpp, psnr
+    return bpp, decibel
 
 
 def default_axes(runs: Sequence[Run], codecs: Sequence[Codec]) -> Axes:
@@ -298,19 +299,19 @@ def _smooth(points: Sequence[Point]) -> Curve:
 def _place(run: Run, axes: Axes, curve: Curve) -> Curve:
     """Turn (mse, nats per sample) [n, 2] into the coordinates of the picture, (x, y)."""
     mse, nats = curve[:, 0], curve[:, 1]
-    rate = nats if axes.rate == "nats" else nats / math.log(2) / run.dim
+    rate = nats * convention(axes.rate).their_rate(1.0, run.shape)
     if axes.distortion == "psnr":
-        return np.stack([rate, -10 * np.log10(mse)], 1)
+        return np.stack([rate, [psnr(x) for x in mse.tolist()]], 1)
     return np.stack([mse, rate], 1)
 
 
 def _codec_mses(codecs: Sequence[Codec]) -> list[float]:
-    return [10 ** (-psnr / 10) for codec in codecs for _, psnr in codec.points]
+    return [mse_of_psnr(decibel) for codec in codecs for _, decibel in codec.points]
 
 
 def _codec_places(codec: Codec, runs: Sequence[Run], axes: Axes) -> Iterator[tuple[float, float]]:
-    for bpp, psnr in codec.points:
-        rate = bpp / PIXEL_CHANNELS
-        if axes.rate == "nats":
-            rate = bpp * math.log(2) * math.prod(runs[0].shape[:2])
-        yield (rate, psnr) if axes.distortion == "psnr" else (10 ** (-psnr / 10), rate)
+    # Without a run to say otherwise the size of the images is any: rates by pixel and by dimension know none.
+    shape = runs[0].shape if runs else (1, 1, CHANNELS)
+    for bpp, decibel in codec.points:
+        rate = convention(axes.rate).their_rate(convention("bpp-255").rate_nats(bpp, shape), shape)
+        yield (rate, decibel) if axes.distortion == "psnr" else (mse_of_psnr(decibel), rate)

@@ -10,7 +10,7 @@ from typing import Any
 
 from rdzip.bounds import plot
 from rdzip.bounds.defaults import SANDWICH, default_lambdas, suited
-from rdzip.bounds.folder import Folder
+from rdzip.bounds.folder import STATES, Folder
 from rdzip.bounds.methods import make_options, method, why_not
 from rdzip.bounds.point import Point, check_lambdas
 from rdzip.bounds.sandwich import Row, compare, verdict
@@ -117,10 +117,10 @@ def run(
     """
     if out is None:
         records: list[Record] = []
-        failures = _work(what, records, records.append, on_record, on_share)
+        failures = _work(what, records, records.append, on_record, on_share, None)
         return _result(records, failures, [])
     with Folder(out, what.header, resume=resume, force=force) as folder:
-        failures = _work(what, folder.records, folder.add, on_record, on_share)
+        failures = _work(what, folder.records, folder.add, on_record, on_share, out / STATES)
         files: list[Path] = []
         if plot.missing() is None and folder.records:
             run_data = plot.Run(out.name, folder.records)
@@ -134,13 +134,14 @@ def _work(
     add: Callable[[Record], None],
     on_record: Callable[[Record], None],
     on_share: Callable[[float], None],
+    states: Path | None,
 ) -> list[Failure]:
     finished = {(record["method"], record["lambda"]) for record in done}
     tasks = []
     for task in what.tasks:
         left = tuple(lam for lam in task.lambdas if (task.method.name, lam) not in finished)
         if left:
-            tasks.append(Task(task.method, left, task.options))
+            tasks.append(Task(task.method, left, task.options, None if states is None else str(states)))
 
     def keep(record: Record) -> None:
         add(record)

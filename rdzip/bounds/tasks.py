@@ -49,11 +49,17 @@ class Where:
 
 @dataclass(frozen=True)
 class Task:
-    """A method, the lambdas for one call of it, and its options."""
+    """A method, the lambdas for one call of it, its options, and the folder for its state, if it has one."""
 
     method: Method
     lambdas: tuple[float, ...]
     options: dict[str, Any] = field(default_factory=dict)
+    saves: str | None = None
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the method may save its state."""
+        return None if self.saves is None else Path(self.saves)
 
     @property
     def cost(self) -> float:
@@ -146,7 +152,7 @@ def run_task(
         given.add(point.lam)
         on_record(point.record(source) | {"shape": list(source.shape)})
 
-    for point in methods.solve(task.method, source, task.lambdas, task.options, report):
+    for point in methods.solve(task.method, source, task.lambdas, task.options, report, task.folder):
         give(point)
 
 
@@ -233,11 +239,11 @@ class _Pool:
 
 
 def _as_json(task: Task) -> dict[str, Any]:
-    return {"method": asdict(task.method), "lambdas": task.lambdas, "options": task.options}
+    return {"method": asdict(task.method), "lambdas": task.lambdas, "options": task.options, "saves": task.saves}
 
 
 def _of_json(found: dict[str, Any]) -> Task:
-    return Task(Method(**found["method"]), tuple(found["lambdas"]), found["options"])
+    return Task(Method(**found["method"]), tuple(found["lambdas"]), found["options"], found["saves"])
 
 
 def _worker() -> None:
