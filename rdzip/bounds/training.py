@@ -29,7 +29,10 @@ STRETCH = 50
 
 @dataclass(frozen=True)
 class Schedule:
-    """steps, peak learning rate (warm-up, then a cosine to 0), limit of each copy's gradient, validations, seed."""
+    """steps, peak learning rate (warm-up, then a cosine to 0), limit of each copy's gradient, validations, seed.
+
+    joint: there are no copies but one network, of which all values are.
+    """
 
     steps: int
     lr: float
@@ -37,6 +40,7 @@ class Schedule:
     warmup: int = 100
     validations: int = 10
     seed: int = 0
+    joint: bool = False
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step."""
@@ -109,11 +113,14 @@ def fit(
                 group["lr"] = schedule.rate(step)
             optimiser.zero_grad()
             loss().sum().backward()  # type: ignore[no-untyped-call]
-            clip_copies(parameters, schedule.clip)
+            if schedule.joint:
+                nn.utils.clip_grad_norm_(parameters, schedule.clip)
+            else:
+                clip_copies(parameters, schedule.clip)
             optimiser.step()
             step += 1
         if before // every != step // every or step == schedule.steps:
-            values = _keep_best(model, validate(), best, values)
+            values = _keep_best(model, validate(), best, values, schedule.joint)
             if checkpoint is not None:
                 _save(checkpoint, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "best": best,
                                    "values": values, "step": step, "seconds": time.monotonic() - began})  # fmt: skip
@@ -123,7 +130,13 @@ def fit(
     return {"steps": schedule.steps, "steps_per_second": round(step / max(seconds, 1e-9), 2), "fit_seconds": seconds}
 
 
-def _keep_best(model: nn.Module, found: Tensor, best: dict[str, Tensor], values: Tensor) -> Tensor:
+def _keep_best(model: nn.Module, found: Tensor, best: dict[str, Tensor], values: Tensor, joint: bool) -> Tensor:
+    if joint:
+        if bool(found.mean() < values.mean()) or not bool(values.isfinite().all()):
+            for name, tensor in model.state_dict().items():
+                best[name].copy_(tensor)
+            return found
+        return values
     better = (found < values) | ~values.isfinite()
     for name, tensor in model.state_dict().items():
         if tensor.dim() and tensor.shape[0] == len(better):
