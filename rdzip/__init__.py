@@ -5,13 +5,14 @@
     image = rdzip.decompress(data)          # a Pillow image, equal in pixels, mode, palette and metadata
     data = rdzip.compress(digits, model="mnist-binary", codec="bb-cis", particles=50)     # an array uint8 [n, h, w]
     digits = rdzip.decompress_array(data, items=[5, 7])                                  # [2, h, w]
+    records = rdzip.bound("banana")         # points of upper and lower bounds on its rate-distortion function
 
 Importing rdzip imports neither torch nor numpy nor Pillow; what a call needs is imported by the call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from rdzip.formats.picture import Picture
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "compress", "decompress", "decompress_array", "info", "open_rdz", "register_pillow"]
+__all__ = ["__version__", "bound", "compress", "decompress", "decompress_array", "info", "open_rdz", "register_pillow"]
 
 
 def compress(
@@ -128,6 +129,67 @@ def info(source: str | Path | bytes) -> dict[str, Any]:
     from rdzip.formats.describe import describe
 
     return describe(source if isinstance(source, bytes) else _read(source))
+
+
+def bound(
+    source: str | Path | NDArray[Any],
+    *,
+    dim: int | None = None,
+    data: str | Path | None = None,
+    crop: int | None = None,
+    methods: Sequence[str] | None = None,
+    lambdas: Sequence[float] | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    out: str | Path | None = None,
+    jobs: int = 1,
+    resume: bool = False,
+    force: bool = False,
+    seed: int = 0,
+    quick: bool = False,
+    device: str = "cpu",
+) -> list[dict[str, Any]]:
+    """Return records of points of bounds on the rate-distortion function of a source, as `rdzip bound --json` prints.
+
+    source: as --source of the command line, or an array of samples [n, dim]. methods: names, None for those that suit
+    the source. lambdas: -dR/dD in nats per unit of mean squared error, None for those that show its curve. options: of
+    methods, {"vae": {"prior": "gmm_8"}}. out: folder for records and pictures, None for none; it may hold a run only
+    with resume, which goes on with it, or force, which replaces it. jobs: processes at a time. The other arguments are
+    as on the command line (docs/bounds.md). What goes wrong in one of several methods is warned of.
+    Raises InputError (rdzip.errors).
+    """
+    import tempfile
+    import warnings
+
+    import numpy as np
+
+    from rdzip.bounds import run
+    from rdzip.bounds.tasks import Where
+    from rdzip.errors import InputError
+
+    with tempfile.TemporaryDirectory() as folder:
+        if isinstance(source, np.ndarray):
+            if source.dtype.hasobject:
+                raise InputError(f"expected an array of numbers, found one of {source.dtype}")
+            np.save(Path(folder, "array.npy"), source)
+            source = Path(folder, "array.npy")
+        where = Where(str(source), dim, None if data is None else str(data), seed, crop)
+        request = run.Request(
+            where,
+            None if methods is None else tuple(methods),
+            None if lambdas is None else tuple(lambdas),
+            options or {},
+            jobs,
+            device,
+            quick,
+        )
+        result = run.run(run.plan(request), out=None if out is None else Path(out), resume=resume, force=force)
+    if result.failures and not result.records:
+        raise result.failures[0].error
+    for failure in result.failures:
+        warnings.warn(f"{failure.method}: {failure.error}", stacklevel=2)
+    if not result.in_order:
+        warnings.warn(result.verdict, stacklevel=2)
+    return result.records
 
 
 def register_pillow() -> None:

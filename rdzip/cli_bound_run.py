@@ -254,4 +254,7 @@ def _half_width(record: Mapping[str, Any]) -> str:
 
 
 def _cell(found: Bound | None) -> str:
-    return "" if found is None else f"{found.value:.4f}"
+    if found is None:
+        return ""
+    half = (found.ci95[1] - found.ci95[0]) / 2
+    return f"{found.value:.4f} ±{half:.4f}" if half > 0 else f"{found.value:.4f}"

@@ -11,7 +11,7 @@ from rdzip.bounds.methods import IMAGES, kinds, why_not
 from rdzip.bounds.source import Source
 
 SANDWICH = "sandwich"
-FULL, QUICK = (1.0, 3.0, 10.0, 30.0, 100.0), (1.0, 10.0)
+FULL, QUICK = (1.0, 3.0, 10.0, 30.0, 100.0), (1.0, 3.0, 10.0)
 """lambda of vectors, in units of 1 / (2 mse) a dimension where the mse is the mean variance: rates from little up."""
 BANANA = (0.3, 1.0, 3.0, 10.0, 30.0)
 IMAGE_LAMBDAS = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)
@@ -32,7 +32,7 @@ def default_lambdas(source: Source, *, quick: bool = False) -> tuple[float, ...]
         chosen = IMAGE_LAMBDAS[2:3] if quick else IMAGE_LAMBDAS
         return tuple(lam * factor for lam in chosen)
     if source.name == "banana" and source.dim == 2:
-        return BANANA[1::2] if quick else BANANA
+        return BANANA[1:-1] if quick else BANANA
     scale = source.dim / 2 if source.variances is not None else _round(source.dim / (2 * mean_variance(source)))
     return tuple(scale * step for step in (QUICK if quick else FULL))
 

@@ -63,6 +63,15 @@ METHODS: dict[str, Method] = {
         Method("vae", "upper", ".vae", "beta-VAE"),
         Method("ntc", "upper", ".ntc", "transform coding: uniform noise, factorised prior", sandwich=False),
         Method("wgd", "upper", ".wgd", "Wasserstein gradient descent of particles", joint=False, sandwich=False),
+        Method(
+            "wgd-ba",
+            "upper",
+            ".wgd",
+            "the same with weights that move as in Blahut-Arimoto",
+            joint=False,
+            sandwich=False,
+            options={"reweigh": True},
+        ),
         Method("resnet-vae", "upper", ".image_vae", "hierarchical VAE of images", (IMAGES,), cost=10),
         Method("log-u", "lower", ".log_u", "Csiszar's dual", (VECTORS, IMAGES), cost=3),
     )

@@ -35,7 +35,7 @@ Distortion = Literal["mse", "psnr"]
 Curve = NDArray[np.float64]
 
 SMOOTH = 400  # places where a curve is drawn
-LOGARITHMIC = 20  # ratio of distortions from which their axis is logarithmic
+LOGARITHMIC = 8  # ratio of distortions from which their axis is logarithmic
 COLOURS = ("#1f5a99", "#c4622d", "#3c8a4e", "#8a4a9e", "#9a7b1c", "#3f8f93", "#b0446c", "#666666")
 EXACT, ESTIMATE = "black", "#c9a000"
 MARKERS = "o^vDPX<>"
@@ -219,7 +219,8 @@ def _panel(panel: Panel, runs: Sequence[Run], codecs: Sequence[Codec], axes: Axe
         if logarithmic:
             panel.set_xscale("log")
     if len(runs) == 1:
-        panel.set_title(f"{runs[0].records[0]['source']}, {' x '.join(map(str, runs[0].shape))}", fontsize=10)
+        size = " x ".join(map(str, runs[0].shape)) if runs[0].images else f"{runs[0].dim} dimensions"
+        panel.set_title(f"{runs[0].records[0]['source']}, {size}", fontsize=10)
     panel.grid(alpha=0.25, lw=0.5)
     panel.legend(frameon=False)
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -150,7 +150,8 @@ def run_task(
         if not all(math.isfinite(x) for x in (point.rate_nats, point.mse, point.value_nats)):
             raise InputError(f"lambda {point.lam:g}: found no finite rate and distortion; the fit has diverged")
         given.add(point.lam)
-        on_record(point.record(source) | {"shape": list(source.shape)})
+        own = replace(point, method=task.method.name)  # by which it is asked for, and found again
+        on_record(own.record(source) | {"shape": list(source.shape)})
 
     for point in methods.solve(task.method, source, task.lambdas, task.options, report, task.folder):
         give(point)

@@ -235,3 +235,21 @@ def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine")
     with pytest.raises(InputError, match="cannot be written"):
         Folder(tmp_path / "out", {"source": {}, "methods": {}})
+
+
+def test_the_public_function_returns_records(tmp_path: Path) -> None:
+    import numpy as np
+
+    import rdzip
+
+    records = rdzip.bound("gaussian", dim=3, methods=["up", "low"], lambdas=[2.0])
+    assert kinds(records) == {("up", 2.0), ("low", 2.0)}
+    samples = np.random.default_rng(0).normal(size=(100, 2))
+    rdzip.bound(samples, methods=["up"], lambdas=[1], out=tmp_path / "out", jobs=2)
+    assert read_records(tmp_path / "out" / "bound.jsonl")[0]["source"] == "array.npy"
+    with pytest.warns(UserWarning, match="up: this lambda fails"):
+        assert rdzip.bound("banana", lambdas=[1], options={"up": {"fail": 1.0}})
+    with pytest.raises(InputError, match="this lambda fails"):
+        rdzip.bound("banana", lambdas=[1], methods=["up"], options={"up": {"fail": 1.0}})
+    with pytest.warns(UserWarning, match="do not trust"):
+        rdzip.bound("banana", lambdas=[1], options={"low": {"off": 1.0}})
