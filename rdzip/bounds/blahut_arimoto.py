@@ -3,9 +3,9 @@
 Blahut 1972, "Computation of channel capacity and rate-distortion functions"; Csiszar 1974, "On the computation of
 rate-distortion functions". For p(x) on the cells and a reproduction law q(y) on all cell centres
     u(x) = sum_y q(y) k(x, y),   c(y) = sum_x p(x) k(x, y) / u(x),   k = exp(-lambda rho),   rho = |x - y|^2 / dim,
-and q <- q c lowers F(q) = -sum_x p(x) ln u(x) to L(lambda) of the histogram, with L >= F - ln max_y c(y). The steps end
-when that gap is small, or when F fell little in the last half of them: F - L falls about as 1 / steps, so the rest is as
-small. The gap, which falls later, is in the facts of a point: it is certain.
+and q <- q c lowers F(q) = -sum_x p(x) ln u(x) to L(lambda) of the histogram, with L >= F - ln max_y c(y). The steps
+end when that gap is small, or when F fell little in the last half of them: F - L falls about as 1 / steps, so the rest
+is as small. The gap, which falls later, is in the facts of a point: it is certain.
 
 Fast: k is a product over dimensions, so u and c take one matrix product a dimension, [bins, bins] each. Steps are
 lengthened, q <- q c^e with e growing while F falls; a step that raises F is taken back. q is held as its logarithm.

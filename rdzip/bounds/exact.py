@@ -26,7 +26,7 @@ class Options:
 
 
 def water_filling(variances: NDArray[Any], lam: float) -> tuple[float, float]:
-    """R in nats per sample and D as mean squared error, where -dR/dD = lam; variances [dim], those of 0 cost nothing."""
+    """R in nats per sample and D as mean squared error where -dR/dD = lam; variances [dim], those of 0 cost nothing."""
     level = len(variances) / (2 * lam)
     distortions = np.minimum(variances, level)
     wet = variances > level

@@ -17,7 +17,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Convention:
-    """Units of a family of papers: their rate is rate(shape) times ours, their distortion distortion(shape) times ours."""
+    """Units of some papers: their rate is rate(shape) times ours, their distortion distortion(shape) times ours."""
 
     about: str
     rate: Callable[[Shape], float]
