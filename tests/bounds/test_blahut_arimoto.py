@@ -69,7 +69,8 @@ def test_little_and_much_rate() -> None:
     assert few.rate_nats < 0.01
     cells = ba.histogram(source.train(20_000, np.random.default_rng(0)), 20)
     spread = np.mean([np.cov(cells.centres[i], aweights=cells.p.sum(1 - i), ddof=0) for i in (0, 1)])
-    assert abs(few.value_nats - 0.01 * spread) < 1e-5
+    nearest = few.facts["cell_mse"] * 3  # how far the mean is from a centre, at most
+    assert 0.01 * spread - 1e-6 < few.value_nats < 0.01 * (spread + nearest)
     entropy = -(cells.p[cells.p > 0] * np.log(cells.p[cells.p > 0])).sum()
     assert abs(many.rate_nats - entropy) < 1e-6
     assert many.mse < 1e-6
