@@ -86,14 +86,22 @@ def test_reports_as_it_goes_and_repeats() -> None:
     assert [point for _, point in seen if point] == points
     again = ba.solve(open_source("banana"), [1.0, 3.0], options, ignore)
     assert [p.value_nats for p in again] == [p.value_nats for p in points]
+    (quick,) = ba.solve(open_source("banana"), [1.0], ba.Options(bins=20, samples=40_000, quick=True), ignore)
+    assert quick.samples == 4000
+    assert abs(quick.value_nats - points[0].value_nats) < 1e-3
 
 
-def test_finite_sets_use_their_training_part(tmp_path: Path) -> None:
+def test_finite_sets_use_the_part_that_is_asked_for(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.random.default_rng(0).standard_normal((500, 2)))
     (point,) = ba.solve(open_source(str(tmp_path / "a.npy")), [1.0], ba.Options(), ignore)
     assert point.samples == 400
     assert point.facts["data"] == "training"
     assert point.facts["bins"] == 14  # two samples a bin
+    for part, count in (("held-out", 100), ("all", 500)):
+        (point,) = ba.solve(open_source(str(tmp_path / "a.npy")), [1.0], ba.Options(part=part), ignore)
+        assert (point.samples, point.facts["data"]) == (count, part)
+    with pytest.raises(InputError, match="expected a part of training, held-out, all, found 'none'"):
+        ba.Options(part="none")
 
 
 @pytest.mark.parametrize(
