@@ -117,14 +117,14 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
         del layer.weight, layer.bias
     for together, cuts in streams(net):
         check_stream([layer.integer for layer in together if layer.integer], cuts)
-    tables = read_tables(dict(tensors))
+    tables = read_tables(dict(tensors), least_floor=1)
     model = BitSwapModel(net, tables) if isinstance(net, BitSwapNet) else ResNetModel(net, tables)
     return model
 
 
 def export(path: Path, net: BitSwapNet | ResNetVae, facts: Mapping[str, Any]) -> None:
     """Write a trained network as an integer model file with its known answer; ``facts`` tell of the training."""
-    tensors = tables_as_tensors(make_tables(SCALES, SCALE_MIN, SCALES_PER_OCTAVE)) | freeze(net)
+    tensors = tables_as_tensors(make_tables(SCALES, SCALE_MIN, SCALES_PER_OCTAVE, floor=1)) | freeze(net)
     architecture = "bit-swap" if isinstance(net, BitSwapNet) else "resnet-vae"
     channels = net.config.channels
     meta = {
