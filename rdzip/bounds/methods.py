@@ -58,10 +58,18 @@ METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         Method("exact", "exact", ".exact", "reverse water-filling", (GAUSSIANS,), joint=False, cost=0.001),
-        Method("ba", "estimate", ".blahut_arimoto", "Blahut-Arimoto on a histogram", most_dim=3, joint=False, cost=0.2),
-        Method("mixture", "upper", ".mixture", "channels of a Gaussian mixture, in closed form"),
-        Method("vae", "upper", ".vae", "beta-VAE"),
-        Method("ntc", "upper", ".ntc", "transform coding: uniform noise, factorised prior", sandwich=False),
+        Method("ba", "estimate", ".blahut_arimoto", "Blahut-Arimoto on a histogram", most_dim=3, joint=False, cost=0.5),
+        Method("mixture", "upper", ".mixture", "channels of a Gaussian mixture, in closed form", most_dim=4096),
+        Method("vae", "upper", ".vae", "beta-VAE", quick={"steps": 800, "samples": 50_000}, cost=5),
+        Method(
+            "ntc",
+            "upper",
+            ".ntc",
+            "transform coding: uniform noise, factorised prior",
+            sandwich=False,
+            quick={"steps": 800, "samples": 50_000},
+            cost=5,
+        ),
         Method("wgd", "upper", ".wgd", "Wasserstein gradient descent of particles", joint=False, sandwich=False),
         Method(
             "wgd-ba",
@@ -72,7 +80,9 @@ METHODS: dict[str, Method] = {
             sandwich=False,
             options={"reweigh": True},
         ),
-        Method("resnet-vae", "upper", ".image_vae", "hierarchical VAE of images", (IMAGES,), cost=10),
+        Method(
+            "resnet-vae", "upper", ".image_vae", "hierarchical VAE of images", (IMAGES,), quick={"steps": 200}, cost=10
+        ),
         Method("log-u", "lower", ".log_u", "Csiszar's dual", (VECTORS, IMAGES), cost=3),
     )
 }
