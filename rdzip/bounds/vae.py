@@ -37,16 +37,18 @@ from rdzip.bounds.training import Schedule, checkpoint_path, fit
 from rdzip.errors import InputError
 
 POSTERIORS = ("gaussian", "iaf", "uniform")
-HIGH_DIMENSION = 200
+LOW_DIMENSION, FLOW_DIMENSION, HIGH_DIMENSION = 4, 40, 200
+DROPPED = 0.005
+"""Nats that leaving out directions of small variance may cost."""
 MOST_DRAWS = 16
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to fit and to evaluate; None: chosen by the source's dimension (see `resolved`).
+    """How to fit and to evaluate; None: chosen by the dimension (see `resolved`).
 
     units: hidden layers of encoder and decoder, () for diagonal affine maps in the Karhunen-Loeve basis. decoder:
-    False for Z = Y. latent: dimensions of Z (dim). posterior: gaussian, iaf, or uniform (set by ntc). prior: see
+    False for Z = Y. latent: dimensions of Z (those worth having). posterior: gaussian, iaf, uniform (ntc). prior: see
     priors.py; prior_units, prior_layers, order: of its flow and of iaf. lr: peak. samples: of the final evaluation
     where they are unlimited, and least number of draws where not. folder: where to save, and to resume from.
     """
@@ -56,34 +58,41 @@ class Options:
     latent: int | None = None
     posterior: str = "gaussian"
     prior: str | None = None
-    prior_units: tuple[int, ...] = (64, 64)
+    prior_units: tuple[int, ...] | None = None
     prior_layers: int = 2
     order: str = "reverse"
-    steps: int = 4000
+    steps: int | None = None
     batch: int = 256
     lr: float = 2e-3
     samples: int = 200_000
     seed: int = 0
     folder: Path | str | None = None
 
-    def resolved(self, source: Source) -> Options:
-        """Return the options with every None replaced; InputError for those that cannot be."""
-        large = source.dim > HIGH_DIMENSION
-        uniform = self.posterior == "uniform"
-        chosen = replace(
-            self,
-            units=self.units if self.units is not None else () if large else (128, 128),
-            decoder=self.decoder if self.decoder is not None else not large,
-            latent=self.latent or source.dim,
-            prior=self.prior or ("deep" if uniform else "std_gaussian" if large else "maf_8"),
-        )
+    def resolved(self, dim: int, latent: int) -> Options:
+        """Return the options with every None replaced; InputError for those that cannot be.
+
+        dim: of the source; latent: the dimensions of Z that are worth having.
+        """
+        small, large = dim <= LOW_DIMENSION, latent > HIGH_DIMENSION
+        usual: dict[str, Any] = {
+            "units": () if large else (64, 64) if small else (128, 128),
+            "decoder": not large,
+            "latent": latent,
+            "prior": "std_gaussian" if large else "maf_8" if latent <= FLOW_DIMENSION else "maf",
+            "prior_units": (32, 32) if small else (64, 64),
+            "steps": 200 if large else 3000 if small else 4000,
+        }
+        if self.posterior == "uniform":
+            usual["prior"] = "deep"
+        chosen = replace(self, **{name: value for name, value in usual.items() if getattr(self, name) is None})
         if self.posterior not in POSTERIORS:
             raise InputError(f"expected a posterior of {', '.join(POSTERIORS)}, found {self.posterior!r}")
-        if not 1 <= (chosen.latent or 0) <= source.dim:
-            raise InputError(f"expected 1 to {source.dim} latent dimensions, found {self.latent}")
+        if not 1 <= (chosen.latent or 0) <= dim:
+            raise InputError(f"expected 1 to {dim} latent dimensions, found {self.latent}")
         for name in ("steps", "batch", "samples"):
-            if getattr(self, name) < (2 if name == "samples" else 1):
-                raise InputError(f"expected {name} of at least 1, found {getattr(self, name)}")
+            least = 2 if name == "samples" else 1
+            if getattr(chosen, name) < least:
+                raise InputError(f"expected {name} of at least {least}, found {getattr(chosen, name)}")
         return chosen
 
 
@@ -93,6 +102,7 @@ class Channel(nn.Module):
     def __init__(self, lambdas: Sequence[float], found: Moments, options: Options):
         super().__init__()
         units, latent = options.units or (), options.latent or len(found.variances)
+        prior_units = options.prior_units or ()
         copies, dim = len(lambdas), len(found.variances)
         self.uniform = options.posterior == "uniform"
         self.dim, self.latent = dim, latent
@@ -127,8 +137,8 @@ class Channel(nn.Module):
         self.iaf: Flow | None = None
         if options.posterior == "iaf":
             context = units[-1] if units else 0
-            self.iaf = Flow(copies, latent, options.prior_units, options.prior_layers, options.order, context)
-        self.prior = make_prior(options.prior or "std_gaussian", copies, latent, units=options.prior_units,
+            self.iaf = Flow(copies, latent, prior_units, options.prior_layers, options.order, context)
+        self.prior = make_prior(options.prior or "std_gaussian", copies, latent, units=prior_units,
                                 layers=options.prior_layers, order=options.order)  # fmt: skip
         if self.uniform:
             self.prior.rescale(spread[:, :latent].float())
@@ -193,13 +203,15 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
 def bound(method: str, source: Source, lambdas: Sequence[float], options: Options, report: Report) -> list[Point]:
     """Fit and evaluate for method "vae" or "ntc"; see the module."""
     lambdas, began = check_lambdas(lambdas), time.monotonic()
-    options = options.resolved(source)
     found = moments(source, np.random.default_rng([options.seed, 1]))
+    options = options.resolved(source.dim, _worthwhile(found, max(lambdas)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
         channel = Channel(lambdas, found, options)
     choosing, testing, draws, facts = _evaluation(source, options)
     check = found.coefficients(choosing) if choosing is not None else None
+
+    total = options.steps or 1
 
     def coefficients(n: int, rng: np.random.Generator) -> Tensor:
         return torch.from_numpy(found.coefficients(source.train(n, rng)))
@@ -220,10 +232,15 @@ def bound(method: str, source: Source, lambdas: Sequence[float], options: Option
 
     identity = (source.name, source.shape, lambdas, replace(options, folder=None, samples=0), method)
     checkpoint = checkpoint_path(Path(options.folder), method, *identity) if options.folder else None
-    schedule = Schedule(options.steps, options.lr, seed=options.seed)
+    schedule = Schedule(total, options.lr, seed=options.seed)
     facts |= fit(channel, stretch, validate, schedule, lambda share: report(0.95 * share, None), checkpoint)
     facts |= {"parameters_per_lambda": sum(p[0].numel() for p in channel.parameters() if p.requires_grad)}
-    facts |= {"prior": options.prior, "posterior": options.posterior, "decoder": channel.decoder is not None}
+    facts |= {
+        "latent": channel.latent,
+        "prior": options.prior,
+        "posterior": options.posterior,
+        "decoder": channel.decoder is not None,
+    }
     channel.requires_grad_(False)
     chunks = (torch.from_numpy(found.coefficients(x)) for x in testing)
     measured = _measure(channel, chunks, draws, torch.Generator().manual_seed(options.seed + 4))
@@ -242,6 +259,12 @@ def bound(method: str, source: Source, lambdas: Sequence[float], options: Option
         points.append(point)
         report(0.95 + 0.05 * (i + 1) / len(lambdas), point)
     return points
+
+
+def _worthwhile(found: Moments, lam: float) -> int:
+    """How many directions to code: leaving the others at their mean costs at most DROPPED nats at that lambda."""
+    costs = lam * found.variances[::-1].cumsum() / len(found.variances)
+    return max(1, len(costs) - int(np.searchsorted(costs, DROPPED, "right")))
 
 
 def _value(channel: Channel, x: Tensor, noise: torch.Generator) -> Tensor:

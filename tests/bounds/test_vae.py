@@ -148,3 +148,14 @@ def test_training_leaves_the_callers_generator_alone(finite: Source) -> None:
     before = torch.get_rng_state()
     vae.solve(finite, [1.0], SHORT, silent)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_directions_without_variance_are_left_out() -> None:
+    source = open_source("banana", dim=20)
+    found = moments(source, np.random.default_rng(0))
+    few, more = vae._worthwhile(found, 1.0), vae._worthwhile(found, 1000.0)
+    assert 1 <= few <= more <= 20
+    assert 1000.0 * found.variances[more:].sum() / 20 <= vae.DROPPED
+    options = replace(SHORT, steps=1, samples=200)
+    (point,) = vae.solve(source, [1.0], options, silent)
+    assert point.facts["latent"] == few
