@@ -69,9 +69,9 @@ class Shape:
 class DensityObjective:
     """C where the source has a density p: importance sampling around each y.
 
-    Half of the draws (all, unless the source is narrower than the kernel somewhere) are x = y + s e, of the kernel's own
-    law; the other half are of the law that the source, were it Gaussian, would have given y. Each is weighted by p(x)
-    exp(-lambda rho) / u(x) over the mixture of both laws. e: quasi-random normal draws, the same for all y.
+    Half of the draws (all, unless the source is narrower than the kernel somewhere) are x = y + s e, of the kernel's
+    own law; the other half are of the law that the source, were it Gaussian, would have given y. Each is weighted by
+    p(x) exp(-lambda rho) / u(x) over the mixture of both laws. e: quasi-random normal draws, the same for all y.
     """
 
     def __init__(
@@ -133,7 +133,13 @@ class DensityObjective:
 
 
 def supremum(
-    objective: Objective, starts: Tensor, s2: float, *, ascend: int = 64, steps: int = 30, coarse: Objective | None = None
+    objective: Objective,
+    starts: Tensor,
+    s2: float,
+    *,
+    ascend: int = 64,
+    steps: int = 30,
+    coarse: Objective | None = None,
 ) -> tuple[float, Tensor]:
     """Return the largest log C found, and its y [dim]: from all starts at once by mean shift, then by pattern search.
 

@@ -1,9 +1,9 @@
 """The lower bound of a weight u, from draws of C_k that no fit has seen.
 
 L(lambda) >= E[-log u(X)] - log sup_y E[exp(-lambda rho(X, y)) / u(X)] (Csiszar 1974), and -log c >= -c / a - log a + 1
-for every a > 0. Each independent draw of C_k, whose mean is at least the supremum, gives xi = E[-log u] - C_k / a - log a
-+ 1, whose mean is thus a lower bound as long as a comes from other draws: each half of the draws has its a from the
-other half. (Yang & Mandt 2022, section 4.2, fix a by the first half and use the second.)
+for every a > 0. Each independent draw of C_k, whose mean is at least the supremum, gives xi = E[-log u] - C_k / a -
+log a + 1, whose mean is thus a lower bound as long as a comes from other draws: each half of the draws has its a from
+the other half. (Yang & Mandt 2022, section 4.2, fix a by the first half and use the second.)
 """
 
 from __future__ import annotations

@@ -20,11 +20,12 @@ from torch import Tensor
 
 from rdzip.bounds import mixture
 from rdzip.bounds.ck import DensityObjective, Objective, SampleObjective, Shape, starting_points, supremum
+from rdzip.bounds.control import controlled
 from rdzip.bounds.estimator import Estimate, one_draw, two_fold
 from rdzip.bounds.mixture import vectors
 from rdzip.bounds.mixture_law import Mixture
 from rdzip.bounds.point import Point, Report, check_lambdas
-from rdzip.bounds.source import Source
+from rdzip.bounds.source import Source, training_set
 from rdzip.bounds.tuning import Setting, pool_of, tuned
 from rdzip.bounds.weights import Density, LogU
 from rdzip.errors import InputError
@@ -43,7 +44,7 @@ class Options:
     k: samples (draws around each y, where there is a density) in a draw of C_k; 0: as many as there are, up to 100,000
     (2048 with a density). draws: of C_k. samples: for E[-log u], where they are endless. search: "quick" climbs from
     the highest starting points, "exhaustive" from all of them and from every sample. starts, grid: numbers of starting
-    points among samples, and on a grid in one or two dimensions. tune_steps: of gradient, for sources without a density.
+    points among samples, and on a grid in one or two dimensions. tune_steps: of gradient, where C_k has few samples.
     train_steps, train_k, rate, beta, hidden: steps per lambda, k, learning rate, the weight of the newest C_k in alpha,
     and layers of "mlp" (and of the head of "cnn").
     """
@@ -122,8 +123,14 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
 
 
 def _draw(source: Source, seed: int) -> Callable[[int], Tensor]:
+    """Return what draws n training samples, each of a finite set at most once where it has as many."""
     rng = np.random.default_rng([seed, 3])
-    return lambda n: vectors(source.train(n, rng))
+
+    def draw(n: int) -> Tensor:
+        enough = source.train_count is None or n <= source.train_count
+        return vectors(training_set(source, n, rng) if enough else source.train(n, rng))
+
+    return draw
 
 
 class _HeldOut:
@@ -177,8 +184,10 @@ def _point(
 ) -> Point:
     s2 = source.dim / (2 * weight.lam)
     x = held.x
-    minus = torch.cat([-weight.log_u(part) for part in x.split(100_000)])
-    near = train(max(4 * options.starts, 2000))
+    minus = -weight.log_u(x)
+    near = train(max(4 * options.starts, 2000 if source.variances is None else 20_000))
+    if source.variances is not None:
+        minus = controlled(source, minus, x, -weight.log_u(near), near)
     grid = options.grid // (4 if options.quick else 1)
     starts = starting_points(near, s2, options.starts, weight.means, grid)
     ascend = 0 if options.search == "exhaustive" else 16 if held.density is not None else 48
@@ -235,7 +244,7 @@ def _with_density(
     scan = objective(64, 0)(starts)[0]
     kept = starts[scan > float(scan.max()) - MARGIN]
     kept = kept[torch.randperm(len(kept), generator=torch.Generator().manual_seed(0))[:1500]]
-    found = []
+    found: list[tuple[float, Tensor]] = []
     for draw in range(held.draws):
         coarse = None if ascend == 0 else objective(64, draw + 100)
         pool = torch.cat([*(y[None] for _c, y in found), kept])
@@ -291,13 +300,13 @@ def _with_samples(
             log_u = weight.log_u(x)
             others.append(search(SampleObjective(x, log_u, s2), x, log_u, pool)[0])
         log_a = float(torch.tensor(others, dtype=torch.float64).logsumexp(0)) - math.log(len(others))
-        log_c, where = found[0]
-        values, _shift = objective(pool)
-        near_top = torch.cat([where[None], pool[values.topk(min(64, len(pool))).indices]])
+        best, where = found[0]
+        height = objective(pool)[0]
+        near_top = torch.cat([where[None], pool[height.topk(min(64, len(pool))).indices]])
         left_out = []
         for block in torch.arange(held.k).tensor_split(min(BLOCKS, held.k)):
             keep = torch.ones(held.k, dtype=torch.bool)
             keep[block] = False
             left_out.append(supremum(objective.without(keep), near_top, s2, ascend=16, steps=10)[0])
-        estimate = one_draw(minus, log_c, log_a, torch.tensor(left_out, dtype=torch.float64))
+        estimate = one_draw(minus, best, log_a, torch.tensor(left_out, dtype=torch.float64))
     return estimate, {**by_k, str(held.k): estimate.value}

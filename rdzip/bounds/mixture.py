@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rdzip.bounds.control import controlled
 from rdzip.bounds.mixture_law import Frame, Mixture, fit, one_component, start
 from rdzip.bounds.point import Point, Report, check_lambdas
 from rdzip.bounds.quadratic import FULL_DIM
@@ -51,6 +52,7 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
     """Return upper Points at lambdas (nats), each from held-out or fresh samples, with their standard error."""
     wanted = sorted(check_lambdas(lambdas), reverse=True)
     x = held_out(source, options.samples // (4 if options.quick else 1), options.seed)
+    other = vectors(source.train(20_000, np.random.default_rng([options.seed, 4])))
     points: list[Point] = []
     began = time.perf_counter()
     laws = fit_all(source, wanted, options, lambda share: report(0.8 * share, None))
@@ -58,6 +60,9 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
     for i, lam in enumerate(wanted):
         began = time.perf_counter()
         value, mse = laws[lam].evaluate(x)
+        if source.variances is not None:
+            others = laws[lam].evaluate(other)
+            value, mse = (controlled(source, a, x, b, other) for a, b in zip((value, mse), others, strict=True))
         points.append(
             Point.measured(
                 "mixture",

@@ -113,7 +113,7 @@ def _maximised(lam: float, frame: Frame, statistics: Tensor, dim: int, diagonal:
 
 
 def one_component(x: Tensor, lam: float, frame: Frame, diagonal: bool) -> Mixture:
-    """Return the best single Gaussian at lam for samples x [n, dim] as drawn: reverse water-filling of their moments."""
+    """Return the best single Gaussian at lam for samples x [n, dim] as drawn: their moments, water-filled."""
     inside = frame.into(x)
     diagonal = not is_full(x.shape[1], diagonal)
     statistics = sum(features(part, diagonal).sum(0) for part in inside.split(CHUNK))

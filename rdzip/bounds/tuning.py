@@ -29,7 +29,8 @@ SCALES = (-0.3, -0.7, -1.5, -3.0, -50.0)
 ROOTS = (-12.0, -7.0, -5.0, -4.0, -3.0, -2.0)
 """Candidates for the logarithm of root where there is a density."""
 ROUNDS = 4  # draws on which weights are compared
-KEPT = 24  # highest y of a draw that are looked at
+KEPT = 24  # highest y of a draw that are looked at, where draws are not larger than MANY
+MANY = 5000  # samples in a draw, beyond which tuning looks at fewer y and follows no gradient
 PRECISION = 512  # draws around each y where there is a density
 
 
@@ -50,7 +51,10 @@ class Setting:
 
 @dataclass(frozen=True)
 class Batch:
-    """x [n, dim] for E[log u]; log C(y_i) = log mean_j exp(terms_ij - log u(points_j)), points [k, dim] or [m, k, dim]."""
+    """x [n, dim] for E[log u]; log C(y_i) = log mean_j exp(terms_ij - log u(points_j)).
+
+    points [k, dim] or [m, k, dim], terms [m, k].
+    """
 
     x: Tensor
     points: Tensor
@@ -70,8 +74,9 @@ def batch(u: QuadraticU, s2: float, setting: Setting, seed: int, x: Tensor) -> B
     """Return a batch on samples x with the y that are highest under u, out of the pool and moved uphill."""
     if setting.density is None:
         log_u = u(x)
+        kept = KEPT if len(x) <= MANY else KEPT // 4
         rare = x[log_u.topk(min(16, len(x)), largest=False).indices]
-        y = _highest(SampleObjective(x, log_u, s2), torch.cat([setting.pool, rare, x[:128]]), KEPT, 3)
+        y = _highest(SampleObjective(x, log_u, s2), torch.cat([setting.pool, rare, x[:128]]), kept, 3)
         return Batch(x, x, -0.5 * torch.cdist(y, x) ** 2 / s2)
     make = (setting.density, u, s2, setting.shape)
     y = _highest(DensityObjective(*make, 64, seed), setting.pool, 4 * KEPT, 1)
@@ -97,7 +102,9 @@ def pool_of(x: Tensor, mixture: Mixture, points: int) -> Tensor:
 def tuned(mixture: Mixture, setting: Setting, steps: int) -> QuadraticU:
     """Return the weight for the lower bound at the mixture's lambda, from training samples alone."""
     plain = QuadraticU.of(mixture, setting.density)
-    rounds = ROUNDS // 2 if setting.density is not None else max(ROUNDS, min(16, 40_000 // setting.k))
+    rounds = ROUNDS // 2
+    if setting.density is None and setting.k <= MANY:
+        rounds = max(ROUNDS, min(16, 40_000 // setting.k))
     seeds = [setting.seed + 10 * i for i in range(rounds)]
     xs = [setting.draw(8192 if setting.density is not None else setting.k) for _ in seeds]
 
@@ -110,7 +117,7 @@ def tuned(mixture: Mixture, setting: Setting, steps: int) -> QuadraticU:
     for _ in range(3):  # where the weight just chosen is highest may be a place not yet seen
         lifted = _table(plain, checks, mean)
         checks = [a.joined(b) for a, b in zip(checks, checks_of(lifted), strict=True)]
-    if steps <= 0 or setting.density is not None:
+    if steps <= 0 or setting.density is not None or setting.k > MANY:
         return _table(plain, checks, mean)
     followed = _descend(mixture, lifted, setting, steps)
     checks = [a.joined(b) for a, b in zip(checks, checks_of(followed), strict=True)]
@@ -140,8 +147,7 @@ def _table(plain: QuadraticU, checks: list[Batch], mean: float) -> QuadraticU:
         choices = [(root, floor, -math.inf, 0.0) for root in LIFTS for floor in LIFTS]
     best, choice = math.inf, plain
     for root, floor, share, scale in choices:
-        lifts = {"log_root": root + 0.5 * mean, "log_floor": floor + mean, "log_share": share, "log_scale": scale}
-        u = replace(plain, **lifts)
+        u = replace(plain, log_root=root + 0.5 * mean, log_floor=floor + mean, log_share=share, log_scale=scale)
         loss = sum(
             float(u.lifted(*at_x).mean() + check.log_c(u.lifted(*at_points)).max())
             for check, (at_x, at_points) in zip(checks, values, strict=True)

@@ -1,4 +1,4 @@
-"""Weights u(x) > 0 of Csiszar's dual made of exponentials of quadratics: a mixture's u_q and what tuning makes of it."""
+"""Weights u(x) > 0 of Csiszar's dual: exponentials of quadratics, a mixture's u_q and what tuning makes of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from torch import Tensor
 from rdzip.bounds.mixture_law import Frame, Mixture
 from rdzip.bounds.quadratic import features
 
-
 Density = Callable[[NDArray[np.float64]], NDArray[np.float64] | None]
 """Log density [n] of the source at x [n, dim], nats."""
 
@@ -30,12 +29,12 @@ class LogU(Protocol):
 
 @dataclass(frozen=True)
 class QuadraticU:
-    """u = max(scale v + root sqrt(v) + floor, share c p) with v(x) = sum_j exp(phi(x) . theta_j), in the coordinates of frame.
+    """u = max(scale v + root sqrt(v) + floor, share c p) with v(x) = sum_j exp(phi(x) . theta_j).
 
-    root and floor lift u where the source is rare: there few samples decide on C_k, with a relative deviation of one
-    over the root of their number. Where the density p of the source is known, a share of c p, c the integral of the
-    kernel, bounds sup_y C by 1 / share; alone, with share 1, it is the Shannon lower bound. theta [p, m]; the logarithms
-    of root, floor and share may be -inf, which leaves them out.
+    phi is taken in the coordinates of frame. root and floor lift u where the source is rare: there few samples decide
+    on C_k, with a relative deviation of one over the root of their number. Where the density p of the source is known,
+    a share of c p, c the integral of the kernel, bounds sup_y C by 1 / share; alone, with share 1, it is the Shannon
+    lower bound. theta [p, m]; logarithms of root, floor and share may be -inf, which leaves them out.
     """
 
     frame: Frame

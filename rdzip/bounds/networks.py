@@ -1,0 +1,205 @@
+"""Weights u(x) of Csiszar's dual by networks: log u = quadratic skip + MLP or CNN, trained on the C_k objective.
+
+The quadratic skip starts at reverse water-filling of the coordinates, so that a Gaussian source with independent
+coordinates is exact before any training; the network learns the rest. Objective and the moving average of alpha are
+those of Yang & Mandt 2022, section 4; the inner ascent over y is mean shift from many starting points at once.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from rdzip.bounds.ck import SampleObjective
+from rdzip.bounds.source import Source
+
+CLIP = 100.0  # largest norm of a gradient
+READY = 50  # steps at a new lambda in which only alpha follows
+LARGEST_CHANGE = 1.0  # of log C_k against its moving average, in nats
+CHANNELS, KERNELS = (4, 8, 16), (9, 5, 3)
+DRAWS = 2  # of C_k in a step
+CLIMBERS, CLIMB = 16, 10
+EVALUATED = 1024  # samples that a network sees at a time
+
+
+class TrainOptions(Protocol):
+    """What training reads of log_u.Options."""
+
+    @property
+    def train_steps(self) -> int: ...  # noqa: D102
+    @property
+    def train_k(self) -> int: ...  # noqa: D102
+    @property
+    def rate(self) -> float: ...  # noqa: D102
+    @property
+    def beta(self) -> float: ...  # noqa: D102
+    @property
+    def hidden(self) -> tuple[int, ...]: ...  # noqa: D102
+    @property
+    def seed(self) -> int: ...  # noqa: D102
+    @property
+    def quick(self) -> bool: ...  # noqa: D102
+
+
+class Network(nn.Module):
+    """log u(x) = skip at the current lambda + body(standardised x); float32.
+
+    mean, variance [dim]: of the source; precisions of the skip are exp(change) / max(variance, s2).
+    """
+
+    def __init__(self, body: nn.Module, mean: Tensor, variance: Tensor) -> None:
+        super().__init__()
+        self.body = body
+        self.register_buffer("mean", mean.float())
+        self.register_buffer("variance", variance.float())
+        self.change = nn.Parameter(torch.zeros(len(mean)))
+        self.shift = nn.Parameter(torch.zeros(len(mean)))
+        self.s2 = 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return log u [n] of x [n, dim]."""
+        variance, mean = self.get_buffer("variance"), self.get_buffer("mean")
+        raised = variance.clamp_min(self.s2)
+        away = (x.float() - mean) / raised.sqrt() - self.shift
+        skip = -0.5 * (away * away) @ self.change.exp() - 0.5 * (raised / self.s2).log().sum()
+        scale = variance.sqrt().clamp_min(1e-3 * float(variance.mean().sqrt()) + 1e-12)
+        out: Tensor = skip + self.body((x.float() - mean) / scale)[:, 0]
+        return out
+
+
+@dataclass(frozen=True)
+class NetworkU:
+    """A trained network as a weight."""
+
+    network: Network
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return log u [n] of x float64 [n, dim], in chunks."""
+        return torch.cat([self.network(part).double() for part in x.split(EVALUATED)])
+
+
+def perceptron(dim: int, hidden: tuple[int, ...]) -> nn.Sequential:
+    """Return a body of fully connected layers with selu, whose output is 0 at first."""
+    layers: list[nn.Module] = []
+    for width in hidden:
+        layers += [nn.Linear(dim, width), nn.SELU()]
+        dim = width
+    last = nn.Linear(dim, 1)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(*layers, last)
+
+
+def convolutional(shape: tuple[int, int, int], hidden: tuple[int, ...]) -> nn.Sequential:
+    """Return a body for images [h, w, c] of convolutions with stride 2 and selu, then fully connected layers."""
+    height, width, channels = shape
+    layers: list[nn.Module] = [_Image(shape)]
+    for out, kernel in zip(CHANNELS, KERNELS, strict=True):
+        layers += [nn.Conv2d(channels, out, kernel, stride=2, padding=kernel // 2), nn.SELU()]
+        channels, height, width = out, (height + 1) // 2, (width + 1) // 2
+    return nn.Sequential(*layers, nn.Flatten(), perceptron(channels * height * width, hidden))
+
+
+class _Image(nn.Module):
+    """From [n, h w c] to [n, c, h, w]."""
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(-1, *self.shape).permute(0, 3, 1, 2)
+
+
+def train_all(
+    source: Source,
+    lambdas: list[float],
+    kind: str,
+    options: TrainOptions,
+    draw: Callable[[int], Tensor],
+    progress: Callable[[float], None],
+) -> dict[float, NetworkU]:
+    """Return a weight for each lambda: one network, annealed from the least to the largest and saved at each.
+
+    Half of the steps of each lambda move from the one before it (evenly in its logarithm), the others stay.
+    """
+    torch.manual_seed(options.seed)
+    many = draw(20_000 if source.dim <= 4096 else 2000)
+    if kind == "cnn":
+        height, width, channels = source.shape
+        body = convolutional((height, width, channels), options.hidden[-1:])
+    else:
+        body = perceptron(source.dim, options.hidden)
+    network = Network(body, many.mean(0), many.var(0))
+    optimizer = torch.optim.Adam(network.parameters(), lr=options.rate)
+    steps = max(1, options.train_steps // (4 if options.quick else 1))
+    wanted = sorted(lambdas)
+    saved: dict[float, NetworkU] = {}
+    before, log_a = wanted[0], math.nan
+    for i, lam in enumerate(wanted):
+        for step in range(steps):
+            share = min(1.0, 2 * step / steps)
+            now = before * (lam / before) ** share
+            network.s2 = source.dim / (2 * now)
+            for group in optimizer.param_groups:
+                group["lr"] = options.rate * (1.0 if step < 0.75 * steps else 0.2)
+            log_a = _step(network, optimizer, draw, options, log_a, move=i > 0 or step >= min(READY, steps // 4))
+            progress((i + (step + 1) / steps) / len(wanted))
+        saved[lam] = NetworkU(copy.deepcopy(network).eval())
+        before = lam
+    return saved
+
+
+def _step(
+    network: Network,
+    optimizer: torch.optim.Optimizer,
+    draw: Callable[[int], Tensor],
+    options: TrainOptions,
+    log_a: float,
+    move: bool,
+) -> float:
+    """Make one step on E[log u] + C_k / alpha, and return log alpha after it."""
+    losses, found = [], []
+    for _ in range(DRAWS):
+        x = draw(options.train_k)
+        log_u = network(x).double()
+        with torch.no_grad():
+            y = _highest(SampleObjective(x, log_u.detach(), network.s2), x)
+        terms = -0.5 * ((x - y) ** 2).sum(1) / network.s2 - log_u
+        log_c = terms.logsumexp(0) - math.log(len(x))
+        found.append(float(log_c))
+        losses.append((log_u.mean(), log_c))
+    newest = sum(found) / len(found)
+    if not math.isnan(log_a):
+        newest = log_a + max(-LARGEST_CHANGE, min(LARGEST_CHANGE, newest - log_a))
+    log_a = newest if math.isnan(log_a) else (1 - options.beta) * log_a + options.beta * newest
+    if move:
+        parts = [mean + (log_c - log_a).clamp_max(LARGEST_CHANGE).exp() for mean, log_c in losses]
+        # beyond the clamp the gradient of log C itself: as steep as it is there, without the exponential's overflow
+        steep = [(c - c.detach()) * (float(c) - log_a > LARGEST_CHANGE) for _mean, c in losses]
+        parts = [part + more for part, more in zip(parts, steep, strict=True)]
+        optimizer.zero_grad()
+        torch.stack(parts).mean().backward()
+        nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+        optimizer.step()
+    return log_a
+
+
+def _highest(objective: SampleObjective, x: Tensor) -> Tensor:
+    """Return the y [dim] with the largest C that is reached from the highest samples."""
+    values, shifts = objective(x)
+    top = values.topk(min(CLIMBERS, len(x))).indices
+    best, where, y = values[top], x[top], shifts[top]
+    for _ in range(CLIMB):
+        value, shift = objective(y)
+        better = value > best
+        best, where = torch.where(better, value, best), torch.where(better[:, None], y, where)
+        y = shift
+    return where[int(best.argmax())]
