@@ -68,7 +68,7 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
         values = rate + lam * mse
         error = float(values.std(ddof=1) / math.sqrt(len(values)))
         point = Point.measured("resnet-vae", "upper", lam=lam, value=float(values.mean()), mse=float(mse.mean()),
-                               error=error, samples=len(values), seconds=(time.monotonic() - began) / (i + 1),
+                               error=error, samples=len(values), seconds=(time.monotonic() - began) / len(lambdas),
                                data="fresh" if source.unlimited else "held-out",
                                label="KL divergence: achievable by channel simulation only",
                                bits_per_pixel=float(rate.mean()) / math.log(2) / math.prod(source.shape[:2]),
