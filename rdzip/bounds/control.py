@@ -37,5 +37,6 @@ def controlled(source: Source, values: Tensor, x: Tensor, other_values: Tensor, 
     if here is None or there is None:
         return values
     design = torch.cat([there, torch.ones(len(there), 1, dtype=there.dtype)], 1)
-    factors = torch.linalg.lstsq(design, other_values[:, None], driver="gelsd").solution[:-1, 0]
-    return values - here @ factors
+    factors: Tensor = torch.linalg.lstsq(design, other_values[:, None], driver="gelsd").solution[:-1, 0]
+    less: Tensor = here @ factors
+    return values - less

@@ -218,6 +218,7 @@ def _point(
             "c_from": kind,
             "interval": "independent draws of C_k" if held.draws > 1 else "jackknife of one draw",
             "search": options.search,
+            "control_variates": source.variances is not None,
             "value_by_k": by_k,
             **weight.facts,
         },

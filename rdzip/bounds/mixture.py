@@ -76,6 +76,7 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
                 data="fresh" if source.unlimited else "held-out",
                 components=len(laws[lam].weights),
                 covariances="diagonal" if laws[lam].diagonal else "full",
+                control_variates=source.variances is not None,
             )
         )
         report(0.8 + 0.2 * (i + 1) / len(wanted), points[-1])
