@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rdzip.bounds.plot import Axes, Codec, Run
     from rdzip.bounds.run import Request, Result
     from rdzip.bounds.sandwich import Bound
+    from rdzip.bounds.tasks import Failure
 
 MOST_JOBS = 4
 """Processes that are started without being asked for: each has its own memory."""
@@ -112,9 +113,12 @@ def _finish(result: Result, say: Output) -> None:
         print_text(tables(result))
         for file in result.files:
             say.note(f"wrote {shown(file)}")
+    causes: dict[tuple[str, str], list[Failure]] = {}
     for failure in result.failures:
-        where = ", ".join(f"{lam:g}" for lam in failure.lambdas)
-        say.failure(f"{failure.method}, lambda {where}", failure.error)
+        causes.setdefault((failure.method, str(failure.error)), []).append(failure)
+    for (name, _), failures in causes.items():
+        where = ", ".join(f"{lam:g}" for failure in failures for lam in failure.lambdas)
+        say.failure(f"{name}, lambda {where}", failures[0].error)
     if not result.in_order:
         say.failed = True
         print(f"rdzip: {result.verdict}", file=sys.stderr)
@@ -228,8 +232,8 @@ def tables(result: Result) -> str:
             f"{record['lambda']:g}",
             record["role"],
             record["method"],
-            f"{record['rate_nats']:.4f}",
-            f"{record['rate_bits_per_dim']:.4f}",
+            _plain(record["rate_nats"]),
+            _plain(record["rate_bits_per_dim"]),
             f"{-10 * math.log10(mse):.2f}" if images and mse > 0 else f"{mse:.4g}",
             f"{record['value_nats']:.4f}{_half_width(record)}",
             f"{record['samples']:,}",
@@ -246,6 +250,11 @@ def tables(result: Result) -> str:
         console.print(sandwich)
         buffer.write(result.verdict + "\n")
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+
+
+def _plain(x: float) -> str:
+    """Four digits after the point, and no minus before zeros."""
+    return f"{x:.4f}".replace("-0.0000", "0.0000")
 
 
 def _half_width(record: Mapping[str, Any]) -> str:

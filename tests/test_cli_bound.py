@@ -102,6 +102,13 @@ def test_a_failed_method_is_told_and_the_others_are_done(rdzip: Cli) -> None:
     assert b"lower <= upper at all 3 lambdas" in ran.out
 
 
+def test_one_cause_is_told_once(rdzip: Cli) -> None:
+    """`true` is called for each lambda by itself."""
+    ran = bound(rdzip, "--source", "gaussian", "--method", "true", "--set", "true.seed=1", "--set", "true.role=frob")
+    assert ran.code == 1
+    assert ran.err.count("rdzip: true, lambda 1, 3, 10: ") == 1
+
+
 def test_crossed_bounds_are_no_success(rdzip: Cli) -> None:
     ran = bound(rdzip, "--source", "banana", "--set", "low.off=1")
     assert ran.code == 1

@@ -12,7 +12,7 @@ from rdzip.bounds.source import Source
 
 SANDWICH = "sandwich"
 FULL, QUICK = (1.0, 3.0, 10.0, 30.0, 100.0), (1.0, 3.0, 10.0)
-"""lambda of vectors, in units of 1 / (2 mse) a dimension where the mse is the mean variance: rates from little up."""
+"""lambda of vectors, in units of dim / (2 mse) where the mse is the mean variance: rates from little up."""
 BANANA = (0.3, 0.55, 1.0, 1.7, 3.0, 5.5, 10.0, 17.0, 30.0)
 IMAGE_LAMBDAS = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)
 """lambda of images in bits per pixel per squared error on 0..255, as papers on image compression have it."""
@@ -40,8 +40,11 @@ def default_lambdas(source: Source, *, quick: bool = False) -> tuple[float, ...]
         return tuple(lam * factor for lam in chosen)
     if source.name == "banana" and source.dim == 2:
         return BANANA[2:-1:2] if quick else BANANA
-    scale = source.dim / 2 if source.variances is not None else _round(source.dim / (2 * mean_variance(source)))
-    return tuple(scale * step for step in (QUICK if quick else FULL))
+    steps = QUICK if quick else FULL
+    if source.variances is not None:
+        return tuple(source.dim / 2 * step for step in steps)
+    first = round(2 * math.log10(source.dim / (2 * mean_variance(source))))
+    return tuple(_round_number(first + index) for index in range(len(steps)))
 
 
 def mean_variance(source: Source) -> float:
@@ -51,7 +54,6 @@ def mean_variance(source: Source) -> float:
     return float(samples.var(0, dtype=np.float64).mean())
 
 
-def _round(x: float) -> float:
-    """Round to the nearest of 1, 3, 10, 30, ..., by ratio."""
-    half_decades = round(2 * math.log10(x))
+def _round_number(half_decades: int) -> float:
+    """Return 1, 3, 10, 30, ... for 0, 1, 2, 3, ..., and 0.3, 0.1, ... for -1, -2, ..."""
     return float(f"{10 ** (half_decades / 2):.1g}")

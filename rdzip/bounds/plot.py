@@ -222,15 +222,16 @@ def _panel(panel: Panel, runs: Sequence[Run], codecs: Sequence[Codec], axes: Axe
         size = " x ".join(map(str, runs[0].shape)) if runs[0].images else f"{runs[0].dim} dimensions"
         panel.set_title(f"{runs[0].records[0]['source']}, {size}", fontsize=10)
     panel.grid(alpha=0.25, lw=0.5)
-    panel.legend(frameon=False)
+    if panel.get_legend_handles_labels()[0]:
+        panel.legend(frameon=False)
 
 
 def _draw_run(panel: Panel, run: Run, colour: str, axes: Axes, span: tuple[float, float], *, alone: bool) -> None:
     """Draw one run; alone: it has the picture to itself, so its exact curve and estimate may have colours of their own.
 
-    span: of distortions in the picture.
+    span: of distortions in the picture. Points without distortion have no place on a logarithmic axis.
     """
-    points = run.points
+    points = [point for point in run.points if point.mse > 0]
     prefix = "" if alone else f"{run.label}: "
     corners, lower = hull(points), of_role(points, "lower")
     mse = np.geomspace(*span, SMOOTH)

@@ -18,6 +18,9 @@ from rdzip.bounds.source import NAMES, Source
 from rdzip.bounds.tasks import Failure, Record, Task, Where, work
 from rdzip.errors import InputError
 
+LEAST, MOST = 1e-20, 1e20
+"""Of lambda: far beyond, its products with distortions leave the range of numbers."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -66,6 +69,9 @@ def plan(request: Request) -> Plan:
     names = request.methods or (SANDWICH,)
     chosen = [method(name) for name in names if name != SANDWICH]
     lambdas = None if request.lambdas is None else check_lambdas(request.lambdas)
+    for lam in lambdas or ():
+        if not LEAST <= lam <= MOST:
+            raise InputError(f"expected every lambda in {LEAST:g}..{MOST:g}, found {lam:g}; scale the samples instead")
     if request.jobs < 1:
         raise InputError(f"expected at least 1 job, found {request.jobs}")
     source = request.where.open()

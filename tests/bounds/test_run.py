@@ -199,6 +199,7 @@ def test_a_killed_process_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"lambdas": ()}, "at least one lambda"),
         ({"lambdas": (1.0, -1.0)}, "above 0"),
         ({"lambdas": (float("nan"),)}, "above 0"),
+        ({"lambdas": (1e300,)}, "expected every lambda in"),
         ({"options": {"up": {"frob": "1"}}}, "no option 'frob'"),
         ({"options": {"up": {"off": "much"}}}, "expected a number"),
         ({"options": {"up": {"seed": "1.5"}}}, "expected a whole number"),
