@@ -86,6 +86,9 @@ def bound(
 
         usable_device(wanted.device)
     plan = run.plan(request)
+    here = dict.fromkeys(task.method.name for task in plan.tasks if "device" not in task.options)
+    if request.device != "cpu" and here:
+        say.note(f"{', '.join(here)}: computed on the CPU, which is all that {'it' if len(here) == 1 else 'they'} can")
     count = 0
 
     def tell(record: dict[str, Any]) -> None:

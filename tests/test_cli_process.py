@@ -141,7 +141,7 @@ def test_help_and_info_import_nothing_heavy(photo: Path) -> None:
     target = photo.with_name("a.png.rdz")
     assert finished("compress", photo, "--codec", "classic").returncode == 0
     program = "import sys\nfrom rdzip.cli import main\ntry:\n    main()\nexcept SystemExit:\n    print(*sys.modules)"
-    for arguments in (["compress", "--help"], ["info", str(target)]):
+    for arguments in (["compress", "--help"], ["bound", "--help"], ["info", str(target)]):
         ran = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, check=True, text=True)
         loaded = set(ran.stdout.splitlines()[-1].split())
         assert not loaded & {"torch", "numpy", "PIL", "rich", "constriction", "huggingface_hub"}
