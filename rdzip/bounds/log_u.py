@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -82,7 +81,6 @@ class Weight:
     means: Tensor | None
     mse: float | None
     facts: dict[str, Any]
-    log_a: float | None = None
 
 
 def solve(source: Source, lambdas: Sequence[float], options: Options, report: Report) -> list[Point]:
@@ -97,7 +95,6 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
     known = source.log_density(np.zeros((1, source.dim))) is not None
     density: Density | None = source.log_density if known else None
     held = _HeldOut(source, options, density)
-    weights: Callable[[float], Weight]
     if network == "mixture":
         laws = mixture.fit_all(
             source,
@@ -105,13 +102,20 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
             mixture.Options(components=options.components, seed=options.seed, quick=options.quick),
             lambda share: report(0.2 * share, None),
         )
-        weights = partial(_from_mixture, laws, train, density, held, options)
+
+        def weights(lam: float) -> Weight:
+            return _from_mixture(laws[lam], train, density, held, options, lam)
+
         begin = 0.2
     else:
-        from rdzip.bounds.networks import train_all
+        from rdzip.bounds.networks import floored, train_all
 
         trained = train_all(source, wanted, network, options, train, lambda share: report(0.8 * share, None))
-        weights = lambda lam: Weight(lam, trained[lam], None, None, {"network": network, "steps": options.train_steps})  # noqa: E731
+        facts = {"network": network, "steps": options.train_steps}
+
+        def weights(lam: float) -> Weight:
+            return Weight(lam, floored(trained[lam], source.dim / (2 * lam), train, held.k), None, None, facts)
+
         begin = 0.8
     points = []
     for i, lam in enumerate(wanted):
@@ -161,14 +165,13 @@ class _HeldOut:
 
 
 def _from_mixture(
-    laws: dict[float, Mixture],
+    law: Mixture,
     train: Callable[[int], Tensor],
     density: Density | None,
     held: _HeldOut,
     options: Options,
     lam: float,
 ) -> Weight:
-    law = laws[lam]
     x = train(20_000)
     setting = Setting(
         train, density, Shape.of(x), pool_of(x, law, 128 if options.quick else 256), held.k, options.seed + 77

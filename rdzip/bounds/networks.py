@@ -16,7 +16,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from rdzip.bounds.ck import SampleObjective
+from rdzip.bounds.ck import SampleObjective, supremum
 from rdzip.bounds.source import Source
 
 CLIP = 100.0  # largest norm of a gradient
@@ -25,6 +25,7 @@ LARGEST_CHANGE = 1.0  # of log C_k against its moving average, in nats
 CHANNELS, KERNELS = (4, 8, 16), (9, 5, 3)
 DRAWS = 2  # of C_k in a step
 CLIMBERS, CLIMB = 16, 10
+FLOORS = (-12.0, -7.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0)
 EVALUATED = 1024  # samples that a network sees at a time
 
 
@@ -83,6 +84,36 @@ class NetworkU:
     def __call__(self, x: Tensor) -> Tensor:
         """Return log u [n] of x float64 [n, dim], in chunks."""
         return torch.cat([self.network(part).double() for part in x.split(EVALUATED)])
+
+
+@dataclass(frozen=True)
+class FlooredU:
+    """A weight plus a constant, given by its logarithm: few rare samples then decide less on C_k."""
+
+    weight: NetworkU
+    log_floor: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return log u [n] of x float64 [n, dim]."""
+        log_u = self.weight(x)
+        return torch.logaddexp(log_u, log_u.new_tensor(self.log_floor))
+
+
+def floored(weight: NetworkU, s2: float, draw: Callable[[int], Tensor], k: int) -> FlooredU:
+    """Return the weight with the floor that makes E[log u] + log C_k least on draws of training samples."""
+    draws = [draw(k) for _ in range(2)]
+    values = [weight(x) for x in draws]
+    mean = float(torch.stack([value.mean() for value in values]).mean())
+    losses = {}
+    for floor in FLOORS:
+        loss = 0.0
+        for x, value in zip(draws, values, strict=True):
+            log_u = torch.logaddexp(value, value.new_tensor(mean + floor))
+            rare = x[log_u.topk(min(64, len(x)), largest=False).indices]
+            starts = torch.cat([rare, x[:256]])
+            loss += float(log_u.mean()) + supremum(SampleObjective(x, log_u, s2), starts, s2, ascend=16, steps=10)[0]
+        losses[floor] = loss
+    return FlooredU(weight, mean + min(losses, key=lambda floor: losses[floor]))
 
 
 def perceptron(dim: int, hidden: tuple[int, ...]) -> nn.Sequential:
@@ -174,7 +205,7 @@ def _step(
             y = _highest(SampleObjective(x, log_u.detach(), network.s2), x)
         terms = -0.5 * ((x - y) ** 2).sum(1) / network.s2 - log_u
         log_c = terms.logsumexp(0) - math.log(len(x))
-        found.append(float(log_c))
+        found.append(float(log_c.detach()))
         losses.append((log_u.mean(), log_c))
     newest = sum(found) / len(found)
     if not math.isnan(log_a):
@@ -183,7 +214,7 @@ def _step(
     if move:
         parts = [mean + (log_c - log_a).clamp_max(LARGEST_CHANGE).exp() for mean, log_c in losses]
         # beyond the clamp the gradient of log C itself: as steep as it is there, without the exponential's overflow
-        steep = [(c - c.detach()) * (float(c) - log_a > LARGEST_CHANGE) for _mean, c in losses]
+        steep = [(c - c.detach()) * (float(c.detach()) - log_a > LARGEST_CHANGE) for _mean, c in losses]
         parts = [part + more for part, more in zip(parts, steep, strict=True)]
         optimizer.zero_grad()
         torch.stack(parts).mean().backward()

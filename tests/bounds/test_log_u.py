@@ -40,7 +40,7 @@ def test_gaussians_with_a_density_are_met_from_below(variances: list[float]) -> 
 
 @pytest.mark.parametrize("search", ["quick", "exhaustive"])
 def test_samples_alone_give_a_bound_that_rises_with_k(search: str) -> None:
-    options = Options(**FAST | {"search": search, "k": 3000, "draws": 4})
+    options = Options(**FAST | {"search": search, "k": 1600, "draws": 4})
     (point,) = solve(hidden([1.0, 0.5]), [3.0], options, quiet)
     exact = exact_value([1.0, 0.5], 3.0)
     assert exact - 0.25 <= point.value_nats <= exact + half_width(point)
@@ -52,8 +52,8 @@ def test_samples_alone_give_a_bound_that_rises_with_k(search: str) -> None:
 def test_searches_agree() -> None:
     values = []
     for search in ("quick", "exhaustive"):
-        options = Options(**FAST | {"search": search, "k": 2000, "draws": 4})
-        values.append(solve(hidden([1.0, 0.5]), [2.0, 8.0], options, quiet))
+        options = Options(**FAST | {"search": search, "k": 1000, "draws": 4})
+        values.append(solve(hidden([1.0, 0.5]), [8.0], options, quiet))
     for quick, whole in zip(*values, strict=True):
         assert quick.value_nats == pytest.approx(whole.value_nats, abs=2e-3)
 
