@@ -40,7 +40,10 @@ class Folder:
         self.path = path
         self.records: list[Record] = []
         there = [path / name for name in NAMES if os.path.lexists(path / name)]
-        if resume and there:
+        if there == [path / RECORDS, path / RUN] and not _size(path / RECORDS):
+            there = []  # a run that came to nothing
+        resume = resume and bool(there)
+        if resume:
             header = _merged(path, header)
             self.records = _cut(path / RECORDS) if (path / RECORDS).exists() else []
         elif there and not force:
@@ -75,6 +78,10 @@ class Folder:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._file.close()
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else -1
 
 
 def read_records(path: Path) -> list[Record]:

@@ -215,6 +215,12 @@ def test_bad_requests_are_told_in_a_line(request_: dict[str, Any], text: str) ->
     assert "\n" not in str(caught.value)
 
 
+def test_a_run_that_came_to_nothing_is_no_hindrance(tmp_path: Path) -> None:
+    for resume in (False, True):
+        assert not ran(tmp_path, methods=("up",), options={"up": {"fail": "1"}}, resume=resume).records
+    assert len(ran(tmp_path, methods=("up",), resume=True).records) == 3
+
+
 def test_figures_that_are_not_finite_are_failures(monkeypatch: pytest.MonkeyPatch) -> None:
     nan = float("nan")
     point = bounds_stub.exact_point(1.0, "upper")
