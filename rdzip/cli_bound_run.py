@@ -213,6 +213,8 @@ def tables(result: Result) -> str:
     from rich.console import Console
     from rich.table import Table
 
+    from rdzip.bounds.units import psnr
+
     terminal = sys.stdout.isatty()
     style = box.SIMPLE_HEAD if "utf" in (sys.stdout.encoding or "").lower() else box.ASCII
     first = result.records[0]
@@ -237,7 +239,7 @@ def tables(result: Result) -> str:
             record["method"],
             _plain(record["rate_nats"]),
             _plain(record["rate_bits_per_dim"]),
-            f"{-10 * math.log10(mse):.2f}" if images and mse > 0 else f"{mse:.4g}",
+            f"{psnr(mse):.2f}" if images else f"{mse:.4g}",
             f"{record['value_nats']:.4f}{_half_width(record)}",
             f"{record['samples']:,}",
             f"{record['seconds']:.1f}",
