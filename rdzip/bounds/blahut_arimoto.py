@@ -26,9 +26,12 @@ from rdzip.bounds.source import Source, training_set
 from rdzip.errors import InputError
 
 MOST_DIM = 3
-DEFAULT_BINS = (2000, 120, 40)
-"""In one, two and three dimensions; fewer where there are fewer than SAMPLES_A_CELL samples a cell."""
+MOST_BINS = (2000, 700, 60)
+"""Unasked, in one, two and three dimensions; fewer where there are fewer than SAMPLES_A_CELL samples a cell."""
+LEAST_BINS = 40
 SAMPLES_A_CELL = 2
+CELL_NATS = 0.003
+"""What the width of the cells may cost unasked: lambda times a cell's variance."""
 GROWTH, LONGEST = 1.1, 64.0
 """Steps grow by this factor while F falls, up to this length."""
 LEAST_STEPS = 64
@@ -41,8 +44,9 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Options:
-    """bins: a dimension, 0 for a default; samples: of unlimited sources; steps: at most; tolerance: of F, relative.
+    """bins: a dimension, 0 for as many as lambda asks for; samples: of unlimited sources; steps: at most.
 
+    tolerance: of F, relative.
     part: of a finite set, training, held-out or all. Where the two differ, as recordings do, an estimate is only
     comparable with bounds that were measured on the same part. quick: a tenth of the samples, ten times the tolerance.
     """
@@ -86,8 +90,11 @@ class Solution:
     q: Array
 
 
-def histogram(samples: NDArray[np.float32], bins: int = 0) -> Histogram:
-    """Count samples [n, dim] in equal cells from their least to their greatest values; bins as in Options."""
+def histogram(samples: NDArray[np.float32], bins: int = 0, lam: float = math.inf) -> Histogram:
+    """Count samples [n, dim] in equal cells from their least to their greatest values.
+
+    bins: a dimension; 0: so many that cells are small beside the distortion at slope -lam (CELL_NATS), within limits.
+    """
     n, dim = samples.shape
     if dim > MOST_DIM:
         raise InputError(f"a histogram takes at most {MOST_DIM} dimensions, found {dim}: ask for wgd or mixture")
@@ -97,14 +104,22 @@ def histogram(samples: NDArray[np.float32], bins: int = 0) -> Histogram:
     if (lows == highs).any():
         raise InputError(f"expected samples that vary, found coordinate {int((lows == highs).argmax())} constant")
     if bins == 0:
-        bins = max(2, min(DEFAULT_BINS[dim - 1], int((n / SAMPLES_A_CELL) ** (1 / dim))))
+        wanted = math.sqrt(lam * float(np.mean((highs - lows) ** 2)) / (12 * CELL_NATS))
+        most = min(MOST_BINS[dim - 1], max(2, int((n / SAMPLES_A_CELL) ** (1 / dim))))
+        bins = min(most, max(LEAST_BINS, math.ceil(min(wanted, most))))
     if n < bins**dim:
         raise InputError(
             f"expected at least as many samples as bins, found {n} samples for {bins**dim} bins ({bins} a dimension): "
             f"ask for at most {int(n ** (1 / dim) + 1e-9)} a dimension"
         )
-    counts, edges = np.histogramdd(samples, bins, list(zip(lows, highs, strict=True)))
-    return Histogram(counts / counts.sum(), [(edge[1:] + edge[:-1]) / 2 for edge in edges], n)
+    width = (highs - lows) / bins
+    index = np.zeros(n, np.int64)
+    for x, low, step in zip(samples.T, lows, width, strict=True):
+        index = index * bins + np.clip((x - low) / step, 0, bins - 1).astype(np.int64)
+    counts = np.bincount(index, minlength=bins**dim).reshape((bins,) * dim)
+    return Histogram(
+        counts / n, [low + step * (np.arange(bins) + 0.5) for low, step in zip(lows, width, strict=True)], n
+    )
 
 
 def blahut_arimoto(
@@ -175,10 +190,10 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
     if options.quick:
         options = replace(options, samples=max(2, options.samples // 10), tolerance=10 * options.tolerance, quick=False)
     samples = _samples(source, options)
-    cells = histogram(samples.reshape(len(samples), -1), options.bins)
     points: list[Point] = []
     for lam in lambdas:
         done = len(points)
+        cells = histogram(samples.reshape(len(samples), -1), options.bins, lam)
         found = blahut_arimoto(
             cells,
             lam,
