@@ -1,81 +1,49 @@
 """Method "resnet-vae": upper bounds on R(D) of pictures by a hierarchical VAE (pyramid.py), one network for all lambda.
 
-Rates are KL divergences, not file sizes: they are achievable by channel simulation only. Pictures are [h, w, c] in
-0..1; rates in nats per picture, distortion squared error, mean over samples. The network is fully convolutional: it
-trains on squares of the source's pictures and is evaluated on whole ones, padded to a multiple of its stride by
-repeating the border; padding costs rate and gains nothing, so the bound stays valid.
+Rates are KL divergences, not file sizes: they are achievable by channel simulation only. Training and evaluation are
+those of pictures.py.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
-from rdzip.bounds.point import Point, Report, check_lambdas
+from rdzip.bounds import pictures
+from rdzip.bounds.pictures import check_pictures, evaluate
+from rdzip.bounds.point import Point, Report
 from rdzip.bounds.pyramid import Pyramid, Shape
 from rdzip.bounds.source import Source
-from rdzip.bounds.training import Schedule, checkpoint_path, fit
-from rdzip.errors import InputError
 
-CROPS = 4
-"""Squares of one drawn picture in a batch."""
-CHOOSING = 16
+__all__ = ["Options", "evaluate", "solve", "train"]
 
 
 @dataclass(frozen=True)
-class Options:
-    """How to fit and to evaluate.
+class Options(pictures.Fitting):
+    """How to fit and to evaluate: see Fitting, and the network.
 
     widths: features at strides 2, 4, ...; blocks: residual blocks at each; slices: groups of channels coded one given
-    the others (1: no autoregressive prior). crop: side of training squares, batch: how many. samples: held-out pictures
-    of the final figures, at most. folder: where to save, and to resume from.
+    the others (1: no autoregressive prior).
     """
 
     widths: tuple[int, ...] = (48, 64, 96, 96, 96)
     blocks: int = 2
     slices: int = 3
-    steps: int = 2000
-    batch: int = 16
-    crop: int = 64
-    lr: float = 1e-3
-    samples: int = 1000
-    seed: int = 0
-    device: str = "cpu"
-    folder: Path | str | None = None
+
+    def build(self, channels: int) -> Pyramid:
+        """Return a fresh network for pictures of so many channels."""
+        return Pyramid(Shape(channels, self.widths, self.blocks, self.slices))
 
 
 def solve(source: Source, lambdas: Sequence[float], options: Options, report: Report) -> list[Point]:
     """Return the upper bounds at each lambda, on held-out (or fresh) pictures."""
-    lambdas, began = check_lambdas(lambdas), time.monotonic()
-    if len(source.shape) != 3:
-        raise InputError(f"resnet-vae takes pictures [height, width, channels], and {source.name} is {source.shape}")
-    betas = [lam / source.dim for lam in lambdas]
-    choosing, testing = _evaluation(source, options)
-    net, facts = train(source, betas, choosing, options, lambda share: report(0.9 * share, None))
-    points = []
-    for i, (lam, beta) in enumerate(zip(lambdas, betas, strict=True)):
-        rate, mse = evaluate(net, testing, beta, seed=options.seed)
-        values = rate + lam * mse
-        error = float(values.std(ddof=1) / math.sqrt(len(values)))
-        point = Point.measured("resnet-vae", "upper", lam=lam, value=float(values.mean()), mse=float(mse.mean()),
-                               error=error, samples=len(values), seconds=(time.monotonic() - began) / len(lambdas),
-                               data="fresh" if source.unlimited else "held-out",
-                               label="KL divergence: achievable by channel simulation only",
-                               bits_per_pixel=float(rate.mean()) / math.log(2) / math.prod(source.shape[:2]),
-                               psnr_db=float((-10 * np.log10(mse)).mean()), **facts)  # fmt: skip
-        points.append(point)
-        report(0.9 + 0.1 * (i + 1) / len(lambdas), point)
-    return points
+    check_pictures("resnet-vae", source)
+    return pictures.bound("resnet-vae", lambda: options.build(source.shape[2]), source, lambdas, options, report,
+                          label="KL divergence: achievable by channel simulation only")  # fmt: skip
 
 
 def train(
@@ -84,92 +52,7 @@ def train(
     choosing: Sequence[NDArray[np.float32]],
     options: Options,
     progress: Callable[[float], None],
-) -> tuple[Pyramid, dict[str, float]]:
+) -> tuple[Pyramid, dict[str, Any]]:
     """Fit a network to all betas (lambda / dim) and what lies between; choosing: pictures to choose its state by."""
-    shape = Shape(source.shape[2], options.widths, options.blocks, options.slices)
-    if options.crop % shape.stride or options.crop < shape.stride:
-        raise InputError(f"expected a crop that is a multiple of {shape.stride}, found {options.crop}")
-    for name in ("steps", "batch", "samples"):
-        if getattr(options, name) < 1:
-            raise InputError(f"expected {name} of at least 1, found {getattr(options, name)}")
-    device = torch.device(options.device)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(options.seed)
-        net = Pyramid(shape).to(device)
-    low, high = math.log(min(betas)), math.log(max(betas))
-
-    def loss(rng: np.random.Generator, noise: torch.Generator) -> Tensor:
-        x = torch.from_numpy(_crops(source, options, rng)).to(device)
-        beta = torch.from_numpy(np.exp(rng.uniform(low, high, len(x))).astype(np.float32)).to(device)
-        y, rate = net(x, beta, noise)
-        error = (x - y).square().flatten(1).sum(1)
-        # Relative to what the value would be without any prior: all betas matter alike.
-        weight = 1 / (1 + torch.log1p(0.01 * beta))
-        value: Tensor = (weight * (rate + beta * error)).mean() / x[0].numel()
-        return value
-
-    def stretch(steps: int, rng: np.random.Generator, noise: torch.Generator) -> list[Callable[[], Tensor]]:
-        return [partial(loss, rng, noise) for _ in range(steps)]
-
-    def validate() -> Tensor:
-        values = []
-        for beta in sorted({min(betas), max(betas)}):
-            rate, mse = evaluate(net, choosing, beta, seed=options.seed + 1)
-            values.append(float(np.mean(rate / choosing[0].size + beta * mse)))
-        return torch.tensor(values)
-
-    identity = (source.name, source.shape, low, high, replace(options, folder=None, samples=0, device=""))
-    checkpoint = checkpoint_path(Path(options.folder), "resnet-vae", *identity) if options.folder else None
-    schedule = Schedule(options.steps, options.lr, clip=1.0, seed=options.seed, joint=True)
-    facts = fit(net, stretch, validate, schedule, progress, checkpoint)
-    return net.requires_grad_(False), facts
-
-
-def evaluate(
-    net: Pyramid, pictures: Iterable[NDArray[np.float32]], beta: float, *, seed: int = 0
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rate in nats and mse of every picture [h, w, c] in 0..1, of any size: both float64 [n]."""
-    noise = torch.Generator().manual_seed(seed)
-    device = next(net.parameters()).device
-    stride = net.shape.stride
-    rates, errors = [], []
-    with torch.no_grad():
-        for picture in pictures:
-            x = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].to(device)
-            height, width = x.shape[2:]
-            padded = functional.pad(x, (0, -width % stride, 0, -height % stride), mode="replicate")
-            y, rate = net(padded, torch.full((1,), beta, device=device), noise)
-            rates.append(float(rate))
-            errors.append(float((y[:, :, :height, :width] - x).double().square().mean()))
-    return np.array(rates), np.array(errors)
-
-
-def _crops(source: Source, options: Options, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Training squares, float32 [batch, c, crop, crop]: anywhere in pictures drawn, flipped at random."""
-    height, width, _ = source.shape
-    side = options.crop
-    several = CROPS if min(height, width) >= 2 * side else 1
-    pictures = source.train(-(-options.batch // several), rng)
-    if min(height, width) < side:
-        margin = ((0, 0), (0, max(0, side - height)), (0, max(0, side - width)), (0, 0))
-        pictures = np.pad(pictures, margin, mode="edge")
-    squares = []
-    for i in range(options.batch):
-        picture = pictures[i // several]
-        top, left = (int(rng.integers(0, n - side + 1)) for n in picture.shape[:2])
-        square = picture[top : top + side, left : left + side]
-        if rng.random() < 0.5:
-            square = square[:, ::-1]
-        squares.append(square.transpose(2, 0, 1))
-    return np.ascontiguousarray(np.stack(squares))
-
-
-def _evaluation(source: Source, options: Options) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
-    """Pictures to choose the network's state by, and others for the final figures."""
-    rng = np.random.default_rng([options.seed, 3])
-    count = CHOOSING + options.samples if source.unlimited else source.held_out_count or 1
-    held = list(source.held_out(count, rng))
-    if len(held) < 3:
-        raise InputError(f"{source.name}: expected at least 3 held-out pictures, found {len(held)}")
-    part = min(CHOOSING, len(held) // 3)
-    return held[:part], held[part:][: options.samples]
+    build = lambda: options.build(source.shape[2])  # noqa: E731
+    return pictures.train("resnet-vae", build, source, betas, choosing, options, progress)

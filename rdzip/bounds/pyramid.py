@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rdzip.bounds.pictures import PictureModel
 from rdzip.errors import InputError
 
 EMBEDDING = 32
@@ -168,19 +169,23 @@ def inverse_haar(low: Tensor, details: Tensor) -> Tensor:
     return functional.pixel_shuffle(quads.flatten(1, 2), 2)
 
 
-class Pyramid(nn.Module):
+def luma_chroma(channels: int) -> Tensor:
+    """Orthonormal transform of colours [channels, channels], luma first; the identity unless there are 3."""
+    if channels != 3:
+        return torch.eye(channels)
+    colours = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]])
+    return colours / colours.square().sum(1, keepdim=True).sqrt()
+
+
+class Pyramid(PictureModel):
     """The whole model; pictures are [n, c, h, w] in 0..1, with sides that are multiples of shape.stride."""
 
     def __init__(self, shape: Shape):
         super().__init__()
-        self.shape = shape
+        self.shape, self.stride = shape, shape.stride
         depth, channels = len(shape.widths), shape.channels
-        colours = torch.eye(channels)
-        if channels == 3:
-            colours = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]])
-            colours = colours / colours.square().sum(1, keepdim=True).sqrt()
         self.colours: Tensor
-        self.register_buffer("colours", colours[:, :, None, None], persistent=False)
+        self.register_buffer("colours", luma_chroma(channels)[:, :, None, None], persistent=False)
         self.embed = nn.Sequential(nn.Linear(3, EMBEDDING), nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING), nn.SiLU())
         self.levels = nn.ModuleList(Level(shape, i) for i in range(depth))
         self.top_mean = nn.Parameter(torch.zeros(1, channels, 1, 1))
