@@ -83,6 +83,26 @@ METHODS: dict[str, Method] = {
         Method(
             "resnet-vae", "upper", ".image_vae", "hierarchical VAE of images", (IMAGES,), quick={"steps": 200}, cost=10
         ),
+        Method(
+            "hyperprior",
+            "upper",
+            ".hyperprior",
+            "transform coding of images: mean-scale hyperprior",
+            (IMAGES,),
+            sandwich=False,
+            quick={"steps": 200},
+            cost=10,
+        ),
+        Method(
+            "channel-ar",
+            "upper",
+            ".channel_ar",
+            "the same, channels in slices given those before",
+            (IMAGES,),
+            sandwich=False,
+            quick={"steps": 200},
+            cost=15,
+        ),
         Method("log-u", "lower", ".log_u", "Csiszar's dual", (VECTORS, IMAGES), cost=3),
     )
 }

@@ -71,7 +71,7 @@ class StdGaussian(Prior):
     def log_mass(self, z: Tensor) -> Tensor:
         """Return ln of the mass around z."""
         inverse = torch.exp(-self.log_scale)
-        return _gaussian_mass(z * inverse, 0.5 * inverse).sum(-1)
+        return gaussian_mass(z * inverse, 0.5 * inverse).sum(-1)
 
     def rescale(self, scale: Tensor) -> None:
         """Set the scales, and let them be learned."""
@@ -79,7 +79,8 @@ class StdGaussian(Prior):
         self.log_scale.requires_grad_(True)
 
 
-def _gaussian_mass(centre: Tensor, half: Tensor) -> Tensor:
+def gaussian_mass(centre: Tensor, half: Tensor) -> Tensor:
+    """Return ln of the mass that N(0, 1) has within `half` (> 0) of `centre`, elementwise."""
     # By symmetry both ends can lie in the lower tail or around 0, where log_ndtr is exact.
     low = -centre.abs()
     return log_difference(torch.special.log_ndtr(low + half), torch.special.log_ndtr(low - half))
@@ -125,7 +126,7 @@ class Mixture(Prior):
         """Return ln of the mass around z."""
         inverse = torch.exp(-self.log_scale)
         u, half = (z[..., None] - self.loc) * inverse, 0.5 * inverse
-        each = _logistic_mass(u + half, u - half) if self.logistic else _gaussian_mass(u, half)
+        each = _logistic_mass(u + half, u - half) if self.logistic else gaussian_mass(u, half)
         return torch.logsumexp(each + torch.log_softmax(self.logits, -1), -1).sum(-1)
 
     def rescale(self, scale: Tensor) -> None:
