@@ -35,7 +35,9 @@ CELL_NATS = 0.003
 GROWTH, LONGEST = 1.1, 64.0
 """Steps grow by this factor while F falls, up to this length."""
 LEAST_STEPS = 64
-PARTS = ("training", "held-out", "all")
+PARTS = ("auto", "training", "held-out", "all")
+ENOUGH = 10_000
+"""Held-out samples from which on they are the part of choice."""
 NOTICE = 200
 """Steps from one report to the next."""
 
@@ -46,8 +48,8 @@ Array = NDArray[np.float64]
 class Options:
     """bins: a dimension, 0 for as many as lambda asks for; samples: of unlimited sources; steps: at most.
 
-    tolerance: of F, relative.
-    part: of a finite set, training, held-out or all. Where the two differ, as recordings do, an estimate is only
+    tolerance: of F, relative. part: of a finite set, training, held-out or all; auto: held-out where it has ENOUGH
+    samples, as the bounds stand on it, else training. Where the two differ, as recordings do, an estimate is only
     comparable with bounds that were measured on the same part. quick: a tenth of the samples, ten times the tolerance.
     """
 
@@ -55,7 +57,7 @@ class Options:
     samples: int = 1_000_000
     steps: int = 20_000
     tolerance: float = 1e-5
-    part: str = "training"
+    part: str = "auto"
     seed: int = 0
     quick: bool = False
 
@@ -189,6 +191,9 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
     start = time.perf_counter()
     if options.quick:
         options = replace(options, samples=max(2, options.samples // 10), tolerance=10 * options.tolerance, quick=False)
+    if options.part == "auto":
+        enough = (source.held_out_count or 0) >= ENOUGH
+        options = replace(options, part="held-out" if enough else "training")
     samples = _samples(source, options)
     points: list[Point] = []
     for lam in lambdas:

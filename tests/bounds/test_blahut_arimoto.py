@@ -100,7 +100,7 @@ def test_finite_sets_use_the_part_that_is_asked_for(tmp_path: Path) -> None:
     for part, count in (("held-out", 100), ("all", 500)):
         (point,) = ba.solve(open_source(str(tmp_path / "a.npy")), [1.0], ba.Options(part=part), ignore)
         assert (point.samples, point.facts["data"]) == (count, part)
-    with pytest.raises(InputError, match="expected a part of training, held-out, all, found 'none'"):
+    with pytest.raises(InputError, match="expected a part of auto, training, held-out, all, found 'none'"):
         ba.Options(part="none")
 
 
