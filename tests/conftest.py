@@ -7,16 +7,18 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hub_server
 import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from rdzip import hub, models, registry
 from rdzip.cli import main
 
 
@@ -89,3 +91,21 @@ def photo(tmp_path: Path) -> Path:
     path.chmod(0o640)
     os.utime(path, ns=(1_000_000_000, 1_234_567_890_123_456_789))
     return path
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty cache, empty weights, no network variables, and the architecture "tiny"."""
+    for name in ("HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RDZIP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hugging-face"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)  # read from the variable at its import
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    (weights / registry.REGISTRY).write_text("")
+    monkeypatch.setattr(registry, "WEIGHTS", weights)
+    hub._load.cache_clear()
+    with models.registered("tiny", lambda tensors, meta: hub_server.TinyModel(tensors)):
+        yield tmp_path
+    hub._load.cache_clear()

@@ -20,10 +20,9 @@ import pytest
 
 import rdzip.codecs
 from rdzip import hub, models
-from rdzip.codecs.options import Options
+from rdzip.codecs.options import LATENT_CODECS, Options
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.errors import CoderError, InputError
-from rdzip.formats.latent import LATENT_CODECS
 from rdzip.models import modelfile
 
 ARCHITECTURE = "latent-stub"
@@ -145,3 +144,8 @@ def decode_tiles(model: StubModel, payload: bytes, shape: Any, layout: int, prog
         raise CoderError("unknown layout")
     model.check_item(shape)
     return decode(model, payload, (1, *shape), progress)[0]
+
+
+def some(shape: tuple[int, ...], values: int = 256, seed: int = 0) -> np.ndarray:
+    """Random samples below ``values``."""
+    return np.random.default_rng(seed).integers(0, values, shape).astype(np.uint8)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import rdzip
-from rdzip.formats.latent import LATENT_CODECS
+from rdzip.codecs.options import LATENT_CODECS
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = sorted(GOLDEN.glob("*/*.rdz"))

@@ -2,148 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
+from hub_server import COMMIT, FILE, REPO, Hub, TinyModel, register, serving, tiny_bytes
 
-from rdzip import hub, models, registry
+from rdzip import hub, registry
 from rdzip.errors import ModelError
 from rdzip.models import modelfile
 
-REPO = "org/tiny-models"
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-FILE = "tiny.safetensors"
-
-
-class TinyModel:
-    def __init__(self, tensors: Any) -> None:
-        self.weights = tensors["weights"]
-
-    def known_answer(self) -> str:
-        return hashlib.sha256(np.cumsum(self.weights.astype(np.int64)).tobytes()).hexdigest()
-
-
-def tiny_bytes(seed: int = 0, *, id: str = "tiny", answer: str | None = None) -> bytes:
-    weights = np.random.default_rng(seed).integers(-128, 128, (100, 1000), dtype=np.int8)
-    meta = {"architecture": "tiny", "version": 1, "id": id, "codecs": ["causal", "bb-ans"], "licence": "MIT"}
-    meta["known_answer"] = answer or TinyModel({"weights": weights}).known_answer()
-    return modelfile.to_bytes({"weights": weights}, meta)
-
-
-@dataclass
-class Hub:
-    """A server for /ORG/NAME/resolve/COMMIT/FILE, in the manner of the hub, that can misbehave."""
-
-    data: bytes
-    behaviour: str = "plain"
-    url: str = ""
-    requests: list[tuple[str, str, str | None]] = field(default_factory=list)
-
-    def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        head = handler.command == "HEAD"
-        asked = handler.headers.get("Range")
-        self.requests.append((handler.command, handler.path, asked))
-        if self.behaviour == "error" or (self.behaviour == "error on GET" and not head):
-            self.send(handler, 500, b"broken", {})
-            return
-        if handler.path not in (f"/{REPO}/resolve/{COMMIT}/{FILE}", "/storage/blob"):
-            self.send(handler, 404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})
-            return
-        etag = f'"{hashlib.sha256(self.data).hexdigest()}"'
-        headers = {"ETag": etag, "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
-        if self.behaviour == "redirect" and handler.path != "/storage/blob":
-            # Large files live with a storage provider: another host, and the linked size and ETag in the redirect.
-            storage = self.url.replace("127.0.0.1", "localhost") + "/storage/blob"
-            linked = {"X-Linked-Size": str(len(self.data)), "X-Linked-Etag": etag, "Location": storage}
-            self.send(handler, 302, b"", headers | linked)
-            return
-        body = self.data
-        status = 200
-        always = self.behaviour.startswith("truncate always")
-        if asked is not None and not always:
-            first = int(asked.removeprefix("bytes=").partition("-")[0])
-            body, status = self.data[first:], 206
-            headers["Content-Range"] = f"bytes {first}-{len(self.data) - 1}/{len(self.data)}"
-        cut = None
-        if not head and (always or (self.behaviour == "truncate once" and asked is None)):
-            cut = len(body) // 2
-        self.send(handler, status, body, headers, cut=cut)
-
-    @staticmethod
-    def send(
-        handler: BaseHTTPRequestHandler, status: int, body: bytes, headers: dict[str, str], cut: int | None = None
-    ) -> None:
-        handler.send_response(status)
-        for key, value in ({"Content-Length": str(len(body))} | headers).items():
-            handler.send_header(key, value)
-        handler.end_headers()
-        if handler.command != "HEAD":
-            handler.wfile.write(body[:cut])
-        if cut is not None:
-            handler.wfile.flush()
-            handler.connection.shutdown(socket.SHUT_RDWR)
-            handler.close_connection = True
+pytestmark = pytest.mark.usefixtures("places")
 
 
 @pytest.fixture
 def server() -> Iterator[Hub]:
-    served = Hub(tiny_bytes())
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            served.answer(self)
-
-        do_HEAD = do_GET
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        served.url = f"http://127.0.0.1:{http.server_address[1]}"
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving() as served:
         yield served
-        http.shutdown()
-        thread.join()
-
-
-@pytest.fixture(autouse=True)
-def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty cache, empty weights, no network variables, and the architecture "tiny"."""
-    for name in ("HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("RDZIP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hugging-face"))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)  # read from the variable at its import
-    weights = tmp_path / "weights"
-    weights.mkdir()
-    (weights / registry.REGISTRY).write_text("")
-    monkeypatch.setattr(registry, "WEIGHTS", weights)
-    hub._load.cache_clear()
-    with models.registered("tiny", lambda tensors, meta: TinyModel(tensors)):
-        yield tmp_path
-    hub._load.cache_clear()
-
-
-def register(data: bytes, *, bundle: bool = False, hosted: bool = True) -> registry.Entry:
-    path = registry.WEIGHTS / "made" / FILE
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(data)
-    more = {"repo": REPO, "revision": COMMIT} if hosted else {}
-    return registry.add(path, bundle=bundle, **more)
 
 
 def cached() -> list[Path]:
@@ -398,60 +277,6 @@ def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert hub.cache_dir() == Path("/somewhere/rdzip")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert hub.cache_dir() == Path("~/.cache/rdzip").expanduser()
-
-
-def test_registry_round_trip_and_replacement(places: Path) -> None:
-    first = register(tiny_bytes(1), bundle=True)
-    other = register(tiny_bytes(2, id="other"), bundle=True, hosted=False)
-    assert registry.entries() == (first, other)
-    again = register(tiny_bytes(3), bundle=True)
-    assert registry.entries() == (other, again)
-    assert hub.resolve("tiny").sha256 == again.sha256
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"file": "../evil.safetensors"},
-        {"file": "model.pt"},
-        {"revision": "main"},
-        {"sha256": "00"},
-        {"codecs": []},
-        {"repo": "one/two/three"},
-        {"bytes": 0},
-        {"surprise": 1},
-    ],
-)
-def test_a_wrong_registry_is_refused(change: dict[str, Any]) -> None:
-    good = {"id": "a", "file": "a.safetensors", "sha256": "0" * 64, "bytes": 9, "codecs": ["causal"], "licence": "MIT"}
-    good |= {"repo": "org/name", "revision": COMMIT} | change
-    text = "[[model]]\n" + "".join(f"{key} = {registry._toml(value)}\n" for key, value in good.items())
-    (registry.WEIGHTS / registry.REGISTRY).write_text(text)
-    with pytest.raises(ModelError):
-        registry.entries()
-
-
-def test_the_registry_tool(places: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = places / "new.safetensors"
-    path.write_bytes(tiny_bytes(id="new"))
-    assert registry.main([str(path), "--measured", "kodak_bpsp=3.01"]) == 0
-    assert "[[model]]" in capsys.readouterr().out
-    assert registry.entries()[0].measured == {"kodak_bpsp": 3.01}
-    assert hub.resolve("new").source == "bundled"
-    assert registry.main([str(path), "--no-bundle"]) == 1
-    assert "neither bundled nor on the hub" in capsys.readouterr().err
-
-
-def test_the_packages_own_registry_and_weights() -> None:
-    package = Path(registry.__file__).parent / "weights"
-    for entry in registry.entries(package):
-        path = package / entry.file
-        if path.exists():
-            assert modelfile.sha256(path) == entry.sha256
-            assert path.stat().st_size == entry.bytes
-            assert modelfile.read_meta(path)["id"] == entry.id
-        else:
-            assert entry.repo is not None
 
 
 def test_listing_imports_neither_torch_nor_huggingface_hub() -> None:

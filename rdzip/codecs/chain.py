@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.codecs import annealed, bbans, bitswap, importance, particle
-from rdzip.codecs.options import Options
+from rdzip.codecs.options import LATENT_CODECS, RESAMPLE, Options
 from rdzip.codecs.result import Bits
 from rdzip.entropy.ans import AnsStack
 from rdzip.entropy.supply import WORDS, SuppliedStack, SupplyError, check_left
@@ -28,7 +28,6 @@ Samples = NDArray[np.uint8]
 Shape = tuple[int, ...]
 Items = Samples | Sequence[Samples]
 
-CODECS = ("stochastic", "bb-ans", "bit-swap", "bb-is", "bb-cis", "bb-ais", "bb-smc")
 MAX_ROWS = 256
 MAX_ENTRIES = 1 << 20
 """Samples' entries times particles in a group of more than one sample, which bounds memory."""
@@ -158,7 +157,7 @@ def describe(payload: bytes, at: int = 0) -> dict[str, Any]:
     if codec == "bb-cis":
         facts["precision"] = options.precision
     if codec == "bb-smc":
-        facts["resample"] = ("adaptive", "always", "never")[options.resample]
+        facts["resample"] = RESAMPLE[options.resample]
     return facts
 
 
@@ -302,13 +301,13 @@ def write_head(codec: str, options: Options, sizes: Sequence[int]) -> bytes:
         else:
             runs.append([size, 1])
     numbers = options.to_numbers()
-    return write_numbers([CODECS.index(codec), *numbers, len(runs), *(n for run in runs for n in run)])
+    return write_numbers([LATENT_CODECS.index(codec), *numbers, len(runs), *(n for run in runs for n in run)])
 
 
 def read_head(payload: bytes, at: int = 0) -> tuple[str, Options, list[int], int]:
     """Codec, options and groups' sizes from a position of a payload, and where the words begin; or CoderError."""
     (number, *values, runs), at = read_numbers(payload, at, 2 + len(Options().to_numbers()))
-    if number >= len(CODECS):
+    if number >= len(LATENT_CODECS):
         raise CoderError(f"the coded data are of codec {number}, unknown to this rdzip: update it")
     options = Options.from_numbers(values)
     if runs > len(payload):
@@ -319,4 +318,4 @@ def read_head(payload: bytes, at: int = 0) -> tuple[str, Options, list[int], int
         if not 1 <= size <= MAX_ROWS or count < 1 or len(sizes) + count > MAX_GROUPS:
             raise CoderError(_DAMAGED)
         sizes += [size] * count
-    return CODECS[number], options, sizes, at
+    return LATENT_CODECS[number], options, sizes, at

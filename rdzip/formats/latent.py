@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from rdzip.codecs.options import LATENT_CODECS, RESAMPLE
 from rdzip.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 
     from rdzip.codecs.options import Options
 
-# Equal to rdzip.codecs.chain.CODECS, which takes time to import.
-LATENT_CODECS = ("stochastic", "bb-ans", "bit-swap", "bb-is", "bb-cis", "bb-ais", "bb-smc")
-RESAMPLE = ("adaptive", "always", "never")
 
 _USED_BY = {
     "particles": ("bb-is", "bb-cis", "bb-ais", "bb-smc"),

@@ -7,9 +7,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from rdzip.codecs.options import LATENT_CODECS
 from rdzip.errors import CoderError, FormatError, InputError, ModelError
 from rdzip.formats.header import ModelStamp
-from rdzip.formats.latent import LATENT_CODECS, codec_for
+from rdzip.formats.latent import codec_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rdzip.codecs import classic
+from rdzip.codecs.options import LATENT_CODECS
 from rdzip.codecs.result import Bits
 from rdzip.errors import CoderError, FormatError, InputError
 from rdzip.formats import arrangement as arranging
@@ -17,7 +18,7 @@ from rdzip.formats import container, metadata
 from rdzip.formats.container import Container, Section, SectionType
 from rdzip.formats.describe import describe
 from rdzip.formats.header import REASONS, ImageHeader
-from rdzip.formats.latent import LATENT_CODECS, NO_WISHES, Wishes, codec_for
+from rdzip.formats.latent import NO_WISHES, Wishes, codec_for
 from rdzip.formats.modes import BY_NAME, BY_NUMBER
 from rdzip.formats.neural import DEFAULT_MODEL, Neural, check_coder, latent_model
 from rdzip.formats.packing import pack_bytes, unpack_bytes

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rdzip.formats.picture import Picture
 
 CODECS = ("classic", "causal")
-CLASSIC, CAUSAL, LATENT = range(3)  # LATENT: one of rdzip.formats.latent.LATENT_CODECS, which the payload names
+CLASSIC, CAUSAL, LATENT = range(3)  # LATENT: one of rdzip.codecs.options.LATENT_CODECS, which the payload names
 MODEL_STAMP = 18  # bytes in the header
 NEURAL_MODES = ("L", "LA", "RGB", "RGBA")
 LATENT_MODES = (*NEURAL_MODES, "1")

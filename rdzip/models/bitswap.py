@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rdzip.entropy.cdf import MixtureTables
-from rdzip.errors import InputError
 from rdzip.exact.convolution import depth_to_space, space_to_depth
 from rdzip.models import grid
 from rdzip.models.grid import CENTRE
-from rdzip.models.hierarchy import LATENT_GAIN, Net, begin_narrow, known_answer, latent, site, squeezed, tensor
+from rdzip.models.hierarchy import LATENT_GAIN, ConvModel, Net, begin_narrow, latent, site, squeezed, tensor
 from rdzip.models.latent import SAMPLE, Draw, Samples, Shape
 from rdzip.models.mixture import MEAN_UNIT
 from rdzip.models.pixel_head import HeadConfig, PixelHead, PixelSite
@@ -120,24 +119,13 @@ class BitSwapNet(nn.Module):
         return self.head.bits(self.features(z[0], dtype), x, dtype), terms, inference
 
 
-class BitSwapModel:
+class BitSwapModel(ConvModel):
     """A finished model: sites for the codecs. See models/latent.py for what the methods do."""
 
     def __init__(self, net: BitSwapNet, tables: MixtureTables) -> None:
-        self.net, self.tables = net.eval(), tables
+        super().__init__(tables, net.config.channels)
+        self.net = net.eval()
         self.levels = len(net.config.latents)
-
-    def values(self) -> int:
-        """256: samples of 8 bits."""
-        return 256
-
-    def known_answer(self) -> str:
-        """Hash of the means, scales and code lengths of fixed images."""
-        return known_answer(self, self.net.config.channels)
-
-    def check_item(self, shape: Shape) -> None:
-        """InputError unless images of shape (h, w) or (h, w, c) have this model's channels."""
-        check_channels(shape, self.net.config.channels)
 
     def infer_site(self, level: int, below: NDArray[Any]) -> Site:
         """q(z_level | z_{level-1})."""
@@ -172,11 +160,3 @@ class BitSwapModel:
         for level in range(self.levels - 1, 0, -1):
             above = draw(f"z{level}", self.generate_site(level, above, shape))
         return draw(SAMPLE, self.generate_site(0, above, shape))
-
-
-def check_channels(shape: Shape, channels: int) -> None:
-    """InputError unless images of shape (h, w) or (h, w, c) have so many channels."""
-    found = shape[2] if len(shape) == 3 else 1
-    if len(shape) not in (2, 3) or found != channels:
-        expected = "[h, w]" if channels == 1 else f"[h, w, {channels}]"
-        raise InputError(f"the model codes images of shape {expected}, found {list(shape)}: choose another model")

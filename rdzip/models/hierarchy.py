@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from typing import Any, cast
 
 import numpy as np
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rdzip.entropy.cdf import MixtureTables
+from rdzip.errors import InputError
 from rdzip.exact.convolution import QuantisedConv, settle, space_to_depth
 from rdzip.exact.layers import INPUT_MAX, activate
 from rdzip.models import grid
 from rdzip.models.grid import CENTRE
-from rdzip.models.latent import LatentModel
+from rdzip.models.latent import Draw, LatentModel, Samples, Shape
 from rdzip.models.sites import GridSite, Site
 
 LATENT_GAIN = 4.0
@@ -90,6 +92,36 @@ def squeezed(x: NDArray[np.uint8], multiple: int) -> Tensor:
     x = x.reshape(n, h, w, -1)
     x = np.pad(x, ((0, 0), (0, -h % multiple), (0, -w % multiple), (0, 0)), mode="edge")
     return space_to_depth(torch.from_numpy(x.astype(np.float32)).permute(0, 3, 1, 2))
+
+
+class ConvModel(ABC):
+    """What the finished convolutional models have in common: a LatentModel of images of 8 bits (models/latent.py)."""
+
+    def __init__(self, tables: MixtureTables, channels: int) -> None:
+        self.tables, self.channels = tables, channels
+
+    def values(self) -> int:
+        """256: samples of 8 bits."""
+        return 256
+
+    def known_answer(self) -> str:
+        """Hash of the means, scales and code lengths of fixed images."""
+        return known_answer(self, self.channels)
+
+    def check_item(self, shape: Shape) -> None:
+        """InputError unless images of shape (h, w) or (h, w, c) have this model's channels."""
+        found = shape[2] if len(shape) == 3 else 1
+        if len(shape) not in (2, 3) or found != self.channels:
+            expected = "[h, w]" if self.channels == 1 else f"[h, w, {self.channels}]"
+            raise InputError(f"the model codes images of shape {expected}, found {list(shape)}: choose another model")
+
+    @abstractmethod
+    def infer(self, x: Samples, draw: Draw, refine: int = 0) -> None:
+        """Draw the latents from the posterior."""
+
+    @abstractmethod
+    def generate(self, rows: int, shape: Shape, draw: Draw) -> Samples:
+        """Draw the latents from the prior, then the images."""
 
 
 def known_answer(model: LatentModel, channels: int) -> str:

@@ -18,9 +18,8 @@ from rdzip.entropy.cdf import MixtureTables
 from rdzip.exact.convolution import QuantisedConv, depth_to_space, settle, space_to_depth
 from rdzip.exact.layers import INPUT_MAX, activate
 from rdzip.models import grid
-from rdzip.models.bitswap import check_channels
 from rdzip.models.grid import CENTRE
-from rdzip.models.hierarchy import LATENT_GAIN, Blocks, begin_narrow, known_answer, latent, site, squeezed, tensor
+from rdzip.models.hierarchy import LATENT_GAIN, Blocks, ConvModel, begin_narrow, latent, site, squeezed, tensor
 from rdzip.models.latent import SAMPLE, Draw, Samples, Shape
 from rdzip.models.pixel_head import HeadConfig, PixelHead, PixelSite
 
@@ -145,23 +144,12 @@ class ResNetVae(nn.Module):
         return self.head.bits(h, x, dtype), terms, taken
 
 
-class ResNetModel:
+class ResNetModel(ConvModel):
     """A finished model: sites for the codecs. See models/latent.py for what the methods do."""
 
     def __init__(self, net: ResNetVae, tables: MixtureTables) -> None:
-        self.net, self.tables = net.eval(), tables
-
-    def values(self) -> int:
-        """256: samples of 8 bits."""
-        return 256
-
-    def known_answer(self) -> str:
-        """Hash of the means, scales and code lengths of fixed images."""
-        return known_answer(self, self.net.config.channels)
-
-    def check_item(self, shape: Shape) -> None:
-        """InputError unless images of shape (h, w) or (h, w, c) have this model's channels."""
-        check_channels(shape, self.net.config.channels)
+        super().__init__(tables, net.config.channels)
+        self.net = net.eval()
 
     def _descend(self, rows: int, shape: Shape, draw: Draw, up: list[list[Tensor]] | None) -> Tensor:
         """Go down and draw the latents, from the posterior if the features of the way up are given; the last stream."""

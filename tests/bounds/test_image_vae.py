@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from pictures_support import check_resuming, pictures, silent
 
 from rdzip.bounds import image_vae
-from rdzip.bounds.point import Point
 from rdzip.bounds.pyramid import Pyramid, Shape, draw, haar, inverse_haar
 from rdzip.bounds.source import Source, open_source
 from rdzip.errors import InputError
@@ -19,18 +18,9 @@ from rdzip.errors import InputError
 TINY = image_vae.Options(widths=(8, 8), blocks=1, steps=30, batch=4, crop=16, lr=3e-3)
 
 
-def silent(share: float, point: Point | None) -> None:
-    assert 0 <= share <= 1
-
-
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
-    folder = tmp_path_factory.mktemp("pictures")
-    rng = np.random.default_rng(0)
-    for i in range(20):
-        coarse = rng.integers(0, 256, (4, 5, 3), dtype=np.uint8)
-        Image.fromarray(coarse).resize((37, 22), Image.Resampling.BICUBIC).save(folder / f"{i}.png")
-    return open_source(str(folder))
+    return pictures(tmp_path_factory.mktemp("pictures"))
 
 
 def test_the_transform_is_orthonormal_and_undone() -> None:
@@ -70,18 +60,7 @@ def test_points_are_upper_bounds_that_training_lowers(source: Source) -> None:
 
 
 def test_a_stopped_run_goes_on_to_the_same_numbers(source: Source, tmp_path: Path) -> None:
-    options = replace(TINY, widths=(4,), steps=60, batch=2, crop=8)
-    lambdas = [100.0 * source.dim]
-    whole = image_vae.solve(source, lambdas, options, silent)
-
-    def stop(share: float, point: Point | None) -> None:
-        if share > 0.5:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        image_vae.solve(source, lambdas, replace(options, folder=tmp_path), stop)
-    resumed = image_vae.solve(source, lambdas, replace(options, folder=tmp_path), silent)
-    assert (resumed[0].rate_nats, resumed[0].mse) == (whole[0].rate_nats, whole[0].mse)
+    check_resuming(image_vae, source, replace(TINY, widths=(4,), steps=60, batch=2, crop=8), tmp_path)
 
 
 @pytest.mark.parametrize(("size", "channels"), [((16, 16), 1), ((1, 1), 3), ((13, 50), 3)])

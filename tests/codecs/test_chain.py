@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdzip.codecs import chain, tiled
-from rdzip.codecs.options import Options
+from rdzip.codecs.options import LATENT_CODECS, Options
 from rdzip.errors import CoderError, InputError
 from rdzip.exact.devices import threads
 
@@ -165,7 +165,7 @@ def test_codecs_that_the_model_cannot_have_are_damage(models: dict[str, Any], co
     x = smooth(2, SHAPES["resnet"])
     payload = chain.encode(models["resnet"], x, "bb-ans", Options()).payload
     with pytest.raises(CoderError, match=message):
-        chain.decode(models["resnet"], bytes([chain.CODECS.index(codec)]) + payload[1:], x.shape)
+        chain.decode(models["resnet"], bytes([LATENT_CODECS.index(codec)]) + payload[1:], x.shape)
 
 
 @settings(max_examples=12, deadline=None)
