@@ -1,8 +1,9 @@
 """Lower bound by Csiszar's dual: method "log-u". See estimator.py for the bound, ck.py for the supremum over y.
 
-The weight u is that of a Gaussian mixture, tuned (network "mixture", for vectors), or a network of its own trained on
-the C_k objective (networks.py: "mlp", "cnn"). Where the density of the source is known C is estimated by importance
-sampling around each y, else from k samples; then k must be large against 1 / u, and the value against k is told.
+Where the density of the source is known, the weight u is that of a Gaussian mixture, tuned, and C is estimated by
+importance sampling around each y (network "mixture"). Else the best weight for the very samples is found (network
+"atoms", see empirical.py), or that of a network of its own, trained on the C_k objective, is held against samples it
+has not seen (networks.py: "mlp", "cnn"); then k must be large against 1 / u, and the value against k is told.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rdzip.bounds import mixture
+from rdzip.bounds import empirical, mixture
 from rdzip.bounds.ck import DensityObjective, Objective, SampleObjective, Shape, starting_points, supremum
 from rdzip.bounds.control import controlled
+from rdzip.bounds.empirical import PARTS
 from rdzip.bounds.estimator import Estimate, one_draw, two_fold
 from rdzip.bounds.mixture import vectors
 from rdzip.bounds.mixture_law import Mixture
@@ -29,8 +31,9 @@ from rdzip.bounds.tuning import Setting, pool_of, tuned
 from rdzip.bounds.weights import Density, LogU
 from rdzip.errors import InputError
 
-NETWORKS = ("auto", "mixture", "mlp", "cnn")
+NETWORKS = ("auto", "atoms", "mixture", "mlp", "cnn")
 SEARCHES = ("quick", "exhaustive")
+ATOMS_K = 20_000
 FEW = 4000  # draws of fewer samples than this give way to a single one
 BLOCKS = 20  # of the jackknife
 MARGIN = 1.5  # nats of log C below the best, down to which starting points are kept for further draws
@@ -38,24 +41,25 @@ MARGIN = 1.5  # nats of log C below the best, down to which starting points are 
 
 @dataclass(frozen=True)
 class Options:
-    """network: "auto" is "mixture" up to its largest dimension for vectors, "cnn" for images, else "mlp".
+    """network: "auto" is "mixture" where there is a density, up to 1024 dimensions; else "atoms".
 
     k: samples (draws around each y, where there is a density) in a draw of C_k; 0: as many as there are, up to 100,000
-    (2048 with a density). draws: of C_k. samples: for E[-log u], where they are endless. search: "quick" climbs from
+    (20,000 for atoms, 2048 with a density). part: of a finite set, for atoms: held-out or all; auto: held-out where
+    it has 10,000 samples. draws: of C_k. samples: for E[-log u], where they are endless. search: "quick" climbs from
     the highest starting points, "exhaustive" from all of them and from every sample. starts, grid: numbers of starting
-    points among samples, and on a grid in one or two dimensions. tune_steps: of gradient, where C_k has few samples.
+    points among samples, and on a grid in one or two dimensions. components: of the mixture, 0 chooses.
     train_steps, train_k, rate, beta, hidden: steps per lambda, k, learning rate, the weight of the newest C_k in alpha,
     and layers of "mlp" (and of the head of "cnn").
     """
 
     network: str = "auto"
     k: int = 0
+    part: str = "auto"
     draws: int = 8
     samples: int = 400_000
     search: str = "quick"
     starts: int = 512
     grid: int = 4096
-    tune_steps: int = 60
     components: int = 0
     train_steps: int = 2000
     train_k: int = 1024
@@ -68,6 +72,8 @@ class Options:
     def __post_init__(self) -> None:
         if self.network not in NETWORKS or self.search not in SEARCHES:
             raise ValueError(f"network is one of {', '.join(NETWORKS)}, search one of {', '.join(SEARCHES)}")
+        if self.part not in PARTS:
+            raise ValueError(f"part is one of {', '.join(PARTS)}")
         if self.draws < 4 or self.k < 0 or self.starts < 1 or self.train_k < 2 or not 0 < self.beta <= 1:
             raise ValueError("draws >= 4, k >= 0, starts >= 1, train_k >= 2 and 0 < beta <= 1 are needed")
 
@@ -86,14 +92,19 @@ class Weight:
 def solve(source: Source, lambdas: Sequence[float], options: Options, report: Report) -> list[Point]:
     """Return lower Points at lambdas (nats), from held-out or fresh samples, with 95 % intervals."""
     wanted = sorted(check_lambdas(lambdas), reverse=True)
+    known = source.log_density(np.zeros((1, source.dim))) is not None
     network = options.network
     if network == "auto":
-        network = "mixture" if len(source.shape) == 1 and source.dim <= 1024 else ("mlp", "cnn")[len(source.shape) == 3]
+        network = "mixture" if known and source.dim <= mixture.ROTATED_DIM else "atoms"
     if network == "cnn" and len(source.shape) != 3:
-        raise InputError(f"{source.name}: expected images for a cnn, found vectors: take mlp or mixture")
+        raise InputError(f"{source.name}: expected images for a cnn, found vectors: take mlp or atoms")
+    if network == "mixture" and not known:
+        raise InputError(f"{source.name}: expected a source with a known density for network mixture: take atoms")
+    if network == "atoms":
+        most = options.k or ATOMS_K // (4 if options.quick else 1)
+        return empirical.solve(source, wanted, most, options.part, options.search == "exhaustive", options.seed, report)
     train = _draw(source, options.seed)
-    known = source.log_density(np.zeros((1, source.dim))) is not None
-    density: Density | None = source.log_density if known else None
+    density: Density | None = source.log_density if network == "mixture" else None
     held = _HeldOut(source, options, density)
     if network == "mixture":
         laws = mixture.fit_all(
@@ -104,7 +115,7 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
         )
 
         def weights(lam: float) -> Weight:
-            return _from_mixture(laws[lam], train, density, held, options, lam)
+            return _from_mixture(laws[lam], train, source.log_density, options, lam)
 
         begin = 0.2
     else:
@@ -165,18 +176,11 @@ class _HeldOut:
 
 
 def _from_mixture(
-    law: Mixture,
-    train: Callable[[int], Tensor],
-    density: Density | None,
-    held: _HeldOut,
-    options: Options,
-    lam: float,
+    law: Mixture, train: Callable[[int], Tensor], density: Density, options: Options, lam: float
 ) -> Weight:
     x = train(20_000)
-    setting = Setting(
-        train, density, Shape.of(x), pool_of(x, law, 128 if options.quick else 256), held.k, options.seed + 77
-    )
-    u = tuned(law, setting, options.tune_steps // (2 if options.quick else 1))
+    setting = Setting(train, density, Shape.of(x), pool_of(x, law, 128 if options.quick else 256), options.seed + 77)
+    u = tuned(law, setting)
     facts = {"network": "mixture", "components": len(law.weights), "log_share": u.log_share}
     mse = float(law.evaluate(x)[1].mean())
     return Weight(lam, u, law.frame.out(law.means), mse, facts)
