@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.codecs import annealed, bbans, bitswap, importance, particle
+from rdzip.codecs.numbers import DAMAGED, read_numbers, write_numbers
 from rdzip.codecs.options import LATENT_CODECS, RESAMPLE, Options
 from rdzip.codecs.result import Bits
 from rdzip.entropy.ans import AnsStack
@@ -33,11 +34,8 @@ MAX_ENTRIES = 1 << 20
 """Samples' entries times particles in a group of more than one sample, which bounds memory."""
 MAX_GROUPS = 1 << 22
 MAX_WORDS = 1 << 24
-NUMBER_BITS = 28
-"""Bits of a number in a payload: four bytes of seven."""
 MARGIN = 0.9
 """Share of the bits on the stack that the next group may take."""
-_DAMAGED = "the head of the coded data is damaged: the file is corrupt"
 
 
 class Coder(NamedTuple):
@@ -259,37 +257,6 @@ def pop_groups(
     return [found[number] for number in range(len(shapes))]
 
 
-def write_numbers(numbers: Sequence[int]) -> bytes:
-    """LEB128 varints, one after the other; InputError unless they are below 2**28."""
-    out = bytearray()
-    for number in numbers:
-        if not 0 <= number < 1 << NUMBER_BITS:
-            raise InputError(
-                f"expected numbers below {1 << NUMBER_BITS} in coded data, found {number}: code less at once"
-            )
-        while number > 127:
-            out.append(number & 127 | 128)
-            number >>= 7
-        out.append(number)
-    return bytes(out)
-
-
-def read_numbers(payload: bytes, at: int, count: int) -> tuple[list[int], int]:
-    """``count`` shortest varints below 2**28 from a position, and the position after them; CoderError for others."""
-    numbers = []
-    for _ in range(count):
-        value = 0
-        for shift in range(0, NUMBER_BITS + 7, 7):
-            if at >= len(payload) or shift == NUMBER_BITS or (shift and not payload[at]):
-                raise CoderError(_DAMAGED)
-            value |= (payload[at] & 127) << shift
-            at += 1
-            if payload[at - 1] < 128:
-                break
-        numbers.append(value)
-    return numbers, at
-
-
 def write_head(codec: str, options: Options, sizes: Sequence[int]) -> bytes:
     """Codec, options, and the groups' sizes as runs (size, how often); InputError if there are too many."""
     if len(sizes) > MAX_GROUPS:
@@ -311,11 +278,11 @@ def read_head(payload: bytes, at: int = 0) -> tuple[str, Options, list[int], int
         raise CoderError(f"the coded data are of codec {number}, unknown to this rdzip: update it")
     options = Options.from_numbers(values)
     if runs > len(payload):
-        raise CoderError(_DAMAGED)
+        raise CoderError(DAMAGED)
     pairs, at = read_numbers(payload, at, 2 * runs)
     sizes: list[int] = []
     for size, count in zip(pairs[::2], pairs[1::2], strict=True):
         if not 1 <= size <= MAX_ROWS or count < 1 or len(sizes) + count > MAX_GROUPS:
-            raise CoderError(_DAMAGED)
+            raise CoderError(DAMAGED)
         sizes += [size] * count
     return LATENT_CODECS[number], options, sizes, at

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.codecs import chain, classic
-from rdzip.codecs.chain import Progress, read_numbers, write_numbers
+from rdzip.codecs.chain import Progress
+from rdzip.codecs.numbers import read_numbers, write_numbers
 from rdzip.codecs.options import Options
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.entropy.ans import AnsStack
