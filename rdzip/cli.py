@@ -39,7 +39,7 @@ def _stop(number: int, _: FrameType | None) -> NoReturn:
 
 def _run() -> int:
     # Imported late, so that Ctrl-C meanwhile ends in `main` too.
-    from rdzip import cli_bound  # noqa: F401  (adds its command)
+    from rdzip import cli_bench, cli_bound  # noqa: F401  (add their commands)
     from rdzip.cli_commands import app
     from rdzip.cli_output import Output
     from rdzip.files import UsageError

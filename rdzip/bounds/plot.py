@@ -112,7 +112,8 @@ def load(paths: Sequence[Path]) -> tuple[list[Run], list[Codec]]:
                 Point.from_record(record)
                 bounds.append(record)
             elif "codec" in record:
-                if record.get("psnr") is not None:  # lossless codecs have none
+                # Averages are drawn, not single images; lossless codecs have no PSNR.
+                if "image" not in record and record.get("psnr") is not None:
                     points.setdefault(_codec_name(record), []).append(_operational(file, number, record))
             else:
                 raise InputError(

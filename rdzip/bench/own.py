@@ -1,0 +1,68 @@
+"""rdzip's own codecs in a benchmark, called by its public functions as any program would call them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+import rdzip
+from rdzip import hub
+from rdzip.bench.codec import Codec, Pixels, Scale
+from rdzip.codecs.options import LOSSY_CODECS
+from rdzip.errors import RdzipError
+from rdzip.models.modelfile import SUFFIX
+
+PREFIX = "rdzip"
+DEFAULT_MODEL = "photo"
+QUALITY = Scale("quality", 1, 100)
+QUALITIES = (1, 15, 30, 45, 60, 75, 90, 100)
+
+
+def is_own(name: str) -> bool:
+    """Whether a codec's name is rdzip, rdzip:MODEL or rdzip:MODEL:CODEC."""
+    return name == PREFIX or name.startswith(f"{PREFIX}:")
+
+
+def find(name: str) -> Codec:
+    """Return the codec of such a name; MODEL is an id, a hash or a file. Raises ModelError where there is none.
+
+    Whether it is lossy is a matter of the model's codecs, the first of which is its default.
+    """
+    model, codec = _parts(name)
+    ref = hub.resolve(model)
+    lossy = (codec or ref.codecs[0]) in LOSSY_CODECS
+    # Told of defaults as little as possible, so that the same works for every kind of model.
+    fixed: dict[str, Any] = {"model": model, "codec": codec, "metadata": "none", "verify": False, "batch": False}
+
+    def encode(pixels: Pixels, setting: float | None, threads: int | None) -> bytes:
+        more: dict[str, Any] = {} if setting is None else {"quality": int(setting)}
+        return rdzip.compress(pixels, threads=threads, **fixed, **more)
+
+    def decode(data: bytes, threads: int | None) -> Pixels:
+        return np.asarray(rdzip.decompress(data, threads=threads).convert("RGB"))
+
+    def warm(pixels: Pixels) -> None:
+        hub.load(model)
+        with suppress(RdzipError):  # what cannot be coded is told when its time is taken
+            decode(encode(pixels, QUALITIES[0] if lossy else None, None), None)
+
+    return Codec(
+        name,
+        QUALITY if lossy else None,
+        QUALITIES if lossy else (None,),
+        encode,
+        decode,
+        lambda: None,
+        lambda: f"rdzip {rdzip.__version__}, model {ref.id} {ref.sha256[:16]}",
+        warm,
+    )
+
+
+def _parts(name: str) -> tuple[str, str | None]:
+    _, _, rest = name.partition(":")
+    if rest.endswith(SUFFIX):
+        return rest, None
+    model, _, codec = rest.partition(":")
+    return model or DEFAULT_MODEL, codec or None

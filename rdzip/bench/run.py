@@ -1,0 +1,122 @@
+"""A benchmark: images, codecs and settings to records of each image, averages, curves and BD-rates."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from rdzip.bench import workers
+from rdzip.bench.bdrate import BdRate, bd_rate
+from rdzip.bench.codecs import Chosen
+from rdzip.bench.curves import Curve
+from rdzip.bench.measure import Record, average
+from rdzip.bench.pictures import Item
+from rdzip.bench.workers import Task
+
+RATES = (0.2, 1.5)
+"""Bits per pixel over which BD-rates are compared."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What failed, and why."""
+
+    name: str
+    error: Exception
+
+
+@dataclass
+class Result:
+    """Averages by codec and setting, in the order of the request, of those that did every image.
+
+    incomplete: the others, as they are shown. failures: of single images.
+    """
+
+    averages: list[Record] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+def run(
+    items: Sequence[Item],
+    chosen: Sequence[Chosen],
+    *,
+    jobs: int = 1,
+    threads: int | None = None,
+    on_record: Callable[[Record], None] = lambda record: None,
+    on_share: Callable[[float], None] = lambda share: None,
+) -> Result:
+    """Run every image through every codec and setting, image by image.
+
+    jobs: processes at a time. threads: of each codec that can be told; None: its own choice, or with several jobs the
+    cores by jobs. on_record is called with the record of each image, in a fixed order.
+    """
+    if threads is None and jobs > 1:
+        threads = max(1, (os.cpu_count() or 1) // jobs)
+    ways = [(one.codec, setting) for one in chosen for setting in one.settings]
+    tasks = [Task(item.path, item.name, codec.name, setting, threads) for item in items for codec, setting in ways]
+    found: list[list[Record]] = [[] for _ in ways]
+    result = Result()
+    total = sum(item.pixels for item in items) * len(ways)
+    done = 0
+
+    def take(index: int, outcome: workers.Result) -> None:
+        nonlocal done
+        item, (codec, setting) = items[index // len(ways)], ways[index % len(ways)]
+        done += item.pixels
+        if isinstance(outcome, Exception):
+            label = f"{item.name}, {codec.name} {codec.label(setting)}".rstrip()
+            result.failures.append(Failure(label, outcome))
+        else:
+            found[index % len(ways)].append(outcome)
+            on_record(outcome)
+        on_share(done / total)
+
+    workers.work(tasks, jobs, take)
+    for (codec, setting), records in zip(ways, found, strict=True):
+        if len(records) < len(items):
+            result.incomplete.append(f"{codec.name} {codec.label(setting)}".rstrip())
+        else:
+            result.averages.append(average(records) | {"library": codec.version(), "threads": threads, "jobs": jobs})
+    return result
+
+
+@dataclass(frozen=True)
+class Saving:
+    """BD-rates of a curve against the anchor's, over all PSNRs that both have and over a range of rates."""
+
+    curve: Curve
+    common: BdRate | None
+    within: BdRate | None
+
+
+def savings(curves: Sequence[Curve], anchor: Curve, rates: tuple[float, float]) -> list[Saving]:
+    """Compare every other curve with the anchor's."""
+    return [
+        Saving(curve, bd_rate(anchor.points, curve.points), bd_rate(anchor.points, curve.points, rates))
+        for curve in curves
+        if curve is not anchor
+    ]
+
+
+def records_of(found: Sequence[Saving], anchor: Curve, rates: tuple[float, float]) -> list[Record]:
+    """Return BD-rates as records, two for each curve; they have no bpp and psnr, so that nobody takes them for points.
+
+    bd_rate is in percent, psnr_range in dB; both are None where the curves have nothing in common. bpp_range is None
+    where all PSNRs that both curves have count.
+    """
+    lines = []
+    for saving in found:
+        for value, span in ((saving.common, None), (saving.within, list(rates))):
+            lines.append(
+                {
+                    "codec": saving.curve.name,
+                    "anchor": anchor.name,
+                    "bpp_range": span,
+                    "bd_rate": None if value is None else value.percent,
+                    "psnr_range": None if value is None else [value.low, value.high],
+                    "from": saving.curve.source,
+                }
+            )
+    return lines
