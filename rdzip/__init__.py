@@ -3,6 +3,7 @@
     import rdzip
     data = rdzip.compress("photo.png")      # bytes of a .rdz file; also takes a Pillow image or a numpy array
     image = rdzip.decompress(data)          # a Pillow image, equal in pixels, mode, palette and metadata
+    data = rdzip.compress("photo.png", quality=60)      # with loss; or target_bpp=0.5
     data = rdzip.compress(digits, model="mnist-binary", codec="bb-cis", particles=50)     # an array uint8 [n, h, w]
     digits = rdzip.decompress_array(data, items=[5, 7])                                  # [2, h, w]
     records = rdzip.bound("banana")         # points of upper and lower bounds on its rate-distortion function
@@ -32,6 +33,8 @@ def compress(
     *,
     model: str | None = None,
     codec: str | None = None,
+    quality: int | None = None,
+    target_bpp: float | None = None,
     metadata: str = "all",
     threads: int | None = None,
     offline: bool = False,
@@ -44,7 +47,7 @@ def compress(
     segment: int | None = None,
     batch: bool | None = None,
 ) -> bytes:
-    """Return the .rdz file of an image or of many, losslessly.
+    """Return the .rdz file of an image or of many, without loss unless a quality, a rate or a lossy model is given.
 
     image: the path, bytes or open binary file of an image or of an array (.npy); a Pillow image; an array: bool, int32
     or float32 [h, w], uint8 or uint16 [h, w] or [h, w, 2..4], or with an axis of items before these; or a list of
@@ -52,22 +55,28 @@ def compress(
     and then it cannot be kept. batch: whether an array holds many images; None: if it has 4 axes, or 3 of which the
     last is longer than 4.
     model: id, hash or file of the neural model, None for "photo". codec: "causal" or "classic" to have no other, None
-    for the smaller; with a model of latents one of its codecs, None for its default. particles, refine, steps,
-    resample, interleave: options of such a codec, as on the command line. segment: items of a batch that must be
-    decoded together, None for all. metadata: "all" or "none". verify: decode the result and compare before it is
-    returned.
+    for the smaller; with a model of latents one of its codecs, None for its default. quality: 1 to 100, or target_bpp:
+    bits of the file per pixel, code an image with loss, by the model "photo-lossy" unless another is named. particles,
+    refine, steps, resample, interleave: options of a codec of latents, as on the command line. segment: items of a
+    batch that must be decoded together, None for all. metadata: "all" or "none". verify: decode the result and compare
+    before it is returned.
     Raises InputError, ModelError or FormatError (rdzip.errors).
     """
+    from rdzip.errors import InputError
     from rdzip.formats.batch_writing import compress_batch
     from rdzip.formats.latent import Wishes
+    from rdzip.formats.loss import Loss
     from rdzip.formats.rdz import compress_picture
 
+    loss = Loss(quality, target_bpp)
     wishes = Wishes(particles, refine, steps, resample, interleave, segment)
     options: dict[str, Any] = {"model": model, "codec": codec, "threads": threads, "offline": offline, "verify": verify}
     image, ways = _ways(image, batch)
     if ways is not None:
+        if loss.wanted:
+            raise InputError("a quality or a rate is for images, found an array of many or sequences: leave it out")
         return compress_batch(ways, wishes=wishes, **options).data
-    return compress_picture(_picture(image), metadata=metadata, wishes=wishes, **options).data
+    return compress_picture(_picture(image), loss=loss, metadata=metadata, wishes=wishes, **options).data
 
 
 def decompress(

@@ -77,9 +77,9 @@ def compress_chained(
         if not kept:
             raise InputError("expected at least one image for the archive, found none that could be coded")
     say.note(f"{cli_coding.target_text(target)}: {cli_coding.images_text(len(kept))}, {bytes_text(size)}")
-    for item, status, source_format in kept if remove else ():
+    for item, status, why in kept if remove else ():
         with say.guard(item.name):
-            cli_coding.remove_original(item, status, source_format, say)
+            cli_coding.remove_original(item, status, why, say)
 
 
 def _fits(picture: Picture, coding: Coding) -> bool:
@@ -102,7 +102,9 @@ def _members(
                 for text in picture.notes:
                     say.note_once(text, text)
             done = code(ways, coding, progress)
-        kept += [(item, status, picture.source_format) for item, status, picture in chained]
+        kept += [
+            (item, status, cli_coding.why_kept(picture.source_format, done.report)) for item, status, picture in chained
+        ]
         cli_coding.say_compressed([item for item, _, _ in chained], target, done.report, say)
         taken = {item.relative.as_posix().casefold() for item, _, _ in others}
         yield (
@@ -120,7 +122,7 @@ def _members(
         with say.guard(item.name):
             with bar(item.name, quiet=say.quiet) as progress:
                 done = cli_coding.code(picture, alone, progress)
-            kept.append((item, status, picture.source_format))
+            kept.append((item, status, cli_coding.why_kept(picture.source_format, done.report)))
             cli_coding.say_compressed([item], target, done.report, say)
             yield item.relative.as_posix(), done.data
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from rdzip import atomic, files
 from rdzip.atomic import shown
@@ -17,6 +18,7 @@ from rdzip.formats import archive, batch, batch_files, container, rdz, reading, 
 from rdzip.formats.batch_reading import DecodedBatch
 from rdzip.formats.header import REASONS, Reason
 from rdzip.formats.latent import NO_WISHES, Wishes
+from rdzip.formats.loss import NO_LOSS, Loss
 from rdzip.formats.neural import latent_model
 from rdzip.formats.picture import Picture
 from rdzip.process import own_process
@@ -29,7 +31,7 @@ PREFIX = container.MAX_HEADER + 64  # bytes that surely hold a file's header
 class Coding:
     """How to code: which model and codec, what to keep and check, and on what it runs; None is the library's choice.
 
-    wishes: about codecs of latents. items: which items of a file to decode, None for all.
+    wishes: about codecs of latents. items: which items of a file to decode, None for all. loss: what may be lost.
     """
 
     model: str | None = None
@@ -41,6 +43,7 @@ class Coding:
     max_pixels: int | None = None
     wishes: Wishes = NO_WISHES
     items: tuple[int, ...] | None = None
+    loss: Loss = NO_LOSS
 
 
 def compress(
@@ -55,7 +58,7 @@ def compress(
             atomic.write(target, done.data, like=source.status, force=destination.force)
             say_compressed([item], target, done.report, say)
             if remove:
-                remove_original(item, source.status, source_format, say)
+                remove_original(item, source.status, why_kept(source_format, done.report), say)
 
 
 def compress_archive(
@@ -65,7 +68,7 @@ def compress_archive(
 
     Raises InputError if the archive cannot be written or all inputs fail.
     """
-    if latent_model(coding.model, coding.codec) is not None:
+    if not coding.loss.wanted and latent_model(coding.model, coding.codec) is not None:
         from rdzip import cli_batch
 
         cli_batch.compress_chained(found, destination, coding, say, remove=remove)
@@ -78,9 +81,9 @@ def compress_archive(
         if not kept:
             raise InputError("expected at least one image for the archive, found none that could be coded")
     say.note(f"{target_text(target)}: {images_text(len(kept))}, {bytes_text(size)}")
-    for item, status, source_format in kept if remove else ():
+    for item, status, why in kept if remove else ():
         with say.guard(item.name):
-            remove_original(item, status, source_format, say)
+            remove_original(item, status, why, say)
 
 
 def _members(
@@ -100,7 +103,7 @@ def _members(
             source_format, done = _compress(source.data, label, coding, say, images=True)
             say_compressed([item], target, done.report, say)
             names.add(name.casefold())
-            kept.append((item, source.status, source_format))
+            kept.append((item, source.status, why_kept(source_format, done.report)))
         if done is not None:
             yield name, done.data
 
@@ -121,6 +124,8 @@ def _compress(
     ways = batch_files.read_ways(data, max_pixels=coding.max_pixels)
     if ways is not None and images:
         raise InputError("expected an image for the archive, found an array: compress it into a file of its own")
+    if ways is not None and coding.loss.wanted:
+        raise InputError(f"expected an image with {coding.loss.option}, found an array or sequences: leave it out")
     with bar(label, quiet=say.quiet) as progress:
         if ways is not None:
             from rdzip import cli_batch
@@ -136,6 +141,7 @@ def code(picture: Picture, coding: Coding, progress: Report) -> rdz.Compressed:
         picture,
         model=coding.model,
         codec=coding.codec,
+        loss=coding.loss,
         metadata=coding.metadata,
         threads=coding.threads,
         device=coding.device,
@@ -145,10 +151,19 @@ def code(picture: Picture, coding: Coding, progress: Report) -> rdz.Compressed:
     )
 
 
-def remove_original(item: Found, status: os.stat_result | None, source_format: str, say: Output) -> None:
-    """Delete an input that is safely compressed, unless it is of a lossy format."""
+def why_kept(source_format: str, report: rdz.Report) -> str:
+    """Return why an original must stay though it was compressed: its file does not bring it back; "" if it does."""
+    if report.lossy and report.lossy.setting is not None:
+        return "its .rdz holds what is left after loss"
     if source_format in reading.LOSSY_FORMATS:
-        say.note(f"{item.name} is kept: its .rdz holds the decoded pixels, not the {source_format} file")
+        return f"its .rdz holds the decoded pixels, not the {source_format} file"
+    return ""
+
+
+def remove_original(item: Found, status: os.stat_result | None, why: str, say: Output) -> None:
+    """Delete an input that is safely compressed, unless there is a reason to keep it."""
+    if why:
+        say.note(f"{item.name} is kept: {why}")
     else:
         files.remove_source(item, status)
 
@@ -311,12 +326,13 @@ def say_compressed(items: Sequence[Found], target: Path | None, report: rdz.Repo
         "bytes_out": report.bytes_out,
         "bpsp": round(report.bpsp, 6),
         "bits": asdict(report.bits),
+        **(_lossy_record(report.lossy) if report.lossy else {}),
         "seconds": seconds,
     }
     line = (
         f"{name} -> {target_text(target)}: {report.bytes_in:,} -> {bytes_text(report.bytes_out)} "
-        f"({report.bytes_out / report.bytes_in:.1%}), {report.bpsp:.3f} bits per sample"
-    )
+        f"({report.bytes_out / report.bytes_in:.1%}), "
+    ) + (_lossy_text(report.lossy) if report.lossy else f"{report.bpsp:.3f} bits per sample")
     bits = ", ".join(f"{name} {value / 8:,.0f}" for name, value in asdict(report.bits).items())
     say.result(
         record,
@@ -325,6 +341,26 @@ def say_compressed(items: Sequence[Found], target: Path | None, report: rdz.Repo
         f"bytes of pixels: {bits}",
         f"seconds: {_times(seconds)}",
     )
+
+
+def _lossy_record(lossy: rdz.Lossy) -> dict[str, Any]:
+    return {
+        "bpp": round(lossy.bpp, 6),
+        "psnr": None if lossy.psnr is None or math.isinf(lossy.psnr) else round(lossy.psnr, 4),
+        "setting": lossy.setting,
+        "q": lossy.quality,
+        "estimated_bits": round(lossy.estimated, 1),
+    }
+
+
+def _lossy_text(lossy: rdz.Lossy) -> str:
+    if lossy.setting is None:
+        quality = "nothing lost"
+    elif lossy.psnr is None:
+        quality = "quality not measured"
+    else:
+        quality = f"PSNR {lossy.psnr:.2f} dB"
+    return f"{lossy.bpp:.3f} bits per pixel, {quality}"
 
 
 def say_items(item: Found, target: Path | None, decoded: DecodedBatch, say: Output, *, tested: bool = False) -> None:

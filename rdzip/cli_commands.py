@@ -15,12 +15,14 @@ import typer
 from rdzip import files
 from rdzip.atomic import shown
 from rdzip.cli_output import Output, print_text
+from rdzip.errors import InputError
 from rdzip.files import UsageError
+from rdzip.formats.loss import Loss
 
 HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     name="rdzip",
-    help="Compress images without loss, with neural probability models. `rdzip COMMAND --help` tells more.",
+    help="Compress images, with or without loss, with neural probability models. `rdzip COMMAND --help` tells more.",
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -82,7 +84,17 @@ def compress(
     output: ToFile = None,
     output_dir: ToFolder = None,
     model: Annotated[
-        str | None, typer.Option("-m", "--model", metavar="MODEL", help="Model: an id, a hash or a file. [photo]")
+        str | None,
+        typer.Option(
+            "-m", "--model", metavar="MODEL", help="Model: an id, a hash or a file. [photo; with loss photo-lossy]"
+        ),
+    ] = None,
+    quality: Annotated[
+        int | None,
+        typer.Option("-q", "--quality", metavar="Q", help="Lose detail that is hard to see: 1 (small) to 100 (fine)."),
+    ] = None,
+    target_bpp: Annotated[
+        float | None, typer.Option("--target-bpp", metavar="X", help="Lose detail down to X bits per pixel.")
     ] = None,
     codec: Annotated[
         str | None,
@@ -126,10 +138,15 @@ def compress(
 ) -> None:
     """Compress images and arrays of images (.npy): a.png becomes a.png.rdz, and stays.
 
-    Nothing is lost: pixels, mode and metadata come back as they were, and each result is decoded and compared before
-    it is written. A JPEG's .rdz holds its decoded pixels and is larger than the JPEG.
+    Without -q, --target-bpp or a lossy model nothing is lost: pixels, mode and metadata come back as they were, and
+    each result is decoded and compared before it is written. A JPEG's .rdz holds its decoded pixels and is larger than
+    the JPEG. With loss, the quality of what the file decodes to is measured and shown.
     """
     say = _output(as_json, verbose, quiet)
+    try:
+        loss = Loss(quality, target_bpp)
+    except InputError as error:
+        raise UsageError(str(error)) from error
     found = files.find(inputs, recursive=recursive, suffixes=files.IMAGE_SUFFIXES)
     destination = files.Destination.of(
         found, output=output, folder=output_dir, stdout=stdout, archive=archive, force=force
@@ -139,7 +156,9 @@ def compress(
     from rdzip.formats.latent import Wishes
 
     wishes = Wishes(particles, refine, steps, resample.value if resample else None, interleave, segment)
-    coding = cli_coding.Coding(model, codec, metadata.value, not no_verify, threads, device, max_pixels, wishes)
+    coding = cli_coding.Coding(
+        model, codec, metadata.value, not no_verify, threads, device, max_pixels, wishes, loss=loss
+    )
     run = cli_coding.compress if archive is None else cli_coding.compress_archive
     run(found, destination, coding, say, remove=remove)
     finish(say)
@@ -191,7 +210,7 @@ def check(
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
-    """Decode .rdz files and check every pixel; write nothing."""
+    """Decode .rdz files and check every pixel, of lossy ones every symbol; write nothing."""
     say = _output(as_json, verbose, quiet)
     found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]))
     from rdzip import cli_batch, cli_coding

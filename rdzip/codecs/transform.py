@@ -43,10 +43,11 @@ HEAD_BYTES = 5
 
 @dataclass(frozen=True)
 class Coded:
-    """A payload with its rates, and the SHA-256 of its symbols (see `Unpacked`)."""
+    """A payload with its rates, the SHA-256 of its symbols (see `Unpacked`), and its bits as `estimate` tells them."""
 
     encoded: Encoded
     digest: bytes
+    estimated: float
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def encode(
     grid = Grid.of(pixels.shape, model.stride)
     payload = bytearray(Head(step, quality, grid.tile_rows, grid.tile_columns).to_bytes())
     state, bits = hashlib.sha256(), Bits(0.0, 0.0, 0.0)
+    ideal: list[float] = []
     tiles = grid.tiles()
     for number, tile in enumerate(tiles):
         coded, decoded = _run(model, pixels, grid, tile, step)
@@ -89,11 +91,12 @@ def encode(
         _digest(state, decoded)
         words = stack.to_bytes()
         payload += (write_numbers([len(words)]) if number < len(tiles) - 1 else b"") + words
-        bits += Bits(_ideal(coded), stack.bits() - EMPTY_BITS, 8.0 * len(words))
+        ideal.append(_ideal(coded))
+        bits += Bits(ideal[-1], stack.bits() - EMPTY_BITS, 8.0 * len(words))
         if progress:
             progress((number + 1) / len(tiles))
     layout = LOSSY_CODECS.index(codec or model.codecs[0])
-    return Coded(Encoded(bytes(payload), bits, layout), state.digest())
+    return Coded(Encoded(bytes(payload), bits, layout), state.digest(), framed_bits(ideal))
 
 
 def estimate(model: LossyModel, pixels: Pixels, step: int, tiles: Sequence[Region] | None = None) -> float:

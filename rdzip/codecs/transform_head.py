@@ -43,6 +43,6 @@ def codec_of(layout: int) -> str:
 
 
 def describe(payload: bytes | memoryview, layout: int) -> dict[str, Any]:
-    """Codec, setting and quality (None: not chosen by one), from the beginning of a payload."""
+    """Codec, setting and q, its quality (None: not chosen by one), from the beginning of a payload."""
     head, _ = Head.of(payload)
-    return {"codec": codec_of(layout), "setting": head.step, "quality": head.quality or None}
+    return {"codec": codec_of(layout), "setting": head.step, "q": head.quality or None}

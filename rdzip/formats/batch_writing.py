@@ -19,7 +19,7 @@ from rdzip.formats.container import Section, SectionType
 from rdzip.formats.header import REASONS, ModelStamp, Reason
 from rdzip.formats.latent import NO_WISHES, Wishes, codec_for, factor_of
 from rdzip.formats.modes import BY_NAME
-from rdzip.formats.neural import Neural, latent_model
+from rdzip.formats.neural import Neural, latent_model, lossy_model
 from rdzip.formats.picture import from_array
 from rdzip.formats.rdz import Progress
 
@@ -47,6 +47,8 @@ def compress_batch(
     ways = [ways] if isinstance(ways, Batch) else list(ways)
     rdz.check_codec(codec)
     start = time.perf_counter()
+    if lossy_model(model, codec, offline=offline):
+        raise InputError(f"the model {model} loses detail of pictures, found an array or sequences: name another by -m")
     neural = latent_model(model, codec, threads=threads, device=device, offline=offline)
     split = 0.6 if verify else 1.0
     if neural is None:

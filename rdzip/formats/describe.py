@@ -11,6 +11,7 @@ from rdzip.formats.container import Container, SectionType
 from rdzip.formats.header import (
     ARCHIVE_KIND,
     BATCH_KIND,
+    LOSSY_REASON,
     MEMBERS,
     REASONS,
     Arrangement,
@@ -20,7 +21,7 @@ from rdzip.formats.header import (
 )
 from rdzip.formats.modes import BY_NUMBER
 
-CODEC_NAMES = {0: "classic", 1: "causal", 2: "latent"}
+CODEC_NAMES = {0: "classic", 1: "causal", 2: "latent", 3: "lossy"}
 CLASSIC_METHODS = ("raw", "constant", "webp", "png", "png-lzma", "planes", "bits")
 
 
@@ -55,25 +56,37 @@ def describe(data: bytes | memoryview) -> dict[str, Any]:
             }
             if codec == "latent":
                 planes[SectionType(section.type).name.lower()] |= _options(section.body[at:], tiles=True)
+            elif codec == "lossy":
+                planes[SectionType(section.type).name.lower()] |= _settings(section.body[at:], layout)
     if "colour" not in planes:
         raise FormatError("header is inconsistent: the file has no section with colours; it is corrupt")
     sizes = {SectionType(section.type): len(section.body) for section in parsed.sections}
     samples = header.height * header.width * mode.channels
     reason = (
-        REASONS[Reason(header.reason)] if header.reason in Reason.__members__.values() else f"unknown ({header.reason})"
+        LOSSY_REASON
+        if header.symbols_hash and not header.reason
+        else REASONS[Reason(header.reason)]
+        if header.reason in Reason.__members__.values()
+        else f"unknown ({header.reason})"
     )
+    lossy: dict[str, Any] = {"lossy": False}
+    if header.symbols_hash:
+        colour = planes["colour"]
+        lossy = {"lossy": True, "setting": colour.get("setting"), "q": colour.get("q")}
+        lossy["bpp"] = 8 * len(data) / (header.height * header.width)
     return {
         "kind": "image",
         "format_version": container.VERSION,
         "codec": planes["colour"]["codec"],
         "reason": reason,
+        **lossy,
         **_model(header.model),
         "shape": shape,
         "mode": mode.name,
         "bits_per_sample": {"u1": 8, "<u2": 16, "<i4": 32, "<f4": 32}[mode.dtype] if mode.name != "1" else 1,
         "arrangement": Arrangement(header.arrangement).name.lower().replace("_", " "),
         "planes": planes,
-        "pixel_hash": header.pixel_hash.hex(),
+        **({"symbols_hash": header.symbols_hash.hex()} if lossy["lossy"] else {"pixel_hash": header.pixel_hash.hex()}),
         "source_format": header.source_format,
         "metadata_bytes": sizes.get(SectionType.METADATA, 0),
         "palette_bytes": sizes.get(SectionType.PALETTE, 0),
@@ -100,6 +113,16 @@ def _options(payload: bytes | memoryview, *, tiles: bool = False) -> dict[str, A
     except CoderError as error:
         raise FormatError(f"{error}; get another copy") from error
     return facts
+
+
+def _settings(payload: bytes | memoryview, layout: int) -> dict[str, Any]:
+    """Return the codec, the setting and the quality of a lossy payload."""
+    from rdzip.codecs import transform_head
+
+    try:
+        return transform_head.describe(payload, layout)
+    except CoderError as error:
+        raise FormatError(f"{error}; get another copy") from error
 
 
 def _batch(parsed: Container, size: int) -> dict[str, Any]:

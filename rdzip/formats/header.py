@@ -9,6 +9,7 @@ from typing import Any
 from rdzip.errors import FormatError
 
 SHAPE, MODE, PIXEL_HASH, MODEL, REASON, ARRANGEMENT, SOURCE_FORMAT, MEMBERS = range(8)
+SYMBOLS_HASH = 14
 MAX_SIDE = (1 << 31) - 1
 ARCHIVE_KIND, BATCH_KIND = 1, 2  # values of MEMBERS
 
@@ -23,6 +24,7 @@ class Reason(IntEnum):
     CLASSIC_NO_MODEL = 4
     REQUESTED = 5
     CLASSIC_GRAPHICS = 6
+    LOSSLESS_SMALLER = 7
 
 
 REASONS = {
@@ -33,7 +35,9 @@ REASONS = {
     Reason.CLASSIC_NO_MODEL: "no neural model was at hand when the file was written",
     Reason.REQUESTED: "this codec was asked for",
     Reason.CLASSIC_GRAPHICS: "graphics: quick statistics leave no chance to the neural model",
+    Reason.LOSSLESS_SMALLER: "coding without loss was no larger than what was asked for",
 }
+LOSSY_REASON = "this quality or rate was asked for"  # of lossy files, which store Reason 0
 
 
 class Arrangement(IntEnum):
@@ -58,7 +62,10 @@ class ModelStamp:
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """Everything that a decoder must know before it reads the sections."""
+    """Everything that a decoder must know before it reads the sections.
+
+    Of the two hashes one is empty: lossless files have that of the pixels, lossy ones that of the symbols.
+    """
 
     height: int
     width: int
@@ -68,13 +75,15 @@ class ImageHeader:
     reason: int = 0
     arrangement: int = 0
     source_format: str = "PNG"
+    symbols_hash: bytes = b""
 
     def to_map(self) -> dict[int, Any]:
         """Return the CBOR map; what has its default value is left out."""
         result: dict[int, Any] = {SHAPE: [self.height, self.width]}
         if self.mode:
             result[MODE] = self.mode
-        result[PIXEL_HASH] = self.pixel_hash
+        if self.pixel_hash:
+            result[PIXEL_HASH] = self.pixel_hash
         if self.model:
             result[MODEL] = [self.model.id, self.model.hash, self.model.coder]
         if self.reason:
@@ -83,6 +92,8 @@ class ImageHeader:
             result[ARRANGEMENT] = self.arrangement
         if self.source_format != "PNG":
             result[SOURCE_FORMAT] = self.source_format
+        if self.symbols_hash:
+            result[SYMBOLS_HASH] = self.symbols_hash
         return result
 
     @classmethod
@@ -98,7 +109,7 @@ class ImageHeader:
             raise FormatError(
                 f"this file is {what} of several images: name the one to read, or unpack it with rdzip decompress"
             )
-        if unknown := [key for key in header if key not in range(MEMBERS)]:
+        if unknown := [key for key in header if key not in (*range(MEMBERS), SYMBOLS_HASH)]:
             raise FormatError(f"the file needs a newer rdzip: its header has the unknown key {unknown[0]!r}")
         shape = header.get(SHAPE)
         if not (isinstance(shape, list) and len(shape) == 2 and all(is_int(n, 1, MAX_SIDE) for n in shape)):
@@ -108,9 +119,11 @@ class ImageHeader:
             raise bad("the pixel mode", mode)
         if mode not in BY_NUMBER:
             raise FormatError(f"the file needs a newer rdzip: its pixel mode {mode} is unknown")
-        pixel_hash = header.get(PIXEL_HASH)
-        if not (isinstance(pixel_hash, bytes) and len(pixel_hash) == 8):
+        pixel_hash, symbols_hash = (header.get(key, b"") for key in (PIXEL_HASH, SYMBOLS_HASH))
+        if not (isinstance(pixel_hash, bytes) and len(pixel_hash) == 8 * (SYMBOLS_HASH not in header)):
             raise bad("the pixel hash", pixel_hash)
+        if not (isinstance(symbols_hash, bytes) and len(symbols_hash) == 8 * (SYMBOLS_HASH in header)):
+            raise bad("the hash of symbols", symbols_hash)
         reason, arrangement = header.get(REASON, 0), header.get(ARRANGEMENT, 0)
         if not is_int(reason, 0, 255):
             raise bad("the reason", reason)
@@ -121,7 +134,8 @@ class ImageHeader:
         source = header.get(SOURCE_FORMAT, "PNG")
         if not (isinstance(source, str) and len(source) <= 32 and source.isascii() and (source.isprintable())):
             raise bad("the source format", source)
-        return cls(shape[0], shape[1], mode, pixel_hash, model_of(header.get(MODEL)), reason, arrangement, source)
+        model = model_of(header.get(MODEL))
+        return cls(shape[0], shape[1], mode, pixel_hash, model, reason, arrangement, source, symbols_hash)
 
 
 def model_of(value: Any) -> ModelStamp | None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from rdzip.codecs.options import LATENT_CODECS
+from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS
 from rdzip.errors import CoderError, FormatError, InputError, ModelError
 from rdzip.formats.header import ModelStamp
 from rdzip.formats.latent import codec_for
+from rdzip.formats.loss import NO_LOSS, Loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 
     from rdzip.codecs.options import Options
     from rdzip.codecs.result import Encoded
+    from rdzip.codecs.transform import Coded, Unpacked
 
 DEFAULT_MODEL = "photo"
+DEFAULT_LOSSY_MODEL = "photo-lossy"
 CODER = 5  # constriction 0.5: 100 * major + minor
 
 
@@ -63,6 +66,11 @@ class Neural:
         """Whether it is a model with latents."""
         return any(codec in LATENT_CODECS for codec in self.codecs)
 
+    @property
+    def lossy(self) -> bool:
+        """Whether it is a lossy model."""
+        return any(codec in LOSSY_CODECS for codec in self.codecs)
+
     def encode(self, pixels: NDArray[Any], progress: Callable[[float], None] | None = None) -> Encoded:
         """Return the payload of uint8 pixels [h, w] or [h, w, 3]; ModelError if the model cannot be had."""
         from rdzip.codecs import causal
@@ -77,7 +85,7 @@ class Neural:
         """Return the pixels; CoderError for a corrupt payload, ModelError if the model cannot be had."""
         from rdzip.codecs import causal
 
-        if self.latent:
+        if self.latent or self.lossy:
             raise FormatError(
                 f"header is inconsistent: the model {self.stamp.id} has latents, the payload none; the file is corrupt"
             )
@@ -154,6 +162,58 @@ class Neural:
             raise CoderError(f"the chain holds {sum(sizes)} items, expected {count}: the file is corrupt")
         return chain.decode(model, payload, shape, progress=progress)
 
+    def setting_of(self, quality: int) -> int:
+        """Return the setting of a lossy model's quantiser for a quality of 1 to 100."""
+        return int(self._lossy_model().step_of(quality))
+
+    def steps(self) -> int:
+        """Return how many settings the quantiser of a lossy model has."""
+        return int(self._lossy_model().steps)
+
+    def find_setting(
+        self, pixels: NDArray[Any], bits: float, extra: float, progress: Callable[[float], None] | None = None
+    ) -> int:
+        """Return the setting at which a lossy payload and `extra` bits come nearest to `bits`."""
+        from rdzip.codecs import transform_rate
+
+        return transform_rate.find_setting(self._lossy_model(), pixels, bits, extra, progress)
+
+    def encode_transform(
+        self,
+        pixels: NDArray[Any],
+        setting: int,
+        *,
+        quality: int = 0,
+        codec: str | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> Coded:
+        """Return the lossy payload of uint8 pixels [h, w] or [h, w, 3]."""
+        from rdzip.codecs import transform
+
+        model = self._lossy_model()
+        return transform.encode(model, pixels, setting, quality=quality, codec=codec, progress=progress)
+
+    def unpack_transform(
+        self, payload: bytes, shape: tuple[int, ...], layout: int, progress: Callable[[float], None] | None = None
+    ) -> Unpacked:
+        """Return the latents of a lossy payload; CoderError if it is corrupt."""
+        from rdzip.codecs import transform
+
+        return transform.unpack(self._lossy_model(), payload, shape, layout, progress)
+
+    def synthesise(
+        self, found: Unpacked, shape: tuple[int, ...], progress: Callable[[float], None] | None = None
+    ) -> NDArray[Any]:
+        """Return the pixels uint8 of `shape` that latents stand for."""
+        from rdzip.codecs import transform
+
+        return transform.synthesise(self._lossy_model(), found, shape, progress)
+
+    def _lossy_model(self) -> Any:
+        if not self.lossy:
+            raise FormatError(f"header is inconsistent: the model {self.stamp.id} is not lossy; the file is corrupt")
+        return self._load()
+
     def _latent_model(self) -> Any:
         if not self.latent:
             raise FormatError(f"header is inconsistent: the model {self.stamp.id} has no latents; the file is corrupt")
@@ -209,6 +269,36 @@ def latent_model(
     if codec in LATENT_CODECS or neural.latent:
         codec_for(neural.codecs, codec, neural.stamp.id)
     return neural if neural.latent else None
+
+
+def lossy_model(
+    model: str | None,
+    codec: str | None,
+    loss: Loss = NO_LOSS,
+    *,
+    threads: int | None = None,
+    device: str | None = None,
+    offline: bool = False,
+) -> Neural | None:
+    """Return the lossy model that these wishes name, or the default one for a wish of loss; None if they name none.
+
+    Raises InputError for wishes that contradict each other, ModelError for a model that cannot be had.
+    """
+    if codec is not None and loss.wanted and codec not in LOSSY_CODECS:
+        raise InputError(f"the codec {codec} loses nothing, found {loss.option} with it: leave one of them out")
+    if model is None and not loss.wanted:
+        if codec in LOSSY_CODECS:
+            raise InputError(f"the codec {codec} is lossy: say how much may be lost by -q or --target-bpp")
+        return None
+    neural = Neural(model or DEFAULT_LOSSY_MODEL, threads=threads, device=device, offline=offline)
+    if loss.wanted and not neural.lossy:
+        raise InputError(
+            f"the model {neural.stamp.id} loses nothing, found {loss.option} with it: leave that out, or name a lossy "
+            "model by -m"
+        )
+    if codec in LOSSY_CODECS or neural.lossy:
+        codec_for(neural.codecs, codec, neural.stamp.id)
+    return neural if neural.lossy else None
 
 
 def check_coder(stamp: ModelStamp) -> None:

@@ -85,6 +85,18 @@ def pixel_hash(samples: NDArray[Any], mode: str, palette: bytes = b"", palette_m
     return state.digest()[:8]
 
 
+def symbols_hash(
+    digest: bytes, mode: str, shape: tuple[int, ...], setting: int, alpha: NDArray[np.uint8] | None
+) -> bytes:
+    """Return the first 8 bytes of SHA-256 over "mode NUL h NUL w NUL setting NUL", the digest of the symbols
+    (rdzip.codecs.transform.Unpacked), and the samples of alpha, if there are any.
+    """
+    state = hashlib.sha256(f"{mode}\0{shape[0]}\0{shape[1]}\0{setting}\0".encode() + digest)
+    if alpha is not None:
+        state.update(np.ascontiguousarray(alpha).data)
+    return state.digest()[:8]
+
+
 def from_array(array: NDArray[Any]) -> Picture:
     """Return a Picture of an array: bool, uint8, uint16, int32 or float32, [h, w] or uint8/uint16 [h, w, 2..4];
     InputError for others.

@@ -1,8 +1,7 @@
 """Pillow plugin: after `import rdzip.formats.pillow_plugin`, Image.open("x.rdz") and Image.save("x.rdz") work.
 
-Opening reads the headers; pixels are decoded when Pillow asks for them. Saving takes the options model, codec,
-metadata, threads and verify of
-rdzip.compress.
+Opening reads the headers; pixels are decoded when Pillow asks for them. Saving takes the options model, codec, quality,
+target_bpp, metadata, threads and verify of rdzip.compress.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from rdzip.formats.header import ImageHeader
 from rdzip.formats.modes import BY_NUMBER
 
 FORMAT = "RDZ"
-_OPTIONS = ("model", "codec", "metadata", "threads", "offline", "verify")
+_OPTIONS = ("model", "codec", "quality", "target_bpp", "metadata", "threads", "offline", "verify")
 
 
 class RdzImageFile(ImageFile.ImageFile):
     """A .rdz file opened by Pillow; OSError with rdzip's text where it cannot be read."""
 
     format = FORMAT
-    format_description = "rdzip lossless image"
+    format_description = "rdzip image"
 
     def _open(self) -> None:
         if self.fp is None:

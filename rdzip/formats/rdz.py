@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rdzip.codecs import classic
-from rdzip.codecs.options import LATENT_CODECS
-from rdzip.codecs.result import Bits
-from rdzip.errors import CoderError, FormatError, InputError
-from rdzip.formats import arrangement as arranging
-from rdzip.formats import container, metadata
-from rdzip.formats.container import Container, Section, SectionType
+from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS
+from rdzip.errors import FormatError, InputError
+from rdzip.formats import container, sections
+from rdzip.formats import metadata as meta
 from rdzip.formats.describe import describe
 from rdzip.formats.header import REASONS, ImageHeader
 from rdzip.formats.latent import NO_WISHES, Wishes, codec_for
-from rdzip.formats.modes import BY_NAME, BY_NUMBER
-from rdzip.formats.neural import DEFAULT_MODEL, Neural, check_coder, latent_model
-from rdzip.formats.packing import pack_bytes, unpack_bytes
+from rdzip.formats.loss import NO_LOSS, Loss
+from rdzip.formats.neural import DEFAULT_MODEL, Neural, check_coder, latent_model, lossy_model
 from rdzip.formats.picture import Picture
-from rdzip.formats.selection import CAUSAL, CLASSIC, CODECS, LATENT, NEURAL_MODES, Choice, choose, choose_latent
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from rdzip.formats.report import Compressed, Decoded, Lossy, Report
+from rdzip.formats.sections import part_of
+from rdzip.formats.selection import CODECS, NEURAL_MODES, choose, choose_latent
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "Compressed",
     "Decoded",
+    "Lossy",
     "Report",
     "compress_picture",
     "decode",
@@ -43,46 +37,12 @@ DEFAULT_MAX_PIXELS = 1 << 28
 Progress = Callable[[float], None]
 
 
-@dataclass(frozen=True)
-class Report:
-    """What a compression did. bits: of the pixels' payloads. bytes_in: of the source file, or of the samples when there
-    was none. groups: of each segment of a batch, the groups (rdzip.codecs.chain) of its chain.
-    """
-
-    codec: str
-    model: str | None
-    shape: tuple[int, ...]
-    bytes_in: int
-    bytes_out: int
-    bpsp: float
-    bits: Bits
-    seconds: dict[str, float]
-    reason: str
-    notes: list[str] = field(default_factory=list)
-    groups: list[list[Any]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Compressed:
-    """The bytes of a .rdz file and the report on them."""
-
-    data: bytes
-    report: Report
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """A decoded picture and how many seconds it took: {load, decode}."""
-
-    picture: Picture
-    seconds: dict[str, float]
-
-
 def compress_picture(
     picture: Picture,
     *,
     model: str | None = None,
     codec: str | None = None,
+    loss: Loss = NO_LOSS,
     metadata: str = "all",
     threads: int | None = None,
     device: str | None = None,
@@ -94,11 +54,10 @@ def compress_picture(
     """Return the .rdz file of a picture and a report.
 
     model: id, hash or file of the neural model; None is "photo", and then classic codecs alone where that cannot be
-    found.
-    codec: "causal" or "classic" to have no other, None to have the smaller; with a model of latents one of its codecs,
-    None for its default. wishes: about such a codec. metadata: "all" or "none". verify: decode
-    what was written and compare.
-    progress: called with the share done, 0 to 1.
+    found, or with loss "photo-lossy". codec: "causal" or "classic" to have no other, None to have the smaller; with a
+    model of latents or a lossy one one of its codecs, None for its default. loss: what may be lost. wishes: about a
+    codec of latents. metadata: "all" or "none". verify: decode what was written and compare. progress: called with the
+    share done, 0 to 1.
     Raises InputError (what the codec cannot code), ModelError (a model that was asked for cannot be had), FormatError
     (verification failed).
     """
@@ -108,6 +67,12 @@ def compress_picture(
     if wishes.segment is not None:
         raise InputError("expected --segment with many items, found one picture: leave it out")
     start = time.perf_counter()
+    lossy = lossy_model(model, codec, loss, threads=threads, device=device, offline=offline)
+    if lossy:
+        from rdzip.formats.lossy import compress_lossy
+
+        wishes.check(codec_for(lossy.codecs, codec, lossy.stamp.id))
+        return compress_lossy(picture, lossy, codec, loss, metadata=metadata, progress=progress, verify=verify)
     neural = latent_model(model, codec, threads=threads, device=device, offline=offline)
     latent = codec_for(neural.codecs, codec, neural.stamp.id) if neural else None
     wishes.check(latent)
@@ -119,21 +84,21 @@ def compress_picture(
             neural = None
     share = 0.4 if verify else 1.0
     if neural and latent:
-        choice = choose_latent(picture, neural, latent, wishes.options(latent), _part(progress, 0.0, share))
+        choice = choose_latent(picture, neural, latent, wishes.options(latent), part_of(progress, 0.0, share))
     else:
-        choice = choose(picture, neural, codec, _part(progress, 0.0, share))
-    data = container.pack(*_parts(picture, choice, neural, metadata))
+        choice = choose(picture, neural, codec, part_of(progress, 0.0, share))
+    data = sections.pack(picture, choice, neural, metadata)
     load = neural.seconds if neural else 0.0
     encoded = time.perf_counter()
     if verify:
-        _verify(picture, data, neural, metadata, _part(progress, share, 1.0))
+        check_lossless(picture, data, neural, metadata, part_of(progress, share, 1.0))
     done = time.perf_counter()
     if progress:
         progress(1.0)
     samples = picture.samples
     report = Report(
         codec=choice.codec,
-        model=neural.stamp.id if neural and _uses_model(choice) else None,
+        model=neural.stamp.id if neural and sections.uses_model(choice) else None,
         shape=picture.shape,
         bytes_in=picture.source_bytes or samples.nbytes,
         bytes_out=len(data),
@@ -148,8 +113,9 @@ def compress_picture(
 
 def check_codec(codec: str | None) -> None:
     """Raise InputError unless this rdzip has a codec of this name (None: any)."""
-    if codec not in (None, *CODECS, *LATENT_CODECS):
-        raise InputError(f"expected a codec of {', '.join((*CODECS, *LATENT_CODECS))}, found {codec}")
+    known = (*CODECS, *LATENT_CODECS, *LOSSY_CODECS)
+    if codec not in (None, *known):
+        raise InputError(f"expected a codec of {', '.join(known)}, found {codec}")
 
 
 def decompress_picture(
@@ -195,138 +161,25 @@ def decode(
     if header.model:
         check_coder(header.model)
         neural = Neural(header.model.hash, threads=threads, device=device, offline=offline)
-    picture = _picture(parsed, header, neural, progress)
+    picture = sections.picture_of(parsed, header, neural, progress)
     if progress:
         progress(1.0)
     load = neural.seconds if neural else 0.0
     return Decoded(picture, {"load": load, "decode": time.perf_counter() - start - load})
 
 
-def _part(progress: Progress | None, start: float, end: float) -> Progress | None:
-    return (lambda done: progress(start + (end - start) * done)) if progress else None
-
-
-def _uses_model(choice: Choice) -> bool:
-    return any(plane.codec != CLASSIC for plane in choice.planes)
-
-
-def _parts(picture: Picture, choice: Choice, neural: Neural | None, keep: str) -> tuple[dict[int, Any], list[Section]]:
-    height, width = picture.shape[:2]
-    header = ImageHeader(
-        height=height,
-        width=width,
-        mode=BY_NAME[picture.mode].number,
-        pixel_hash=picture.pixel_hash(),
-        model=neural.stamp if neural and _uses_model(choice) else None,
-        reason=int(choice.reason),
-        arrangement=int(choice.arrangement),
-        source_format=picture.source_format or "PNG",
-    )
-    sections = []
-    if picture.palette_mode:
-        sections.append(Section(SectionType.PALETTE, bytes([len(picture.palette_mode)]) + pack_bytes(picture.palette)))
-    if keep == "all" and picture.metadata:
-        sections.append(Section(SectionType.METADATA, pack_bytes(metadata.pack(picture.metadata))))
-    for plane in choice.planes:
-        head = bytes([plane.codec]) + container.write_varint(plane.encoded.layout)
-        sections.append(Section(plane.type, head + plane.encoded.payload))
-    return header.to_map(), sections
-
-
-def _picture(parsed: Container, header: ImageHeader, neural: Neural | None, progress: Progress | None) -> Picture:
-    mode = BY_NUMBER[header.mode]
-    palette, palette_mode = _palette(parsed, mode.name)
-    kept = metadata.of_container(parsed)
-    shape = arranging.arranged_shape(mode.name, header.height, header.width, header.arrangement, palette_mode)
-    alpha = parsed.find(SectionType.ALPHA)
-    colour = parsed.find(SectionType.COLOUR)
-    if colour is None:
-        raise FormatError("header is inconsistent: the file has no section with colours; it is corrupt")
-    try:
-        samples = _samples(colour, alpha, shape, mode.name, neural, progress)
-    except CoderError as error:
-        raise FormatError(f"{error}; get another copy") from error
-    samples = arranging.restore(samples, mode.name, header.arrangement, palette, palette_mode)
-    picture = Picture(samples, mode.name, palette, palette_mode, kept, header.source_format)
-    if picture.pixel_hash() != header.pixel_hash:
-        raise FormatError(
-            "the decoded pixels are not those that were coded (their hash differs): the file is corrupt, or the "
-            "model's arithmetic is"
-        )
-    return picture
-
-
-def _palette(parsed: Container, mode: str) -> tuple[bytes, str]:
-    body = parsed.find(SectionType.PALETTE)
-    if (body is not None) != (mode in ("P", "PA")):
-        raise FormatError(
-            f"header is inconsistent: mode {mode} {'without' if body is None else 'with'} palette; the file is corrupt"
-        )
-    if body is None:
-        return b"", ""
-    if len(body) < 1 or body[0] not in (3, 4):
-        raise FormatError("header is inconsistent: the palette is neither RGB nor RGBA; the file is corrupt")
-    palette = unpack_bytes(body[1:])
-    if len(palette) > 256 * body[0]:
-        raise FormatError(f"header is inconsistent: a palette of {len(palette)} bytes; the file is corrupt")
-    return palette, "RGBA"[: body[0]]
-
-
-def _samples(
-    colour: bytes | memoryview,
-    alpha: bytes | memoryview | None,
-    shape: tuple[int, ...],
-    mode: str,
-    neural: Neural | None,
-    progress: Progress | None,
-) -> NDArray[Any]:
-    dtype = np.dtype(BY_NAME[mode].dtype)
-    if alpha is None:
-        return _plane(colour, shape, dtype, neural, progress)
-    if len(shape) != 3 or not BY_NAME[mode].alpha:
-        raise FormatError(f"header is inconsistent: mode {mode} with an alpha section; the file is corrupt")
-    channels = shape[2] - 1
-    result = np.empty(shape, dtype)
-    result[:, :, :channels] = _plane(
-        colour, shape[:2] if channels == 1 else (*shape[:2], channels), dtype, neural, _part(progress, 0.0, 0.7)
-    ).reshape(*shape[:2], channels)
-    result[:, :, channels] = _plane(alpha, shape[:2], dtype, neural, _part(progress, 0.7, 1.0))
-    return result
-
-
-def _plane(
-    body: bytes | memoryview,
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-    neural: Neural | None,
-    progress: Progress | None,
-) -> NDArray[Any]:
-    if not len(body):
-        raise FormatError("header is inconsistent: an empty section; the file is corrupt")
-    layout, at = container.read_varint(body, 1)
-    if body[0] == CLASSIC:
-        return classic.decode(body[at:], shape, dtype, layout)
-    if body[0] not in (CAUSAL, LATENT):
-        known = ", ".join((*CODECS, *LATENT_CODECS))
-        raise FormatError(f"the file needs a newer rdzip: its codec {body[0]} is unknown (known: {known})")
-    if neural is None or dtype != np.uint8 or shape[2:] not in ((), (3,)):
-        raise FormatError(
-            "header is inconsistent: a neural payload without a model or of samples that it cannot hold; the file is "
-            "corrupt"
-        )
-    by = neural.decode if body[0] == CAUSAL else neural.decode_tiles
-    return by(bytes(body[at:]), shape, layout, progress)
-
-
-def _verify(picture: Picture, data: bytes, neural: Neural | None, keep: str, progress: Progress | None) -> None:
+def check_lossless(
+    picture: Picture, data: bytes, neural: Neural | None, keep: str, progress: Progress | None = None
+) -> None:
+    """Decode a file and raise FormatError unless it holds the picture, with its metadata if keep is "all"."""
     parsed = container.unpack(data)
-    back = _picture(parsed, ImageHeader.from_map(parsed.header), neural, progress)
+    back = sections.picture_of(parsed, ImageHeader.from_map(parsed.header), neural, progress)
     same = (
         picture.mode == back.mode
         and back.samples.shape == picture.samples.shape
         and back.palette == picture.palette
         and back.palette_mode == picture.palette_mode
-        and (keep == "none" or metadata.pack(back.metadata) == metadata.pack(picture.metadata))
+        and (keep == "none" or meta.pack(back.metadata) == meta.pack(picture.metadata))
         and all(
             np.array_equal(a.view(np.uint8), b.view(np.uint8))
             for a, b in zip(back.samples, picture.samples, strict=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEFAULT_MAX_PIXELS = 1 << 28
+LOSSY_NOTE = "the input is "  # how the note on a lossy format begins
 LOSSY_FORMATS = frozenset(["JPEG", "MPO", "AVIF"])
 VECTOR_FORMATS = frozenset(["EPS", "WMF", "EMF", "PDF"])
 _PNG_OWN = (b"IHDR", b"IEND", b"acTL", b"fcTL", b"fdAT")
@@ -62,7 +63,7 @@ def read_picture(source: str | Path | bytes | BinaryIO, *, max_pixels: int | Non
     ]
     if picture.source_format in LOSSY_FORMATS:
         picture.notes.append(
-            f"the input is {picture.source_format}, a lossy format: a lossless copy of its decoded pixels is larger "
+            f"{LOSSY_NOTE}{picture.source_format}, a lossy format: a lossless copy of its decoded pixels is larger "
             "than the file itself, and comes "
             "back as PNG or TIFF"
         )

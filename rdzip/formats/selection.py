@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from rdzip.formats.picture import Picture
 
 CODECS = ("classic", "causal")
-CLASSIC, CAUSAL, LATENT = range(3)  # LATENT: one of rdzip.codecs.options.LATENT_CODECS, which the payload names
+CLASSIC, CAUSAL, LATENT, TRANSFORM = range(4)
+# LATENT: one of rdzip.codecs.options.LATENT_CODECS, which the payload names. TRANSFORM: one of LOSSY_CODECS, by layout.
 MODEL_STAMP = 18  # bytes in the header
 NEURAL_MODES = ("L", "LA", "RGB", "RGBA")
 LATENT_MODES = (*NEURAL_MODES, "1")
@@ -37,6 +38,10 @@ SHARE_OF_METHOD = {1: 0.88, 3: 0.93}
 # WebP at a fast method may overlook blocks that repeat, such as tiles. PNG sees them: `classic.repeats` is at most 0.64
 # for tiled photographs, 0.50 to 0.73 for a photograph in a screenshot, and at least 0.84 for nearly all photographs.
 REPEATS = 0.75
+# Without loss, photographs take at least half of a fast PNG (Kodak: 0.64 or more); no picture is known to take a tenth,
+# other than by repeats that are far from each other.
+SHARE_OF_PNG = 0.5
+SHARE_OF_ANY_PNG = 0.1
 FEW_COLOURS = 256
 FEW_LEVELS = 32
 SMALL_PIXELS = 1 << 14  # so small that every way is tried
@@ -59,17 +64,20 @@ class Plane:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen: how the samples were arranged, the coded planes, why, and the codec of latents if it is one."""
+    """What was chosen: how the samples were arranged, the coded planes, why, and the codec's name if it is that of a
+    model with latents or a lossy one, whose symbols have a hash.
+    """
 
     arrangement: Arrangement
     planes: list[Plane]
     reason: Reason
-    latent: str = ""
+    name: str = ""
+    symbols_hash: bytes = b""
 
     @property
     def codec(self) -> str:
         """Name of the codec of the colour planes."""
-        return self.latent or CODECS[self.planes[0].codec]
+        return self.name or CODECS[self.planes[0].codec]
 
     @property
     def size(self) -> int:
@@ -132,7 +140,7 @@ def choose_latent(
     arrangement, samples = arrange(picture)
     if arrangement == Arrangement.GREY_ONCE and not neural.takes(picture.shape[:2]):
         arrangement, samples = Arrangement.PLAIN, picture.samples
-    colour, alpha = _apart(samples)
+    colour, alpha = apart(samples)
     factor = factor_of(colour, neural.values(), neural.stamp.id)
     if factor != 1:
         if picture.mode != "L":
@@ -144,7 +152,7 @@ def choose_latent(
     return Choice(arrangement, planes, Reason.REQUESTED, codec)
 
 
-def _apart(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+def apart(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Return the colour planes [h, w] or [h, w, 3] and the alpha plane, None if there is none."""
     if samples.ndim == 2 or samples.shape[2] == 3:
         return samples, None
@@ -179,6 +187,34 @@ def _smaller(
     return tried if tried.size <= coded.size else replace(coded, reason=Reason.NEURAL_SMALLER)
 
 
+def lossless_rival(picture: Picture, samples: NDArray[np.uint8], size: int) -> Choice | None:
+    """Return the classic coding of a picture, None where quick statistics leave it no chance of at most `size` bytes.
+
+    samples: its arranged samples in 8 bits. What comes may be larger than `size` all the same.
+    """
+    if picture.mode in ("P", "1") or may_be_small(samples, size):
+        return _classic_choice(picture, *arrange(picture), Reason.LOSSLESS_SMALLER)
+    return None
+
+
+def may_be_small(samples: NDArray[np.uint8], size: int) -> bool:
+    """Return whether a classic codec has a chance to code uint8 samples in at most `size` bytes."""
+    if (
+        samples.shape[0] * samples.shape[1] < SMALL_PIXELS
+        or classic.encode_at_once(samples)
+        or has_few_colours(samples)
+    ):
+        return True
+    png = classic.fast_png_size(samples)
+    if size < SHARE_OF_ANY_PNG * png:
+        return False
+    if png <= REPEATS * classic.fast_png_size(samples, repeats=False):
+        return True
+    if size < SHARE_OF_PNG * png:
+        return False
+    return not classic.fits_webp(samples) or size >= SHARE_OF_METHOD[1] * classic.webp_size(samples, 1)
+
+
 def has_few_colours(samples: NDArray[Any]) -> bool:
     """Return whether uint8 samples have at most 256 colours (32 levels for one channel), alpha aside; photographs
     answer after one strip.
@@ -197,7 +233,7 @@ def has_few_colours(samples: NDArray[Any]) -> bool:
 
 
 def _neural_planes(samples: NDArray[Any], neural: Neural, progress: Callable[[float], None] | None) -> list[Plane]:
-    colour, alpha = _apart(samples)
+    colour, alpha = apart(samples)
     planes = [Plane(SectionType.COLOUR, CAUSAL, neural.encode(colour, progress))]
     if alpha is not None:
         tried = Plane(SectionType.ALPHA, CLASSIC, classic.encode(alpha))

@@ -163,8 +163,8 @@ def test_what_cannot_be_coded_is_refused() -> None:
 def test_heads() -> None:
     payload = Head(200, 75, 3, 130).to_bytes()
     assert Head.of(payload + b"x") == (Head(200, 75, 3, 130), len(payload))
-    assert describe(payload, 0) == {"codec": "hyperprior", "setting": 200, "quality": 75}
-    assert describe(Head(0, 0, 1, 1).to_bytes(), 1)["quality"] is None
+    assert describe(payload, 0) == {"codec": "hyperprior", "setting": 200, "q": 75}
+    assert describe(Head(0, 0, 1, 1).to_bytes(), 1)["q"] is None
     for wrong in (Head(0, 101, 1, 1), Head(0, 0, 0, 1), Head(0, 0, 1, 0)):
         with pytest.raises(CoderError, match="damaged"):
             Head.of(wrong.to_bytes())
