@@ -23,8 +23,10 @@ ROUNDS = 40
 CLIMBERS = 400  # samples with the largest C, from which new atoms are sought, beside the atoms there are
 STEPS = 20  # of mean shift to each maximum
 LONG = 1.7  # times the mean shift is a step: it converges linearly, and overshoots seldom
-APART = 0.1  # kernel widths, nearer than which two maxima are one
+APART = 0.03  # kernel widths, nearer than which two atoms are one
+SETTLED = 0.003  # kernel widths, of a shift that ends a climb
 CLIMB_SLACK = 0.02  # nats of log C below 0 from which a climb goes on
+LEAST = 1e-3  # samples' worth of weight that an atom must have to stay
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,8 @@ def fit(x: Tensor, lam: float, start: Tensor, *, tolerance: float = 1e-3, exhaus
         log_kernel = -torch.cdist(x, y).square_() / (2 * s2)
         top = log_kernel.max(1, keepdim=True).values
         kernel = (log_kernel - top).exp_()
-        weights = optimal_weights(kernel, weights)
-        keep = weights > 1e-5 / len(x)
+        weights = optimal_weights(kernel, weights, 1e-4 * tolerance)
+        keep = weights > LEAST / len(x)
         y, weights, kernel = y[keep], weights[keep] / weights[keep].sum(), kernel[:, keep]
         u = kernel @ weights
         log_u = u.log() + top[:, 0]
@@ -78,9 +80,10 @@ def fit(x: Tensor, lam: float, start: Tensor, *, tolerance: float = 1e-3, exhaus
             best = Atoms(y, weights, log_u, mse, found)
         if found < tolerance:
             break
-        added = _apart(log_c, at, APART * math.sqrt(s2), 0.3 * tolerance)
-        y = torch.cat([y, added])
-        weights = torch.cat([weights, weights.new_full((len(added),), 0.1 / len(x))])
+        added = at[log_c > min(0.3 * tolerance, found - 1e-12)]
+        y = torch.cat([added, y])
+        weights = torch.cat([weights.new_full((len(added),), 0.1 / len(x)), weights])
+        y, weights = _merged(y, weights, APART * math.sqrt(s2))
     assert best is not None
     return best
 
@@ -101,8 +104,8 @@ def optimal_weights(kernel: Tensor, start: Tensor, tolerance: float = 1e-7, step
         if slack < tolerance and float((gradient - dual).abs().max()) < 10 * tolerance:
             break
         aim = 0.1 * slack / m
-        scaled = kernel / u[:, None]
-        hessian = scaled.T @ scaled / n
+        scaled = (kernel / u[:, None]).float()  # a direction need not be exact
+        hessian = (scaled.T @ scaled).double() / n
         hessian.diagonal().add_(dual / w)
         factor, failed = torch.linalg.cholesky_ex(hessian)
         if int(failed):
@@ -134,26 +137,28 @@ def _maxima(objective: SampleObjective, x: Tensor, y: Tensor) -> tuple[Tensor, T
     height = objective(x)[0]
     at = torch.cat([y, x[height.topk(min(CLIMBERS, len(x))).indices]])
     log_c, shift = objective(at)
+    going = torch.arange(len(at))
+    least = SETTLED * math.sqrt(objective.s2)
     for step in range(STEPS):
-        far = at + LONG * (shift - at)
+        far = at[going] + LONG * (shift[going] - at[going])
         value, further = objective(far)
-        worse = value < log_c
-        at = torch.where(worse[:, None], shift, far)
-        log_c, shift = value, further
+        worse = value < log_c[going]
         if bool(worse.any()):
-            log_c[worse], shift[worse] = objective(at[worse])
+            far[worse] = shift[going[worse]]
+            value[worse], further[worse] = objective(far[worse])
+        at[going], log_c[going], shift[going] = far, value, further
+        on = (further - far).square().sum(1) > least * least
         if step % 5 == 4:
-            keep = log_c > min(-CLIMB_SLACK, float(log_c.max()) - 1e-9)
-            log_c, at, shift = log_c[keep], at[keep], shift[keep]
+            on &= value > -CLIMB_SLACK
+        going = going[on]
+        if not len(going):
+            break
     return log_c, at
 
 
-def _apart(log_c: Tensor, at: Tensor, distance: float, least: float) -> Tensor:
-    """Return those of points at [k, dim] with log C above `least`, the highest first, that are apart."""
-    order = log_c.argsort(descending=True)
-    order = order[: max(1, int((log_c[order] > least).sum()))]
-    chosen = at[order[:1]]
-    for point in at[order[1:]]:
-        if float((chosen - point).square().sum(1).min()) > distance * distance:
-            chosen = torch.cat([chosen, point[None]])
-    return chosen
+def _merged(y: Tensor, weights: Tensor, distance: float) -> tuple[Tensor, Tensor]:
+    """Return atoms y [m, dim], the first of those that share a cell of a grid of this distance, with their weights."""
+    _, cell = torch.unique(torch.round(y / distance), dim=0, return_inverse=True)
+    count = int(cell.max()) + 1
+    first = torch.full((count,), len(y), dtype=torch.int64).scatter_reduce(0, cell, torch.arange(len(y)), "amin")
+    return y[first], weights.new_zeros(count).index_add(0, cell, weights)

@@ -30,7 +30,7 @@ ENOUGH = 10_000
 """Held-out samples from which on all others are left alone."""
 NUMBERS = 25_000_000
 """Largest number of coordinates in all samples together."""
-FIRST = 400
+FIRST = 1500
 """Samples that are the first atoms, unless all are."""
 SHARES = (16, 4)
 """The value is shown for the samples in so many parts, too."""
@@ -92,7 +92,7 @@ def _groups(x: Tensor) -> list[list[Tensor]]:
 def _next(law: Atoms | None, x: Tensor, lam: float, exhaustive: bool) -> Atoms:
     """Return the law for samples x at lam, from that at a larger lambda if there is one."""
     if law is None:
-        few = len(x) if len(x) <= 5 * FIRST else FIRST
+        few = min(len(x), FIRST)
         start = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:few]]
     else:
         start = law.y

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +20,8 @@ from torch.nn import functional
 
 from rdzip.bounds.pictures import PictureModel
 from rdzip.errors import InputError
+from rdzip.models.transforms import EMBEDDING, Block, Head, luma_chroma
 
-EMBEDDING = 32
 DETAIL = 0.03
 """Typical standard deviation of a detail of the finest level, where samples are in 0..1; it doubles a level."""
 
@@ -46,44 +45,6 @@ class Shape:
     def stride(self) -> int:
         """Sides of pictures must be multiples of it."""
         return int(2 ** len(self.widths))
-
-
-class Block(nn.Module):
-    """Residual bottleneck, scaled and shifted by the embedding of lambda; starts as the identity."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        inner = max(2, width // 2)
-        self.first = nn.Conv2d(width, inner, 1)
-        self.middle = nn.Conv2d(inner, inner, 3, padding=1)
-        self.last = nn.Conv2d(inner, width, 1)
-        self.condition = nn.Linear(EMBEDDING, 2 * inner)
-        for layer in (self.last, self.condition):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(cast(Tensor, layer.bias))
-
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        """Return x + f(x)."""
-        gain, shift = self.condition(embedding)[:, :, None, None].chunk(2, 1)
-        inner = functional.silu(self.first(x)) * (1 + gain) + shift
-        out: Tensor = x + self.last(functional.silu(self.middle(inner)))
-        return out
-
-
-class Head(nn.Module):
-    """Features and maps beside them to outputs that start at 0: a convolution of a given size and one of 1x1."""
-
-    def __init__(self, width: int, beside: int, outputs: int, size: int = 3):
-        super().__init__()
-        self.first = nn.Conv2d(width + beside, width, size, padding=size // 2)
-        self.last = nn.Conv2d(width, outputs, 1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(cast(Tensor, self.last.bias))
-
-    def forward(self, *maps: Tensor) -> Tensor:
-        """Return the outputs."""
-        out: Tensor = self.last(functional.silu(self.first(torch.cat(maps, 1))))
-        return out
 
 
 class Level(nn.Module):
@@ -167,14 +128,6 @@ def inverse_haar(low: Tensor, details: Tensor) -> Tensor:
     h, v, d = details.unflatten(1, (-1, 3)).unbind(2)
     quads = torch.stack([s + h + v + d, s - h + v - d, s + h - v - d, s - h - v + d], 2) / 2
     return functional.pixel_shuffle(quads.flatten(1, 2), 2)
-
-
-def luma_chroma(channels: int) -> Tensor:
-    """Orthonormal transform of colours [channels, channels], luma first; the identity unless there are 3."""
-    if channels != 3:
-        return torch.eye(channels)
-    colours = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]])
-    return colours / colours.square().sum(1, keepdim=True).sqrt()
 
 
 class Pyramid(PictureModel):

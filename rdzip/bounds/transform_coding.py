@@ -18,9 +18,8 @@ from torch.nn import functional
 from rdzip.bounds.conditional import denoise, log_mass, quantise
 from rdzip.bounds.pictures import PictureModel
 from rdzip.bounds.priors import Deep
-from rdzip.bounds.pyramid import Head
-from rdzip.bounds.transforms import Analysis, BlockTransform, Embedding, Gain, Stack, Synthesis, step_size
 from rdzip.errors import InputError
+from rdzip.models.transforms import Analysis, BlockTransform, Embedding, Gain, Head, Stack, Synthesis, step_size
 
 HYPER_STRIDE = 4
 LEAST_SCALE = 0.003

@@ -17,8 +17,8 @@ from rdzip.bounds.pictures import evaluate
 from rdzip.bounds.point import Point
 from rdzip.bounds.source import Source, open_source
 from rdzip.bounds.transform_coding import Shape, Slices, TransformCode
-from rdzip.bounds.transforms import BlockTransform
 from rdzip.errors import InputError
+from rdzip.models.transforms import BlockTransform
 
 TINY = {"widths": (8, 8), "blocks": 1, "hyper": 4, "steps": 30, "batch": 4, "crop": 16, "lr": 3e-3}
 HYPERPRIOR, CHANNEL_AR = hyperprior.Options(**TINY), channel_ar.Options(**TINY, slices=3)

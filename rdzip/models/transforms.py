@@ -17,13 +17,61 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rdzip.bounds.pyramid import EMBEDDING, Block, Head, luma_chroma
 from rdzip.errors import InputError
+
+EMBEDDING = 32
+"""Features of the embedding of lambda."""
 
 
 def step_size(beta: Tensor) -> Tensor:
     """Step of the quantiser [n, 1, 1, 1] at beta [n]."""
     return torch.sqrt(6 / beta)[:, None, None, None]
+
+
+def luma_chroma(channels: int) -> Tensor:
+    """Orthonormal transform of colours [channels, channels], luma first; the identity unless there are 3."""
+    if channels != 3:
+        return torch.eye(channels)
+    colours = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]])
+    return colours / colours.square().sum(1, keepdim=True).sqrt()
+
+
+class Block(nn.Module):
+    """Residual bottleneck, scaled and shifted by the embedding of lambda; starts as the identity."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        inner = max(2, width // 2)
+        self.first = nn.Conv2d(width, inner, 1)
+        self.middle = nn.Conv2d(inner, inner, 3, padding=1)
+        self.last = nn.Conv2d(inner, width, 1)
+        self.condition = nn.Linear(EMBEDDING, 2 * inner)
+        for layer in (self.last, self.condition):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(cast(Tensor, layer.bias))
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """Return x + f(x)."""
+        gain, shift = self.condition(embedding)[:, :, None, None].chunk(2, 1)
+        inner = functional.silu(self.first(x)) * (1 + gain) + shift
+        out: Tensor = x + self.last(functional.silu(self.middle(inner)))
+        return out
+
+
+class Head(nn.Module):
+    """Features and maps beside them to outputs that start at 0: a convolution of a given size and one of 1x1."""
+
+    def __init__(self, width: int, beside: int, outputs: int, size: int = 3):
+        super().__init__()
+        self.first = nn.Conv2d(width + beside, width, size, padding=size // 2)
+        self.last = nn.Conv2d(width, outputs, 1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(cast(Tensor, self.last.bias))
+
+    def forward(self, *maps: Tensor) -> Tensor:
+        """Return the outputs."""
+        out: Tensor = self.last(functional.silu(self.first(torch.cat(maps, 1))))
+        return out
 
 
 class Embedding(nn.Module):
