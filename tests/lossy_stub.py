@@ -48,8 +48,9 @@ class StubModel:
         self.order = torch.argsort(order, stable=True)
         weight = (order[self.order] // 3).numpy()
         # scales of 30 / 1.45 ** frequency levels for steps of 4
-        self.base = np.round(5 * np.log2(30 / 4 / 1.45**weight / 0.05)).astype(np.int32)
-        self.base[:3] = [60, 45, 40]
+        self.base = np.round(252 * 5 * np.log2(30 / 4 / 1.45**weight / 0.05)).astype(np.int32)
+        self.base[:3] = [252 * 60, 252 * 45, 252 * 40]
+        self.base += np.arange(len(weight), dtype=np.int32) * 89 % 252  # so that not all scales change together
 
     def to(self, device: str) -> None:
         assert device == "cpu"
@@ -74,7 +75,7 @@ class StubModel:
     def code(self, draw: Draw, rows: int, columns: int, step: int) -> Decoded:
         found = []
         for start in range(0, len(self.base), COARSE):
-            index = np.clip(self.base[start : start + COARSE] - 5 * step // 42, 0, SCALES - 1)
+            index = np.clip((self.base[start : start + COARSE] - 30 * step) // 252, 0, SCALES - 1)
             scale = np.repeat(index.astype(np.int32), rows * columns)
             site = ResidualSite(self.tables, scale, np.zeros_like(scale))
             found.append(draw(str(start), site).reshape(COARSE, rows, columns))

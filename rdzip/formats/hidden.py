@@ -15,7 +15,7 @@ Float32 = NDArray[np.float32]
 def fill(colour: NDArray[np.uint8], hidden: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Return a picture [h, w] or [h, w, 3] whose hidden pixels [h, w] go on with the colours of those around them.
 
-    Means of 2 x 2 pixels, of 2 x 2 of these and so on; each hole takes its colour from the finest that is none.
+    Means of small squares of pixels, of squares of these and so on; each hole takes its colour from the finest.
     """
     if not hidden.any():
         return colour
@@ -40,23 +40,29 @@ def _filled(values: Float32, known: NDArray[np.bool_]) -> Float32:
 
 
 def _halved(values: NDArray[Any], hidden: NDArray[np.bool_]) -> tuple[Float32, NDArray[np.bool_]]:
-    """Means of what is known of 2 x 2 pixels, and where anything is."""
+    """Weighted means of what is known of 4 x 4 pixels, two by two apart, and where anything is."""
     height, width, channels = values.shape
     mean = np.zeros((-(-height // 2), -(-width // 2), channels), np.float32)
     known = np.zeros(mean.shape[:2], np.bool_)
     for y in range(0, height, ROWS):
-        seen = ~hidden[y : y + ROWS]
-        part = np.where(seen[:, :, None], values[y : y + ROWS], 0).astype(np.float32)
-        odd = ((0, len(seen) % 2), (0, width % 2))
-        weight = _sums(np.pad(seen.astype(np.float32), odd)[:, :, None])
-        place = slice(y // 2, y // 2 + len(weight))
-        mean[place] = _sums(np.pad(part, (*odd, (0, 0)))) / np.maximum(weight, 1)
-        known[place] = weight[:, :, 0] > 0
+        first, end = max(0, y - 1), min(height, y + ROWS + 1)
+        seen = ~hidden[first:end]
+        both = np.ones((end - first, width, channels + 1), np.float32)
+        both[:, :, 1:] = values[first:end]
+        both *= seen[:, :, None]
+        rows = min(height, y + ROWS) - y
+        # a row before and one behind, or two where the number is odd; the same of columns
+        around = ((first - y + 1, y + rows + rows % 2 + 1 - end), (1, 1 + width % 2), (0, 0))
+        sums = _fewer(_fewer(np.pad(both, around)).swapaxes(0, 1)).swapaxes(0, 1)
+        place = slice(y // 2, y // 2 + len(sums))
+        mean[place] = sums[:, :, 1:] / np.maximum(sums[:, :, :1], 1)
+        known[place] = sums[:, :, 0] > 0
     return mean, known
 
 
-def _sums(values: Float32) -> Float32:
-    sums: Float32 = values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2]
+def _fewer(values: Float32) -> Float32:
+    """Weighted sums of rows 0..3, 2..5, ... of an even number of rows."""
+    sums: Float32 = values[:-2:2] + 3 * (values[1:-1:2] + values[2::2]) + values[3::2]
     return sums
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import latent_stub
+import lossy_stub
 import pytest
 
 
@@ -34,3 +35,10 @@ def binary(tmp_path: Path) -> str:
 @pytest.fixture
 def rolls(tmp_path: Path) -> str:
     return str(latent_stub.write(tmp_path / "rolls.safetensors", [5], values=2, codecs=("bb-smc", "bb-ans")))
+
+
+@pytest.fixture
+def lossy(tmp_path: Path) -> Iterator[str]:
+    """The file of the lossy stub, which can be loaded."""
+    with lossy_stub.registered():
+        yield str(lossy_stub.write(tmp_path / "lossy.safetensors"))
