@@ -66,6 +66,23 @@ class AnsStack:
         symbols: NDArray[np.int32] = self._coder.decode(_CATEGORICAL, _rows(frequencies))
         return symbols
 
+    def push_shared(self, symbols: IntArray, frequencies: IntArray) -> None:
+        """Put symbols [n] on the stack that share one row of frequencies int [m], as `push` would."""
+        self._check(np.asarray(frequencies)[None])
+        if len(symbols):
+            model = constriction.stream.model.Categorical(_rows(frequencies), perfect=False)
+            self._coder.encode_reverse(np.ascontiguousarray(symbols, np.int32), model)
+
+    def pop_shared(self, count: int, frequencies: IntArray) -> NDArray[np.int32]:
+        """Take `count` symbols off the stack that share one row of frequencies int [m]; CoderError if it holds less."""
+        if not count:
+            return np.zeros(0, np.int32)
+        if self._coder.pos() <= (0, BOTTOM):
+            raise CoderError("coded data end before the last symbol: the file is corrupt")
+        model = constriction.stream.model.Categorical(_rows(frequencies), perfect=False)
+        symbols: NDArray[np.int32] = self._coder.decode(model, count)
+        return symbols
+
     def push_intervals(self, starts: IntArray, sizes: IntArray) -> None:
         """Put symbols on the stack of which only the interval [start, start + size) of 0..2**24 is known, int [n].
 

@@ -33,6 +33,7 @@ _ARCHITECTURES: dict[str, str | Builder] = {
     "resnet-vae": "rdzip.models.conv_file:from_tensors",
     "toy-hmm": "rdzip.models.toy:hmm_from_tensors",
     "toy-mixture": "rdzip.models.toy:mixture_from_tensors",
+    "transform-code": "rdzip.models.transform_file:from_tensors",
     "vae-mlp": "rdzip.models.vae_mlp_file:from_tensors",
     "vrnn": "rdzip.models.vrnn_file:from_tensors",
 }

@@ -38,7 +38,7 @@ LIMITS = {
 }
 """Least and largest sizes of networks."""
 MAX_LEVELS, MAX_HALVINGS = 64, 7
-_PARTS = {"weight": np.int8, "exponent": np.int8, "bias": np.int32}
+INTEGER_PARTS = {"weight": np.int8, "exponent": np.int8, "bias": np.int32}
 Tensors = dict[str, NDArray[Any]]
 
 
@@ -59,7 +59,7 @@ def freeze(net: nn.Module) -> Tensors:
         limit_stream(layers, parts, [layer.input_max for layer in layers])
     for name, layer in convolutions(net).items():
         integers = layer.freeze().integers
-        tensors |= {f"{name}.{part}": integers[part].numpy() for part in _PARTS}
+        tensors |= {f"{name}.{part}": integers[part].numpy() for part in INTEGER_PARTS}
     return tensors
 
 
@@ -102,13 +102,13 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
         raise ModelError(f"model: expected version {VERSION}, found {meta.get('version')!r}: update rdzip")
     net = _make(meta)
     layers = convolutions(net)
-    expected = {f"{name}.{part}" for name in layers for part in _PARTS}
+    expected = {f"{name}.{part}" for name in layers for part in INTEGER_PARTS}
     found = {name for name in tensors if not name.startswith("mixture.")}
     if expected != found:
         raise ModelError(f"model: expected other tensors, differing in {', '.join(sorted(expected ^ found)[:3])}")
     for name, layer in layers.items():
         parts = []
-        for part, dtype in _PARTS.items():
+        for part, dtype in INTEGER_PARTS.items():
             value = tensors[f"{name}.{part}"]
             if value.dtype != dtype:
                 raise ModelError(f"model: expected {name}.{part} of {dtype.__name__}, found {value.dtype}")

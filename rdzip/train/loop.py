@@ -41,6 +41,7 @@ _TASKS = {
     "bit-swap": "rdzip.train.conv_task:ConvTask",
     "causal": "rdzip.train.causal_task:CausalTask",
     "resnet-vae": "rdzip.train.conv_task:ConvTask",
+    "transform-code": "rdzip.train.lossy_task:LossyTask",
     "vae-mlp": "rdzip.train.vae_mlp_task:VaeMlpTask",
     "vrnn": "rdzip.train.vrnn_task:VrnnTask",
 }

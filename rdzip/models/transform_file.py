@@ -1,0 +1,136 @@
+"""Model files of lossy models: architecture "transform-code".
+
+Layers of the program are int8 weights as in models/conv_file.py. The transforms in floats are stored as int16 with a
+power of two for each output channel, so that the file holds integers only and every machine has the same floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rdzip.errors import ModelError
+from rdzip.models import modelfile
+from rdzip.models.conv_file import INTEGER_PARTS, convolutions, freeze
+from rdzip.models.residual_site import ResidualTables, make_tables
+from rdzip.models.slices import SliceConfig, squash_table
+from rdzip.models.transform_code import CodeConfig, TransformModel, TransformNet
+
+VERSION = 1
+CODECS = ["channel-ar"]
+LARGEST = 1024
+FLOATS, EXPONENTS = "float.", "exponent."
+_EXTRA = ("slices.base", "slices.squash")
+Tensors = dict[str, NDArray[Any]]
+
+
+def _floats(net: TransformNet) -> dict[str, Tensor]:
+    """Parameters of the transforms by name."""
+    return {name: value for name, value in net.named_parameters() if not name.startswith("slices.")}
+
+
+def _as_int16(value: Tensor) -> tuple[NDArray[np.int16], NDArray[np.int8]]:
+    """int16 [o, ...] and exponents int8 [o] with value about int16 * 2**-exponent for each output channel."""
+    x = value.detach().double().reshape(len(value), -1)
+    largest = x.abs().amax(1).clamp_min(2.0**-60)
+    exponent = torch.floor(torch.log2(32767 / largest)).clamp(-127, 127)
+    whole = torch.round(x * torch.exp2(exponent)[:, None]).clamp(-32767, 32767)
+    return whole.reshape(value.shape).to(torch.int16).numpy(), exponent.to(torch.int8).numpy()
+
+
+def _of_int16(whole: NDArray[np.int16], exponent: NDArray[np.int8]) -> Tensor:
+    scale = np.exp2(-exponent.astype(np.float64)).reshape(-1, *[1] * (whole.ndim - 1))
+    return torch.from_numpy((whole * scale).astype(np.float32))
+
+
+def _config(meta: Mapping[str, Any]) -> CodeConfig:
+    """The sizes of a network; ModelError unless all of them are within bounds."""
+    try:
+        network = meta["network"]
+        found = dict(network["slices"])
+        slices = SliceConfig(tuple(found["slices"]), tuple(found["passes"]), found["width"], found["blocks"],
+                             found["first"])  # fmt: skip
+        config = CodeConfig(tuple(network["widths"]), network["blocks"], slices)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"model: its network is described wrongly ({str(error)[:80]})") from error
+    sizes = [*config.widths, *slices.slices, slices.width, slices.first]
+    if not all(type(n) is int and 1 <= n <= LARGEST for n in sizes):
+        raise ModelError(f"model: expected widths of 1 to {LARGEST}, found {str(sizes)[:60]}")
+    if not all(type(n) is int and 0 <= n <= 32 for n in (config.blocks, slices.blocks)):
+        raise ModelError("model: expected 0 to 32 blocks")
+    if len(config.widths) != 3 or sum(slices.slices) > 3 * config.stride**2 or len(slices.slices) < 2:
+        raise ModelError("model: expected three widths, and two or more slices of at most 192 channels in all")
+    if len(slices.passes) != len(slices.slices) - 1 or not set(slices.passes) <= {1, 2, 4}:
+        raise ModelError("model: expected 1, 2 or 4 passes for every slice but the first")
+    return config
+
+
+def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> TransformModel:
+    """Model from the tensors and the document of a model file; ModelError unless all fit and are exact."""
+    if meta.get("version") != VERSION:
+        raise ModelError(f"model: expected version {VERSION}, found {meta.get('version')!r}: update rdzip")
+    config = _config(meta)
+    net = TransformNet(config)
+    layers, floats = convolutions(net), _floats(net)
+    expected = {f"{name}.{part}" for name in layers for part in INTEGER_PARTS} | set(_EXTRA)
+    expected |= {f"{kind}{name}" for name in floats for kind in (FLOATS, EXPONENTS)}
+    found = {name for name in tensors if not name.startswith("residual.")}
+    if expected != found:
+        raise ModelError(f"model: expected other tensors, differing in {', '.join(sorted(expected ^ found)[:3])}")
+    for name, layer in layers.items():
+        layer.load(*(_tensor(tensors, f"{name}.{part}", dtype) for part, dtype in INTEGER_PARTS.items()))
+        del layer.weight, layer.bias
+    with torch.no_grad():
+        for name, parameter in floats.items():
+            whole = _tensor(tensors, FLOATS + name, np.int16, tuple(parameter.shape))
+            exponent = _tensor(tensors, EXPONENTS + name, np.int8, (len(parameter),))
+            parameter.copy_(_of_int16(whole.numpy(), exponent.numpy()))
+    net.slices.base = _tensor(tensors, _EXTRA[0], np.int32, tuple(net.slices.base.shape))
+    table = _tensor(tensors, _EXTRA[1], np.int8)
+    if table.ndim != 1 or int(table[0]) != 0 or bool((table[1:] < table[:-1]).any()):
+        raise ModelError("model: expected a table that rises from 0 as slices.squash")
+    net.slices.table = table
+    return TransformModel(net, ResidualTables.of(tensors), tuple(meta["codecs"]))
+
+
+def _tensor(
+    tensors: Mapping[str, NDArray[Any]], name: str, dtype: type[np.generic], shape: tuple[int, ...] | None = None
+) -> Tensor:
+    value = tensors[name]
+    if value.dtype != dtype or (shape is not None and value.shape != shape):
+        raise ModelError(f"model: expected {name} of {dtype.__name__} {shape or ''}, found {value.dtype} {value.shape}")
+    return torch.from_numpy(np.ascontiguousarray(value))
+
+
+def to_tensors(net: TransformNet) -> Tensors:
+    """All that a model file holds of a trained network; ModelError if it cannot be exact."""
+    tensors: Tensors = dict(make_tables().tensors()) | freeze(net)
+    for name, value in _floats(net).items():
+        tensors[FLOATS + name], tensors[EXPONENTS + name] = _as_int16(value)
+    tensors[_EXTRA[0]] = net.slices.base.to(torch.int32).cpu().numpy()
+    tensors[_EXTRA[1]] = squash_table().numpy()
+    return tensors
+
+
+def export(path: Path, net: TransformNet, facts: Mapping[str, Any]) -> None:
+    """Write a trained network as a model file with its known answer; ``facts`` tell of the training."""
+    tensors = to_tensors(net.cpu())
+    meta = {
+        "architecture": "transform-code",
+        "version": VERSION,
+        "id": facts["id"],
+        "codecs": CODECS,
+        "sample": {"kind": "image", "values": 256, "shape": [None, None, 3], "lossy": True},
+        "network": net.config.as_dict(),
+        "licence": facts.get("licence", "CC-BY-SA-4.0"),
+        "training": {k: v for k, v in facts.items() if k not in ("id", "licence")},
+        "known_answer": "0" * 64,
+    }
+    meta["known_answer"] = from_tensors(tensors, meta).known_answer()
+    modelfile.write(path, tensors, meta)

@@ -1,0 +1,112 @@
+"""Task "transform-code": trains a lossy model on photographs, all settings at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rdzip.errors import InputError
+from rdzip.models.slices import OCTAVES, SETTINGS, SliceConfig
+from rdzip.models.transform_code import LAGRANGE, CodeConfig, TransformNet, step_size
+from rdzip.train.data import read_split
+from rdzip.train.recipe import Recipe
+
+VALIDATED = (0, 64, 128, 192, 255)
+"""Settings that are validated."""
+USUAL_RATE, FALL = 4.0, 0.9
+"""About the cost in bits per pixel at setting 0, and how many octaves it falls with one of the step."""
+
+
+def _net(table: dict[str, Any]) -> TransformNet:
+    values = dict(table)
+    try:
+        slices: dict[str, Any] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in dict(values.pop("slices", {})).items()
+        }
+        values["widths"] = tuple(values.get("widths", CodeConfig.widths))
+        return TransformNet(CodeConfig(slices=SliceConfig(**slices), **values))
+    except TypeError as error:
+        raise InputError(f"recipe: {error}") from error
+
+
+class LossyTask:
+    """Network, loss and validation. The loss of a picture is bits + LAGRANGE / step^2 * squared error, per pixel, over
+    what is usual for its setting. [data]: ``shrunk``: share of crops that are taken at half size."""
+
+    def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
+        options = dict(recipe.data)
+        self.shrunk = float(options.pop("shrunk", 0.25))
+        if options:
+            raise InputError(f"recipe: unknown keys in [data]: {', '.join(sorted(options))}")
+        self.net = _net(recipe.model)
+        if recipe.crop % self.net.config.stride:
+            raise InputError(f"recipe: expected a crop that is a multiple of {self.net.config.stride}")
+        self.nets = nn.ModuleDict({"net": self.net}).to(device)
+        self.batch, self.crop, self.device = recipe.batch, recipe.crop, device
+        self.dtype = torch.bfloat16 if recipe.bf16 else torch.float32
+        training, validation = read_split(data, 2 * recipe.crop)
+        self.images = training.images
+        self.facts = {
+            "images": len(training.images), "skipped": training.skipped, "data_sha256": training.sha256
+        }  # fmt: skip
+        self.areas = np.cumsum([float(image.shape[0] * image.shape[1]) for image in self.images])
+        held = [] if validation is None else validation.images
+        sides = [[n // 2 // self.net.config.stride * self.net.config.stride for n in i.shape[:2]] for i in held]
+        self.validation = [_tensor([i[: h or None, : w or None]]) for i, (h, w) in zip(held, sides, strict=True)]
+
+    def _crop(self, u: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        image = self.images[min(int(np.searchsorted(self.areas, u[0] * self.areas[-1], "right")), len(self.images) - 1)]
+        side = self.crop * (2 if u[1] < self.shrunk else 1)
+        y, x = (int(p * (n - side + 1)) for p, n in zip(u[2:4], image.shape[:2], strict=True))
+        crop = image[y : y + side, x : x + side]
+        if side > self.crop:
+            pairs = crop.reshape(self.crop, 2, self.crop, 2, 3).astype(np.uint16).sum((1, 3))
+            crop = ((pairs + 2) >> 2).astype(np.uint8)
+        crop = crop[:, ::-1] if u[4] < 0.5 else crop
+        return crop.transpose(1, 0, 2) if u[5] < 0.5 else crop
+
+    def cost(self, x: Tensor, step: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+        """Lagrangian and bits per pixel [n], and mean squared error [n] of samples in 0..1."""
+        found, bits = self.net(x, step, dtype)
+        pixels = x.shape[2] * x.shape[3]
+        error = (found - x).square().flatten(1).sum(1)
+        total = bits + LAGRANGE * error / step_size(step).flatten().square()
+        return total / pixels, bits / pixels, error / (3 * pixels)
+
+    def loss(self, step: int, generator: torch.Generator) -> Tensor:
+        """Training loss of a step, about 1 for a usual code."""
+        u = torch.rand(self.batch, 7, generator=generator, dtype=torch.float64)
+        x = _tensor([self._crop(row) for row in u.numpy()]).to(self.device)
+        settings = torch.floor(u[:, 6] * SETTINGS).float().to(self.device)
+        total, _, _ = self.cost(x, settings, self.dtype)
+        usual = USUAL_RATE * torch.exp2(-FALL * OCTAVES * settings / (SETTINGS - 1))
+        return (total / usual).mean()
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Bits per pixel (estimated), PSNR and Lagrangian (bits per pixel) on held-out pictures, by setting."""
+        figures: dict[str, float] = {}
+        for setting in VALIDATED if self.validation else ():
+            step = torch.tensor([float(setting)], device=self.device)
+            rows = []
+            for x in self.validation:
+                total, bits, mse = self.cost(x.to(self.device), step, torch.float32)
+                rows.append((float(total), float(bits), -10 * float(torch.log10(mse))))
+            for name, value in zip(("cost", "bpp", "psnr"), np.mean(rows, 0), strict=True):
+                figures[f"{name}_{setting}"] = round(float(value), 4)
+        return figures
+
+    def export(self, path: Path, facts: dict[str, Any]) -> None:
+        """Write the finished model file."""
+        from rdzip.models.transform_file import export
+
+        export(path, self.net, facts)
+
+
+def _tensor(images: list[np.ndarray[Any, Any]]) -> Tensor:
+    x = torch.from_numpy(np.stack(images).astype(np.float32)) / 255
+    return x.permute(0, 3, 1, 2).contiguous()
