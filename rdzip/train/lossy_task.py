@@ -14,11 +14,17 @@ from rdzip.models.slices import OCTAVES, SETTINGS, SliceConfig
 from rdzip.models.transform_code import LAGRANGE, CodeConfig, TransformNet, step_size
 from rdzip.train.data import read_split
 from rdzip.train.recipe import Recipe
+from rdzip.train.structure import SMALLEST, ms_ssim
 
 VALIDATED = (0, 64, 128, 192, 255)
 """Settings that are validated."""
 USUAL_RATE, FALL = 4.0, 0.9
 """About the cost in bits per pixel at setting 0, and how many octaves it falls with one of the step."""
+
+METRICS = ("mse", "ms-ssim")
+STRUCTURE = 29_000.0
+"""Bits a pixel that 1 - MS-SSIM is worth, times the squared step of samples 0..255: at equal rates about what squared
+errors are worth in the pairs of multipliers that are usual for both (Begaint et al. 2020, CompressAI's table)."""
 
 
 def _net(table: dict[str, Any]) -> TransformNet:
@@ -35,11 +41,17 @@ def _net(table: dict[str, Any]) -> TransformNet:
 
 class LossyTask:
     """Network, loss and validation. The loss of a picture is bits + LAGRANGE / step^2 * squared error, per pixel, over
-    what is usual for its setting. [data]: ``shrunk``: share of crops that are taken at half size."""
+    what is usual for its setting. [data]: ``shrunk``: share of crops that are taken at half size; ``metric``: "mse",
+    or "ms-ssim" for STRUCTURE / step^2 * (1 - MS-SSIM) in place of the squared error."""
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         options = dict(recipe.data)
         self.shrunk = float(options.pop("shrunk", 0.25))
+        self.metric = str(options.pop("metric", "mse"))
+        if self.metric not in METRICS:
+            raise InputError(f"data.metric: expected {' or '.join(METRICS)}, found {self.metric!r}")
+        if self.metric == "ms-ssim" and recipe.crop < SMALLEST:
+            raise InputError(f"recipe: expected a crop of at least {SMALLEST} for ms-ssim, found {recipe.crop}")
         if options:
             raise InputError(f"recipe: unknown keys in [data]: {', '.join(sorted(options))}")
         self.net = _net(recipe.model)
@@ -74,7 +86,11 @@ class LossyTask:
         found, bits = self.net(x, step, dtype)
         pixels = x.shape[2] * x.shape[3]
         error = (found - x).square().flatten(1).sum(1)
-        total = bits + LAGRANGE * error / step_size(step).flatten().square()
+        size = step_size(step).flatten()
+        if self.metric == "mse":
+            total = bits + LAGRANGE * error / size.square()
+        else:
+            total = bits + pixels * STRUCTURE / (255 * size).square() * (1 - ms_ssim(found, x))
         return total / pixels, bits / pixels, error / (3 * pixels)
 
     def loss(self, step: int, generator: torch.Generator) -> Tensor:

@@ -82,10 +82,19 @@ def test_an_interrupted_run_goes_on_exactly(data: Path, recipe: str, tmp_path: P
 
 
 def test_impossible_recipes(data: Path, recipe: str, tmp_path: Path) -> None:
-    for wish in ("crop=30", "data.zoom=2", "model.slices.depth=3"):
+    for wish in ("crop=30", "data.zoom=2", "model.slices.depth=3", "data.metric=vmaf", "data.metric=ms-ssim"):
         with pytest.raises(InputError):
             run(recipe, data, tmp_path / "run", [wish])
 
 
 def test_the_shipped_recipe_loads() -> None:
-    assert load_recipe("photo-lossy", []).task == "transform-code"
+    assert load_recipe("photo-lossy", []).task == load_recipe("photo-lossy-msssim", []).task == "transform-code"
+
+
+def test_structure_can_be_the_target(recipe: str, tmp_path: Path) -> None:
+    folder = tmp_path / "large"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (360, 360, 3)).astype(np.uint8)).save(folder / "noise.png")
+    model = run(recipe, folder, tmp_path / "run", ["steps=1", "batch=1", "crop=176", "data.metric=ms-ssim"])
+    assert model.is_file()
