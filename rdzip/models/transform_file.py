@@ -1,7 +1,7 @@
 """Model files of lossy models: architecture "transform-code".
 
-Layers of the program are int8 weights as in models/conv_file.py. The transforms in floats are stored as int16 with a
-power of two for each output channel, so that the file holds integers only and every machine has the same floats.
+Layers of the program are int8 weights as in models/conv_file.py; the transforms are floats as in
+models/float_tensors.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rdzip.errors import ModelError
-from rdzip.models import modelfile
+from rdzip.models import float_tensors, modelfile
 from rdzip.models.conv_file import INTEGER_PARTS, convolutions, freeze
 from rdzip.models.residual_site import ResidualTables, make_tables
 from rdzip.models.slices import SliceConfig, squash_table
@@ -25,7 +25,6 @@ from rdzip.models.transform_code import CodeConfig, TransformModel, TransformNet
 VERSION = 1
 CODECS = ["channel-ar"]
 LARGEST = 1024
-FLOATS, EXPONENTS = "float.", "exponent."
 _EXTRA = ("slices.base", "slices.squash")
 Tensors = dict[str, NDArray[Any]]
 
@@ -33,20 +32,6 @@ Tensors = dict[str, NDArray[Any]]
 def _floats(net: TransformNet) -> dict[str, Tensor]:
     """Parameters of the transforms by name."""
     return {name: value for name, value in net.named_parameters() if not name.startswith("slices.")}
-
-
-def _as_int16(value: Tensor) -> tuple[NDArray[np.int16], NDArray[np.int8]]:
-    """int16 [o, ...] and exponents int8 [o] with value about int16 * 2**-exponent for each output channel."""
-    x = value.detach().double().reshape(len(value), -1)
-    largest = x.abs().amax(1).clamp_min(2.0**-60)
-    exponent = torch.floor(torch.log2(32767 / largest)).clamp(-127, 127)
-    whole = torch.round(x * torch.exp2(exponent)[:, None]).clamp(-32767, 32767)
-    return whole.reshape(value.shape).to(torch.int16).numpy(), exponent.to(torch.int8).numpy()
-
-
-def _of_int16(whole: NDArray[np.int16], exponent: NDArray[np.int8]) -> Tensor:
-    scale = np.exp2(-exponent.astype(np.float64)).reshape(-1, *[1] * (whole.ndim - 1))
-    return torch.from_numpy((whole * scale).astype(np.float32))
 
 
 def _config(meta: Mapping[str, Any]) -> CodeConfig:
@@ -79,40 +64,25 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     net = TransformNet(config)
     layers, floats = convolutions(net), _floats(net)
     expected = {f"{name}.{part}" for name in layers for part in INTEGER_PARTS} | set(_EXTRA)
-    expected |= {f"{kind}{name}" for name in floats for kind in (FLOATS, EXPONENTS)}
+    expected |= float_tensors.names(floats)
     found = {name for name in tensors if not name.startswith("residual.")}
     if expected != found:
         raise ModelError(f"model: expected other tensors, differing in {', '.join(sorted(expected ^ found)[:3])}")
     for name, layer in layers.items():
-        layer.load(*(_tensor(tensors, f"{name}.{part}", dtype) for part, dtype in INTEGER_PARTS.items()))
+        layer.load(*(float_tensors.read(tensors, f"{name}.{part}", dtype) for part, dtype in INTEGER_PARTS.items()))
         del layer.weight, layer.bias
-    with torch.no_grad():
-        for name, parameter in floats.items():
-            whole = _tensor(tensors, FLOATS + name, np.int16, tuple(parameter.shape))
-            exponent = _tensor(tensors, EXPONENTS + name, np.int8, (len(parameter),))
-            parameter.copy_(_of_int16(whole.numpy(), exponent.numpy()))
-    net.slices.base = _tensor(tensors, _EXTRA[0], np.int32, tuple(net.slices.base.shape))
-    table = _tensor(tensors, _EXTRA[1], np.int8)
+    float_tensors.fill(floats, tensors)
+    net.slices.base = float_tensors.read(tensors, _EXTRA[0], np.int32, tuple(net.slices.base.shape))
+    table = float_tensors.read(tensors, _EXTRA[1], np.int8)
     if table.ndim != 1 or int(table[0]) != 0 or bool((table[1:] < table[:-1]).any()):
         raise ModelError("model: expected a table that rises from 0 as slices.squash")
     net.slices.table = table
     return TransformModel(net, ResidualTables.of(tensors), tuple(meta["codecs"]))
 
 
-def _tensor(
-    tensors: Mapping[str, NDArray[Any]], name: str, dtype: type[np.generic], shape: tuple[int, ...] | None = None
-) -> Tensor:
-    value = tensors[name]
-    if value.dtype != dtype or (shape is not None and value.shape != shape):
-        raise ModelError(f"model: expected {name} of {dtype.__name__} {shape or ''}, found {value.dtype} {value.shape}")
-    return torch.from_numpy(np.ascontiguousarray(value))
-
-
 def to_tensors(net: TransformNet) -> Tensors:
     """All that a model file holds of a trained network; ModelError if it cannot be exact."""
-    tensors: Tensors = dict(make_tables().tensors()) | freeze(net)
-    for name, value in _floats(net).items():
-        tensors[FLOATS + name], tensors[EXPONENTS + name] = _as_int16(value)
+    tensors: Tensors = dict(make_tables().tensors()) | freeze(net) | float_tensors.as_tensors(_floats(net))
     tensors[_EXTRA[0]] = net.slices.base.to(torch.int32).cpu().numpy()
     tensors[_EXTRA[1]] = squash_table().numpy()
     return tensors
