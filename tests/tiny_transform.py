@@ -21,6 +21,8 @@ def net(config: CodeConfig = CONFIG, seed: int = 0) -> TransformNet:
         for name, value in made.named_parameters():
             if not name.startswith("slices.") and not value.any():
                 value.normal_(0, 0.02)
+            elif "out" in name:
+                value.normal_(0, 0.5)
     return made
 
 
