@@ -56,7 +56,7 @@ def bench(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare codecs on images: sizes, distortions, speeds and BD-rates.
+    """Compare codecs on images, by size, PSNR and speed.
 
     Each image goes through each codec as RGB of 8 bits and is decoded again; bits per pixel are of whole files. With
     --json, a line for each image and setting as it is done, then averages, then BD-rates.

@@ -21,6 +21,8 @@ from rdzip.files import UsageError
 from rdzip.progress import bar
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from rdzip.bench.codecs import Chosen
     from rdzip.bench.curves import Curve
     from rdzip.bench.pictures import Item
@@ -78,6 +80,8 @@ def bench(wanted: Wanted, say: Output) -> None:
         say.failure(shown(failure.name), failure.error)
     if result.incomplete:
         say.note(f"no averages of {', '.join(result.incomplete)}: not every image was done")
+    if anchor is None and any(not one.codec.lossless for one in chosen):
+        say.note("no BD-rates: they need two settings at least of the codec that they are against")
     if not say.json and not say.quiet:
         _show(result, items, found, anchor, rates)
     if wanted.out is not None:
@@ -196,11 +200,14 @@ def _show(
     from rdzip.bench import table
 
     ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
-    tables = []
+    tables: list[Table | str] = []
     if result.averages:
         pixels = sum(item.pixels for item in items)
         tables.append(table.averages(result.averages, pixels, ascii_only=ascii_only))
     if anchor is not None and found:
-        tables.append(table.bd_rates(found, anchor, rates, ascii_only=ascii_only))
+        tables += [
+            table.about_bd_rates(anchor, rates),
+            table.bd_rates(found, anchor, rates, ascii_only=ascii_only),
+        ]
     if tables:
         print_text(table.render(tables, colours=sys.stdout.isatty()))

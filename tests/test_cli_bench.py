@@ -175,3 +175,10 @@ def test_without_matplotlib_the_records_are_written(rdzip: Cli, photos: Path, mo
     assert ran.code == 0
     assert "pictures need matplotlib; only bench.jsonl will be written" in ran.err
     assert names_in(Path("out")) == ["bench.jsonl"]
+
+
+def test_one_setting_has_no_bd_rates(rdzip: Cli, photos: Path) -> None:
+    ran = rdzip("bench", "photos", "--codecs", "jpeg,webp", "--qualities", "50")
+    assert ran.code == 0
+    assert b"BD-rate" not in ran.out
+    assert "no BD-rates: they need two settings at least" in ran.err

@@ -11,7 +11,7 @@ import rdzip
 from rdzip import hub
 from rdzip.bench.codec import Codec, Pixels, Scale
 from rdzip.codecs.options import LOSSY_CODECS
-from rdzip.errors import RdzipError
+from rdzip.errors import ModelError, RdzipError
 from rdzip.models.modelfile import SUFFIX
 
 PREFIX = "rdzip"
@@ -32,8 +32,9 @@ def find(name: str) -> Codec:
     """
     model, codec = _parts(name)
     ref = hub.resolve(model)
+    if ref.source == "file":
+        _check_known(ref)
     lossy = (codec or ref.codecs[0]) in LOSSY_CODECS
-    # Told of defaults as little as possible, so that the same works for every kind of model.
     fixed: dict[str, Any] = {"model": model, "codec": codec, "metadata": "none", "verify": False, "batch": False}
 
     def encode(pixels: Pixels, setting: float | None, threads: int | None) -> bytes:
@@ -58,6 +59,17 @@ def find(name: str) -> Codec:
         lambda: f"rdzip {rdzip.__version__}, model {ref.id} {ref.sha256[:16]}",
         warm,
     )
+
+
+def _check_known(ref: hub.ModelRef) -> None:
+    """Raise ModelError for a model file whose .rdz files nobody could decode here: they name it by its hash."""
+    try:
+        hub.resolve(ref.sha256, offline=True)
+    except ModelError:
+        raise ModelError(
+            f"{ref.path}: what it codes is decoded by the model's hash, which is not known here; "
+            f"run 'rdzip models pull {ref.path}' first"
+        ) from None
 
 
 def _parts(name: str) -> tuple[str, str | None]:

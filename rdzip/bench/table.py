@@ -18,12 +18,12 @@ WIDTH = 160
 """Tables are as wide as they need, up to this; a narrow terminal breaks lines rather than numbers."""
 
 
-def render(tables: Sequence[Table], *, colours: bool) -> str:
-    """Return tables as text, without blanks at the ends of lines."""
+def render(parts: Sequence[Table | str], *, colours: bool) -> str:
+    """Return tables, and lines between them, as text without blanks at the ends of lines."""
     buffer = io.StringIO()
     console = Console(file=buffer, force_terminal=colours, width=WIDTH)
-    for table in tables:
-        console.print(table)
+    for part in parts:
+        console.print(part, markup=False, highlight=False)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
 
 
@@ -63,19 +63,24 @@ def averages(records: Sequence[Record], pixels: int, *, ascii_only: bool) -> Tab
 def bd_rates(found: Sequence[Saving], anchor: Curve, rates: tuple[float, float], *, ascii_only: bool) -> Table:
     """Return the table of BD-rates: over what all have in common, and over a range of bits per pixel."""
     low, high = rates
-    title = (
-        f"BD-rate against {anchor.name}, by PSNR: rate more (+) or less (-) for the same PSNR.\n"
-        f"common: over all PSNRs that both have; {low:g}-{high:g} bpp: only where both are at such rates"
-    )
     span = f"{low:g}-{high:g} bpp"
     head = ("codec", "points of", "common", "PSNR dB", span, "PSNR dB")
-    table = _new(title, head, left=2, ascii_only=ascii_only)
+    table = _new(None, head, left=2, ascii_only=ascii_only)
     for saving in found:
         table.add_row(saving.curve.name, saving.curve.source, *_rate(saving.common), *_rate(saving.within))
     return table
 
 
-def _new(title: str, head: Sequence[str], *, left: int, ascii_only: bool) -> Table:
+def about_bd_rates(anchor: Curve, rates: tuple[float, float]) -> str:
+    """Return the lines that say what the table of BD-rates has."""
+    low, high = rates
+    return (
+        f"BD-rate against {anchor.name}: rate more (+) or less (-) for the same PSNR; common: over all PSNRs\n"
+        f"that both have; {low:g}-{high:g} bpp: over those at which both are at such rates"
+    )
+
+
+def _new(title: str | None, head: Sequence[str], *, left: int, ascii_only: bool) -> Table:
     table = Table(title=title, title_justify="left", box=box.ASCII if ascii_only else box.SIMPLE_HEAD)
     for index, name in enumerate(head):
         table.add_column(name, justify="left" if index < left else "right", no_wrap=True)

@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import lossy_stub
 import numpy as np
 import pytest
 from bench_support import pixels
 
 from rdzip.bench import codecs, own, peers
 from rdzip.bench.codecs import TABLE, choose
-from rdzip.bench.measure import average, measure, mse
+from rdzip.bench.measure import average, measure, mse, warm
 from rdzip.errors import InputError, ModelError
 
 LOSSY = [codec.name for codec in TABLE.values() if not codec.lossless]
@@ -90,23 +91,21 @@ def test_names_of_own_codecs(name: str, model: str, codec: str | None) -> None:
     assert own._parts(name) == (model, codec)
 
 
-def test_a_lossy_model_is_asked_for_qualities(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a lossy model will be called with; the model itself is faked."""
-    asked: list[Any] = []
-
-    def compress(data: np.ndarray, **options: Any) -> bytes:
-        asked.append((options["model"], options.get("quality"), options["verify"]))
-        return b"x"
-
-    ref = replace(own.hub.resolve("photo"), id="lossy", codecs=("channel-ar",))
-    monkeypatch.setattr("rdzip.hub.resolve", lambda name: ref)
-    monkeypatch.setattr("rdzip.compress", compress)
-    codec = codecs.find("rdzip:lossy")
-    assert not codec.lossless
-    codec.encode(pixels(), codec.settings[1], None)
-    assert asked == [("lossy", 15, False)]
-    ((chosen,), (rest,)) = (choose("rdzip:lossy", qualities, print) for qualities in (["5,50"], ["rdzip:lossy=7"]))
-    assert (chosen.settings, rest.settings) == ((5, 50), (7,))
+def test_a_lossy_model(tmp_path: Path) -> None:
+    with lossy_stub.registered():
+        name = f"rdzip:{lossy_stub.write(tmp_path / 'dct.safetensors')}"
+        codec = codecs.find(name)
+        assert not codec.lossless
+        image = lossy_stub.photo(80, 96)
+        warm(codec, image)
+        coarse, fine = (measure(codec, quality, image, None) for quality in (20, 80))
+        assert (coarse["setting"], fine["setting"]) == ("q20", "q80")
+        assert coarse["bytes"] < 0.7 * fine["bytes"]
+        assert 20 < coarse["psnr"] < fine["psnr"] - 2
+        ((chosen,), (rest,)) = (choose(name, qualities, print) for qualities in (["5,50"], [f"{name}=7"]))
+        assert (chosen.settings, rest.settings) == ((5, 50), (7,))
+        with pytest.raises(InputError, match="expected quality whole numbers of 1 to 100, found 0"):
+            choose(name, ["0"], print)
 
 
 def test_a_codec_that_changes_pixels_is_found_out() -> None:
@@ -212,5 +211,11 @@ def test_every_default_setting_is_in_range() -> None:
 
 def test_a_model_file_by_its_path(tmp_path: Path) -> None:
     path = tmp_path / "mine.safetensors"
-    path.write_bytes((own.hub.resolve("photo").path).read_bytes())
+    path.write_bytes(own.hub.resolve("photo").path.read_bytes())
     assert codecs.find(f"rdzip:{path}").lossless
+    with lossy_stub.registered():
+        other = lossy_stub.write(path)
+        for copy in own.hub.cache_dir().glob("*.safetensors"):
+            copy.unlink()
+        with pytest.raises(ModelError, match=r"run 'rdzip models pull .*mine\.safetensors' first"):
+            codecs.find(f"rdzip:{other}")
