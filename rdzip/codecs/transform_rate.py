@@ -16,8 +16,10 @@ from rdzip.errors import InputError
 if TYPE_CHECKING:
     from rdzip.models.lossy import LossyModel
 
-SAMPLE = 6
-"""Tiles that are looked at before all are; pictures of fewer tiles are looked at whole."""
+SAMPLE = 4
+"""Tiles of large pictures that are looked at before all are."""
+FEW = 6
+"""Tiles of a picture that is looked at whole at once."""
 CLOSE = 0.004
 """Relative error of a rate at which a search ends: less than half of what one setting changes it by."""
 CLOSE_ENOUGH = 0.01
@@ -111,6 +113,6 @@ def _next(found: dict[int, float], low: int, high: int) -> int:
 
 def _spread(tiles: Sequence[Region]) -> Sequence[Region]:
     """Some of many tiles, from all over the picture."""
-    if len(tiles) <= 2 * SAMPLE:
+    if len(tiles) <= FEW:
         return tiles
     return [tiles[(2 * i + 1) * len(tiles) // (2 * SAMPLE)] for i in range(SAMPLE)]

@@ -2,6 +2,7 @@ import io
 import subprocess
 import sys
 
+import lossy_stub
 import numpy as np
 import pytest
 from PIL import Image, UnidentifiedImageError
@@ -38,6 +39,16 @@ def test_other_modes(mode):
         assert back.mode == mode
         assert back.tobytes() == image.tobytes()
         assert back.getpalette() == image.getpalette()
+
+
+def test_saving_with_loss(tmp_path, lossy):
+    image = Image.fromarray(lossy_stub.photo(60, 70))
+    image.save(tmp_path / "x.rdz", model=lossy, quality=50)
+    assert rdzip.info(tmp_path / "x.rdz")["q"] == 50
+    with Image.open(tmp_path / "x.rdz") as back:
+        assert np.abs(np.asarray(back).astype(int) - np.asarray(image)).mean() < 10
+    with pytest.raises(OSError, match="quality of 1 to 100"):
+        image.save(tmp_path / "y.rdz", model=lossy, quality=500)
 
 
 def test_damaged_files_raise_what_pillow_raises():
