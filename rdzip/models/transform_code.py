@@ -1,4 +1,4 @@
-"""The lossy model "transform-code": a block transform that networks correct, quantised, with distributions by slices.
+"""The lossy model "transform-code": a lapped transform that networks correct, quantised, with distributions by slices.
 
 Analysis and synthesis (models/transforms.py) compute in floats: only encoders and eyes see them. The quantiser rounds
 what is left of a latent after the mean that models/slices.py predicts, towards 0 where bits cost more than the error,
@@ -20,11 +20,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rdzip.exact.devices import exactly
+from rdzip.models.lapped import LappedTransform
 from rdzip.models.lattice import Pass
 from rdzip.models.lossy import Draw, Int32
 from rdzip.models.residual_site import SCALE_MIN, SCALES_PER_OCTAVE, ResidualSite, ResidualTables
 from rdzip.models.slices import MEAN_MAX, OCTAVES, SETTINGS, UNIT, SliceConfig, SliceNet
-from rdzip.models.transforms import Analysis, BlockTransform, Embedding, Synthesis
+from rdzip.models.transforms import Analysis, Embedding, Synthesis
 
 STEP_MIN = 6.0
 """Step of the quantiser, of samples 0..255, at setting 0; the transform is orthonormal."""
@@ -83,7 +84,7 @@ class TransformNet(nn.Module):
         super().__init__()
         self.config = config
         channels = sum(config.slices.slices)
-        self.linear = BlockTransform(3, config.stride, channels)
+        self.linear = LappedTransform(channels)
         self.embed = Embedding()
         self.analysis = Analysis(self.linear, 3, config.widths, config.blocks)
         self.synthesis = Synthesis(self.linear, 3, config.widths, config.blocks)

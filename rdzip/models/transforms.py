@@ -110,6 +110,7 @@ class BlockTransform(nn.Module):
             chroma[1:] = 2.0
         order = torch.argsort((radius * chroma + 0.3 * chroma).flatten(), stable=True)[:latent]
         spread = torch.where(radius > 0, 0.025 * stride / radius.clamp_min(1), 0.25 * stride) / chroma**1.5
+        self.order = order
         self.kernel: Tensor
         self.register_buffer("kernel", kernel[order].float(), persistent=False)
         self.spread: Tensor
