@@ -99,9 +99,12 @@ PARTS: dict[str, Part] = {
     ),
     **{
         f"{name}-2d": Part(
-            ["--source", f"{name}-2d"], "gap at most 0.1 nats where the rate is 0.5 to 4 nats", gap(0.1, (0.5, 4)), True
+            ["--source", f"{name}-2d", *extra],
+            "gap at most 0.1 nats where the rate is 0.5 to 4 nats",
+            gap(0.1, (0.5, 4)),
+            True,
         )
-        for name in ("physics", "speech")
+        for name, extra in (("physics", []), ("speech", ["--set", "log-u.k=40000"]))
     },
     **{name: Part(["--source", name], "the gap is stated", order_only, True) for name in ("physics", "speech")},
     **{
