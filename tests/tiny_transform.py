@@ -13,20 +13,20 @@ from rdzip.models.transform_file import export
 CONFIG = CodeConfig((8, 8, 16), 1, SliceConfig((3, 8, 16, 165), (4, 2, 1), 16, 1, 16))
 
 
-def net(config: CodeConfig = CONFIG, seed: int = 0) -> TransformNet:
-    """A network whose parts all matter: what starts as nothing is given some weight."""
+def net(config: CodeConfig = CONFIG, seed: int = 0, *, wild: bool = True) -> TransformNet:
+    """A network whose parts all matter: what starts as nothing is given some weight. wild: so are means and scales."""
     torch.manual_seed(seed)
     made = TransformNet(config)
     with torch.no_grad():
         for name, value in made.named_parameters():
             if not name.startswith("slices.") and not value.any():
                 value.normal_(0, 0.02)
-            elif "out" in name:
+            elif wild and "out" in name:
                 value.normal_(0, 0.5)
     return made
 
 
-def write(path: Path) -> Path:
+def write(path: Path, *, wild: bool = True) -> Path:
     """The model file of ``net``."""
-    export(path, net(), {"id": path.stem})
+    export(path, net(wild=wild), {"id": path.stem})
     return path
