@@ -23,9 +23,12 @@ ROUNDS = 40
 CLIMBERS = 400  # samples with the largest C, from which new atoms are sought, beside the atoms there are
 STEPS = 20  # of mean shift to each maximum
 LONG = 1.7  # times the mean shift is a step: it converges linearly, and overshoots seldom
+RELAXED = 1.7  # power of a step of expectation maximisation; below 2 it converges
 APART = 0.03  # kernel widths, nearer than which two atoms are one
 SETTLED = 0.003  # kernel widths, of a shift that ends a climb
 CLIMB_SLACK = 0.02  # nats of log C below 0 from which a climb goes on
+MANY = 2500  # atoms, beyond which Newton's method is too slow: their weights are improved, not optimal
+MANY_ROUNDS = 5
 LEAST = 1e-3  # samples' worth of weight that an atom must have to stay
 
 
@@ -57,11 +60,11 @@ def fit(x: Tensor, lam: float, start: Tensor, *, tolerance: float = 1e-3, exhaus
     s2 = x.shape[1] / (2 * lam)
     y, weights = start, start.new_full((len(start),), 1 / len(start))
     best: Atoms | None = None
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         log_kernel = -torch.cdist(x, y).square_() / (2 * s2)
         top = log_kernel.max(1, keepdim=True).values
         kernel = (log_kernel - top).exp_()
-        weights = optimal_weights(kernel, weights, 1e-4 * tolerance)
+        weights = (optimal_weights if len(y) <= MANY else better_weights)(kernel, weights, 1e-4 * tolerance)
         keep = weights > LEAST / len(x)
         y, weights, kernel = y[keep], weights[keep] / weights[keep].sum(), kernel[:, keep]
         u = kernel @ weights
@@ -78,7 +81,7 @@ def fit(x: Tensor, lam: float, start: Tensor, *, tolerance: float = 1e-3, exhaus
             share = kernel * weights / u[:, None]
             mse = float((share * (log_kernel[:, keep] * (-2 * s2 / x.shape[1]))).sum() / len(x))
             best = Atoms(y, weights, log_u, mse, found)
-        if found < tolerance:
+        if found < tolerance or (len(weights) > MANY and number >= MANY_ROUNDS):
             break
         added = at[log_c > min(0.3 * tolerance, found - 1e-12)]
         y = torch.cat([added, y])
@@ -86,6 +89,22 @@ def fit(x: Tensor, lam: float, start: Tensor, *, tolerance: float = 1e-3, exhaus
         y, weights = _merged(y, weights, APART * math.sqrt(s2))
     assert best is not None
     return best
+
+
+def better_weights(kernel: Tensor, start: Tensor, tolerance: float = 1e-7, steps: int = 300) -> Tensor:
+    """Return weights as `optimal_weights` does, but only near the optimum where `steps` are too few for `tolerance`.
+
+    Over-relaxed steps of expectation maximisation, which is Blahut-Arimoto here.
+    """
+    small = kernel.float()
+    w = start.float().clamp_min(1e-3 / len(start))
+    for _ in range(steps):
+        w = w / w.sum()
+        ratio = small.T @ (1 / (small @ w)) / len(small)
+        if float(ratio.max()) < 1 + tolerance:
+            break
+        w = w * ratio**RELAXED
+    return (w / w.sum()).to(start.dtype)
 
 
 def optimal_weights(kernel: Tensor, start: Tensor, tolerance: float = 1e-7, steps: int = 80) -> Tensor:
@@ -134,8 +153,9 @@ def _longest(at: Tensor, step: Tensor) -> float:
 
 def _maxima(objective: SampleObjective, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Return log C [k] at local maxima [k, dim], among them the highest found from atoms y and samples x."""
-    height = objective(x)[0]
-    at = torch.cat([y, x[height.topk(min(CLIMBERS, len(x))).indices]])
+    if len(y) > MANY:
+        y = y[objective(y)[0].topk(CLIMBERS).indices]
+    at = torch.cat([y, x[objective(x)[0].topk(min(CLIMBERS, len(x))).indices]])
     log_c, shift = objective(at)
     going = torch.arange(len(at))
     least = SETTLED * math.sqrt(objective.s2)

@@ -30,8 +30,8 @@ ENOUGH = 10_000
 """Held-out samples from which on all others are left alone."""
 NUMBERS = 25_000_000
 """Largest number of coordinates in all samples together."""
-FIRST = 1500
-"""Samples that are the first atoms, unless all are."""
+FIRST, FIRST_DIM = 1500, 8
+"""Samples that are the first atoms; in more dimensions than FIRST_DIM all are, as few of them are near each other."""
 SHARES = (16, 4)
 """The value is shown for the samples in so many parts, too."""
 
@@ -92,7 +92,7 @@ def _groups(x: Tensor) -> list[list[Tensor]]:
 def _next(law: Atoms | None, x: Tensor, lam: float, exhaustive: bool) -> Atoms:
     """Return the law for samples x at lam, from that at a larger lambda if there is one."""
     if law is None:
-        few = min(len(x), FIRST)
+        few = len(x) if x.shape[1] > FIRST_DIM else min(len(x), FIRST)
         start = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:few]]
     else:
         start = law.y
