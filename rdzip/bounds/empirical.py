@@ -30,8 +30,9 @@ ENOUGH = 10_000
 """Held-out samples from which on all others are left alone."""
 NUMBERS = 25_000_000
 """Largest number of coordinates in all samples together."""
-FIRST, FIRST_DIM = 1500, 8
-"""Samples that are the first atoms; in more dimensions than FIRST_DIM all are, as few of them are near each other."""
+FIRST, FEW_DIM, WIDE = 1500, 8, 5000
+"""Samples that are the first atoms. In more dimensions than FEW_DIM all are, as few of them are near each other, and
+there are WIDE at most: kernels of all pairs have to be held."""
 SHARES = (16, 4)
 """The value is shown for the samples in so many parts, too."""
 
@@ -43,7 +44,8 @@ def solve(
 
     part: one of PARTS. exhaustive: as `atoms.fit` has it.
     """
-    x, data = _samples(source, min(most, max(64, NUMBERS // source.dim)), part, seed)
+    most = min(most, max(64, NUMBERS // source.dim), WIDE if source.dim > FEW_DIM else most)
+    x, data = _samples(source, most, part, seed)
     points = []
     groups: list[tuple[list[Tensor], list[Atoms]]] = [(group, []) for group in _groups(x)]
     for i, lam in enumerate(lambdas):
@@ -92,7 +94,7 @@ def _groups(x: Tensor) -> list[list[Tensor]]:
 def _next(law: Atoms | None, x: Tensor, lam: float, exhaustive: bool) -> Atoms:
     """Return the law for samples x at lam, from that at a larger lambda if there is one."""
     if law is None:
-        few = len(x) if x.shape[1] > FIRST_DIM else min(len(x), FIRST)
+        few = len(x) if x.shape[1] > FEW_DIM else min(len(x), FIRST)
         start = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:few]]
     else:
         start = law.y
