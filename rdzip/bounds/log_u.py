@@ -44,10 +44,11 @@ class Options:
     """network: "auto" is "mixture" where there is a density, up to 1024 dimensions; else "atoms".
 
     k: samples (draws around each y, where there is a density) in a draw of C_k; 0: as many as there are, up to 100,000
-    (10,000 for atoms, 5000 in more than 8 dimensions; 2048 with a density). part: of a finite set, for atoms: held-out or all; auto: held-out where
-    it has 10,000 samples. draws: of C_k. samples: for E[-log u], where they are endless. search: "quick" climbs from
-    the highest starting points, "exhaustive" from all of them and from every sample. starts, grid: numbers of starting
-    points among samples, and on a grid in one or two dimensions. components: of the mixture, 0 chooses.
+    (10,000 for atoms, 5000 in more than 8 dimensions; 2048 with a density). part: of a finite set, for atoms: held-out
+    or all; auto: held-out where it has 10,000 samples. draws: of C_k. samples: for E[-log u], where they are endless.
+    search: "quick" climbs from the highest starting points, "exhaustive" from all of them and from every sample.
+    starts, grid: numbers of starting points among samples, and on a grid in one or two dimensions. components: of the
+    mixture, 0 chooses.
     train_steps, train_k, rate, beta, hidden: steps per lambda, k, learning rate, the weight of the newest C_k in alpha,
     and layers of "mlp" (and of the head of "cnn").
     """
