@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 NEAR = 0.02
 """Largest relative distance from a target rate that is not worth a note."""
-_LENGTH_BYTES = 4  # of a payload's section, beyond that of an empty one, at most
+_LENGTH_BYTES = 2  # of the length of a payload, beyond that of an empty one, usually
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,21 @@ class _Planes:
     colour: NDArray[np.uint8]
     alpha: NDArray[np.uint8] | None
     plane: Plane | None
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file, what it holds, and its bits by estimate."""
+
+    data: bytes
+    picture: Picture
+    choice: Choice
+    estimated: float
+
+    @property
+    def lost(self) -> bool:
+        """Whether something was lost."""
+        return bool(self.choice.symbols_hash)
 
 
 def compress_lossy(
@@ -66,8 +81,7 @@ def compress_lossy(
     """
     start = time.perf_counter()
     quality = loss.quality if loss.wanted else DEFAULT_QUALITY
-    notes = [note for note in picture.notes if not note.startswith(LOSSY_NOTE)]
-    picture = replace(picture, notes=notes)
+    picture = replace(picture, notes=[note for note in picture.notes if not note.startswith(LOSSY_NOTE)])
     plain = to_eight_bits(picture)
     if plain is None:
         return _without_loss(picture, quality, metadata=metadata, progress=progress, verify=verify)
@@ -75,48 +89,33 @@ def compress_lossy(
     shares = (0.5, 0.75) if loss.target_bpp is not None else (0.0, 0.5)
     setting = _setting(plain, planes, neural, loss, quality, metadata, part_of(progress, 0.0, shares[0]))
     name = codec_for(neural.codecs, codec, neural.stamp.id)
-    coded = neural.encode_transform(
-        planes.colour, setting, quality=quality or 0, codec=name, progress=part_of(progress, *shares)
-    )
-    choice = _choice(planes, plain, coded.encoded, coded.digest, setting, name)
-    data = sections.pack(plain, choice, neural, metadata)
-    estimated = coded.estimated + 8 * (len(data) - len(coded.encoded.payload))
-    rival = None if codec else lossless_rival(picture, arrange(plain)[1], len(data))
-    lossless = None if rival is None else sections.pack(picture, rival, None, metadata)
+    file = _lossy_file(plain, planes, neural, name, setting, quality, metadata, part_of(progress, *shares))
+    if codec is None:
+        file = _smaller(file, picture, metadata)
     encoded = time.perf_counter()
-    quality_found = None
-    used: Picture = plain
-    if rival is not None and lossless is not None and len(lossless) <= len(data):
-        data, choice, used, estimated = lossless, rival, picture, 8.0 * len(lossless)
-        if verify:
-            rdz.check_lossless(picture, data, None, metadata)
-            quality_found = math.inf
-    elif verify:
-        quality_found = _check_lossy(plain, planes, data, neural, metadata, part_of(progress, shares[1], 1.0))
+    quality_found = _check(file, planes, neural, metadata, part_of(progress, shares[1], 1.0)) if verify else None
     done = time.perf_counter()
     if progress:
         progress(1.0)
-    pixels = used.shape[0] * used.shape[1]
-    lost = bool(choice.symbols_hash)
-    bpp = 8 * len(data) / pixels
-    notes = list(used.notes)
-    if loss.target_bpp is not None and lost and (abs(bpp / loss.target_bpp - 1) > NEAR):
+    height, width = file.picture.shape[:2]
+    bpp = 8 * len(file.data) / (height * width)
+    notes = list(file.picture.notes)
+    if loss.target_bpp is not None and file.lost and abs(bpp / loss.target_bpp - 1) > NEAR:
         notes.append(_missed(loss.target_bpp, bpp, setting, neural.steps()))
-    load = neural.seconds
     report = Report(
-        codec=choice.codec,
-        model=neural.stamp.id if lost else None,
-        shape=used.shape,
+        codec=file.choice.codec,
+        model=neural.stamp.id if file.lost else None,
+        shape=file.picture.shape,
         bytes_in=picture.source_bytes or picture.samples.nbytes,
-        bytes_out=len(data),
-        bpsp=8 * len(data) / used.samples.size,
-        bits=choice.bits,
-        seconds={"load": load, "encode": encoded - start - load, "verify": done - encoded},
-        reason=LOSSY_REASON if lost else REASONS[choice.reason],
+        bytes_out=len(file.data),
+        bpsp=8 * len(file.data) / file.picture.samples.size,
+        bits=file.choice.bits,
+        seconds={"load": neural.seconds, "encode": encoded - start - neural.seconds, "verify": done - encoded},
+        reason=LOSSY_REASON if file.lost else REASONS[file.choice.reason],
         notes=notes,
-        lossy=Lossy(setting if lost else None, quality, bpp, quality_found, estimated),
+        lossy=Lossy(setting if file.lost else None, quality, bpp, quality_found, file.estimated),
     )
-    return Compressed(data, report)
+    return Compressed(file.data, report)
 
 
 def _without_loss(picture: Picture, quality: int | None, **options: Any) -> Compressed:
@@ -157,19 +156,51 @@ def _setting(
     if quality is not None:
         return neural.setting_of(quality)
     empty = _choice(planes, picture, Encoded(b"", Bits(0.0, 0.0, 0.0), 0), b"", 0, "")
-    extra = 8.0 * (len(sections.pack(picture, empty, neural, keep)) + _LENGTH_BYTES - 2)
+    extra = 8.0 * (len(sections.pack(picture, empty, neural, keep)) + _LENGTH_BYTES)
     bits = (loss.target_bpp or 0.0) * picture.shape[0] * picture.shape[1]
     return neural.find_setting(planes.colour, bits, extra, progress)
 
 
-def _check_lossy(
-    picture: Picture, planes: _Planes, data: bytes, neural: Neural, keep: str, progress: Progress | None
-) -> float:
-    """Decode a file, which compares the hash of its symbols, and return its PSNR in dB; FormatError if it is wrong."""
-    parsed = container.unpack(data)
-    back = sections.picture_of(parsed, ImageHeader.from_map(parsed.header), neural, progress)
+def _lossy_file(
+    picture: Picture,
+    planes: _Planes,
+    neural: Neural,
+    codec: str,
+    setting: int,
+    quality: int | None,
+    keep: str,
+    progress: Progress | None,
+) -> _File:
+    coded = neural.encode_transform(planes.colour, setting, quality=quality or 0, codec=codec, progress=progress)
+    choice = _choice(planes, picture, coded.encoded, coded.digest, setting, codec)
+    data = sections.pack(picture, choice, neural, keep)
+    return _File(data, picture, choice, coded.estimated + 8 * (len(data) - len(coded.encoded.payload)))
+
+
+def _smaller(file: _File, picture: Picture, keep: str) -> _File:
+    """Return a lossy file, or that of the original picture by the best classic codec if it is no larger."""
+    rival = lossless_rival(picture, arrange(file.picture)[1], len(file.data))
+    if rival is None:
+        return file
+    data = sections.pack(picture, rival, None, keep)
+    return _File(data, picture, rival, 8.0 * len(data)) if len(data) <= len(file.data) else file
+
+
+def _check(file: _File, planes: _Planes, neural: Neural, keep: str, progress: Progress | None) -> float:
+    """Decode a file, compare its symbols, or if it is lossless its pixels, and return its PSNR in dB.
+
+    Raises FormatError if it is not what was coded.
+    """
+    picture = file.picture
+    if not file.lost:
+        rdz.check_lossless(picture, file.data, None, keep, progress)
+        return math.inf
+    parsed = container.unpack(file.data)
+    header = ImageHeader.from_map(parsed.header)
+    back = sections.picture_of(parsed, header, neural, progress)
     same = (
-        (back.mode, back.shape, back.source_format) == (picture.mode, picture.shape, picture.source_format or "PNG")
+        header.symbols_hash == file.choice.symbols_hash
+        and (back.mode, back.shape, back.source_format) == (picture.mode, picture.shape, picture.source_format or "PNG")
         and (planes.alpha is None or np.array_equal(back.samples[:, :, -1], planes.alpha))
         and (keep == "none" or metadata.pack(back.metadata) == metadata.pack(picture.metadata))
     )

@@ -264,8 +264,9 @@ def test_other_symbols_are_an_error_and_never_a_picture(lossy: str, monkeypatch:
         decompress_picture(data)
 
 
-def test_verification_refuses_what_does_not_come_back(lossy: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = compress_picture(picture("LA", seed=1), model=lossy, loss=Loss(50)).data
+@pytest.mark.parametrize("mode", ["LA", "RGB"])
+def test_verification_refuses_what_does_not_come_back(lossy: str, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = compress_picture(picture(mode, seed=1), model=lossy, loss=Loss(50)).data
     monkeypatch.setattr(sections, "pack", lambda *_: other)
     with pytest.raises(FormatError, match="verification failed"):
         compress_picture(picture("RGB"), model=lossy, codec=CODEC, loss=Loss(50))
