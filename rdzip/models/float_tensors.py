@@ -32,13 +32,21 @@ def as_tensors(parameters: Mapping[str, Tensor]) -> Tensors:
     return found
 
 
+def values(parameters: Mapping[str, Tensor], tensors: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
+    """What tensors hold for parameters by name, float32; ModelError for other types or shapes."""
+    found = {}
+    for name, parameter in parameters.items():
+        whole = read(tensors, FLOATS + name, np.int16, tuple(parameter.shape))
+        exponent = read(tensors, EXPONENTS + name, np.int8, (len(parameter),))
+        found[name] = _of_int16(whole.numpy(), exponent.numpy())
+    return found
+
+
 def fill(parameters: Mapping[str, Tensor], tensors: Mapping[str, NDArray[Any]]) -> None:
     """Set parameters by name to what tensors hold; ModelError for other types or shapes."""
     with torch.no_grad():
-        for name, parameter in parameters.items():
-            whole = read(tensors, FLOATS + name, np.int16, tuple(parameter.shape))
-            exponent = read(tensors, EXPONENTS + name, np.int8, (len(parameter),))
-            parameter.copy_(_of_int16(whole.numpy(), exponent.numpy()))
+        for name, value in values(parameters, tensors).items():
+            parameters[name].copy_(value)
 
 
 def read(

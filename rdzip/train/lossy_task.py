@@ -1,4 +1,4 @@
-"""Task "transform-code": trains a lossy model on photographs, all settings at once."""
+"""Tasks "transform-code" and "hyper-code": train a lossy model on photographs, all settings at once."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from rdzip.errors import InputError
+from rdzip.models import hyper_file, transform_file
+from rdzip.models.hyper_code import HyperNet
+from rdzip.models.hyper_file import config_of
 from rdzip.models.slices import OCTAVES, SETTINGS, SliceConfig
 from rdzip.models.transform_code import LAGRANGE, CodeConfig, TransformNet, step_size
 from rdzip.train.data import read_split
@@ -21,21 +25,24 @@ VALIDATED = (0, 64, 128, 192, 255)
 USUAL_RATE, FALL = 4.0, 0.9
 """About the cost in bits per pixel at setting 0, and how many octaves it falls with one of the step."""
 
+AREA = 32
 METRICS = ("mse", "ms-ssim")
 STRUCTURE = 29_000.0
 """Bits a pixel that 1 - MS-SSIM is worth, times the squared step of samples 0..255: at equal rates about what squared
 errors are worth in the pairs of multipliers that are usual for both (Begaint et al. 2020, CompressAI's table)."""
 
 
-def _net(table: dict[str, Any]) -> TransformNet:
-    values = dict(table)
+def _net(recipe: Recipe) -> TransformNet | HyperNet:
+    values = dict(recipe.model)
     try:
+        if recipe.task == "hyper-code":
+            return HyperNet(config_of(values))
         slices: dict[str, Any] = {
             name: tuple(v) if isinstance(v, list) else v for name, v in dict(values.pop("slices", {})).items()
         }
         values["widths"] = tuple(values.get("widths", CodeConfig.widths))
         return TransformNet(CodeConfig(slices=SliceConfig(**slices), **values))
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise InputError(f"recipe: {error}") from error
 
 
@@ -48,13 +55,15 @@ class LossyTask:
         options = dict(recipe.data)
         self.shrunk = float(options.pop("shrunk", 0.25))
         self.metric = str(options.pop("metric", "mse"))
+        self.tint = float(options.pop("tint", 0.0))
         if self.metric not in METRICS:
             raise InputError(f"data.metric: expected {' or '.join(METRICS)}, found {self.metric!r}")
         if self.metric == "ms-ssim" and recipe.crop < SMALLEST:
             raise InputError(f"recipe: expected a crop of at least {SMALLEST} for ms-ssim, found {recipe.crop}")
         if options:
             raise InputError(f"recipe: unknown keys in [data]: {', '.join(sorted(options))}")
-        self.net = _net(recipe.model)
+        self.net = _net(recipe)
+        self.finest = self.net.config.finest if isinstance(self.net, HyperNet) else 0
         if recipe.crop % self.net.config.stride:
             raise InputError(f"recipe: expected a crop that is a multiple of {self.net.config.stride}")
         self.nets = nn.ModuleDict({"net": self.net}).to(device)
@@ -88,7 +97,8 @@ class LossyTask:
         error = (found - x).square().flatten(1).sum(1)
         size = step_size(step).flatten()
         if self.metric == "mse":
-            total = bits + LAGRANGE * error / size.square()
+            means = F.avg_pool2d(found - x, AREA).flatten(1).square().sum(1) * AREA**2
+            total = bits + LAGRANGE * (error + self.tint * means) / size.square()
         else:
             total = bits + pixels * STRUCTURE / (255 * size).square() * (1 - ms_ssim(found, x))
         return total / pixels, bits / pixels, error / (3 * pixels)
@@ -97,7 +107,7 @@ class LossyTask:
         """Training loss of a step, about 1 for a usual code."""
         u = torch.rand(self.batch, 7, generator=generator, dtype=torch.float64)
         x = _tensor([self._crop(row) for row in u.numpy()]).to(self.device)
-        settings = torch.floor(u[:, 6] * SETTINGS).float().to(self.device)
+        settings = self.finest + torch.floor(u[:, 6] * (SETTINGS - self.finest)).float().to(self.device)
         total, _, _ = self.cost(x, settings, self.dtype)
         usual = USUAL_RATE * torch.exp2(-FALL * OCTAVES * settings / (SETTINGS - 1))
         return (total / usual).mean()
@@ -106,7 +116,7 @@ class LossyTask:
     def validate(self) -> dict[str, float]:
         """Bits per pixel (estimated), PSNR and Lagrangian (bits per pixel) on held-out pictures, by setting."""
         figures: dict[str, float] = {}
-        for setting in VALIDATED if self.validation else ():
+        for setting in [s for s in VALIDATED if s >= self.finest] if self.validation else ():
             step = torch.tensor([float(setting)], device=self.device)
             rows = []
             for x in self.validation:
@@ -118,9 +128,10 @@ class LossyTask:
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
         """Write the finished model file."""
-        from rdzip.models.transform_file import export
-
-        export(path, self.net, facts)
+        if isinstance(self.net, HyperNet):
+            hyper_file.export(path, self.net, facts)
+        else:
+            transform_file.export(path, self.net, facts)
 
 
 def _tensor(images: list[np.ndarray[Any, Any]]) -> Tensor:
