@@ -37,6 +37,11 @@ def _floats(net: HyperNet) -> dict[str, Tensor]:
     return {name: value for name, value in net.named_parameters() if not name.startswith(("slices.", "prior."))}
 
 
+def _codecs(config: HyperConfig) -> list[str]:
+    """The codec that a network is."""
+    return [CODECS[config.slices > 1]]
+
+
 def config_of(table: Mapping[str, Any]) -> HyperConfig:
     """The sizes of a network from a model file or a recipe; ValueError with a line unless they are sound."""
     try:
@@ -65,6 +70,8 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     if meta.get("version") != VERSION:
         raise ModelError(f"model: expected version {VERSION}, found {meta.get('version')!r}: update rdzip")
     net = _make(meta)
+    if list(meta["codecs"]) != _codecs(net.config):
+        raise ModelError(f"model: expected the codecs {_codecs(net.config)}, found {str(meta['codecs'])[:60]}")
     layers, floats = convolutions(net), _floats(net)
     expected = {f"{name}.{part}" for name in layers for part in INTEGER_PARTS} | {_SQUASH, *_FACTORS}
     expected |= float_tensors.names(floats)
@@ -86,7 +93,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     if len(hyper_tables.rows) != BANDS * net.config.hyper:
         raise ModelError(f"model: expected {BANDS * net.config.hyper} tables of hyper-latents, "
                          f"found {len(hyper_tables.rows)}")  # fmt: skip
-    return HyperModel(net, ResidualTables.of(tensors), ChannelTables(hyper_tables.rows), tuple(meta["codecs"]))
+    return HyperModel(net, ResidualTables.of(tensors), hyper_tables, tuple(meta["codecs"]))
 
 
 def to_tensors(net: HyperNet) -> Tensors:
@@ -106,7 +113,7 @@ def export(path: Path, net: HyperNet, facts: Mapping[str, Any]) -> None:
         "architecture": "hyper-code",
         "version": VERSION,
         "id": facts["id"],
-        "codecs": [CODECS[net.config.slices > 1]],
+        "codecs": _codecs(net.config),
         "sample": {"kind": "image", "values": 256, "shape": [None, None, 3], "lossy": True},
         "network": net.config.as_dict(),
         "licence": facts.get("licence", "CC-BY-SA-4.0"),
