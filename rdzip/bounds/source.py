@@ -72,7 +72,7 @@ def held_out_halves(source: Source, n: int, rng: np.random.Generator) -> tuple[B
     from rdzip.bounds.sources.finite import FiniteSource
 
     if not isinstance(source, FiniteSource):
-        raise InputError(f"{source.name}: expected a finite set of samples to part, found a source of endless ones")
+        raise InputError(f"{source.name}: expected a finite set of samples to cross-fit, found endless ones")
     return source.held_out_halves(n, rng)
 
 

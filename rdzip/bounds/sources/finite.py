@@ -29,7 +29,7 @@ class FiniteSource:
         """
         self.name = name
         self._train, self._held_out = (_checked(name, part) for part in (train, held_out))
-        if bool((self._train == self._train[:1]).all()):
+        if len(self._train) > 1 and bool((self._train == self._train[:1]).all()):
             raise InputError(
                 f"{name}: expected samples that differ, found {len(self._train)} equal ones: its R(D) is 0"
             )
