@@ -109,11 +109,10 @@ def _cross_fitted(
     halves = [vectors(half) for half in held_out_halves(source, count, np.random.default_rng([options.seed, 1]))]
     if min(map(len, halves)) < 2:
         raise InputError(f"{source.name}: expected 4 held-out samples or more for cross_fit, two in each half")
-    folds = []
-    for i, (x, seen) in enumerate(((halves[0], halves[1]), (halves[1], halves[0]))):
-        laws = _fit_all(source, tuple(wanted), options, lambda share, i=i: progress((i + share) / 2), seen)
-        folds.append((x, laws))
-    return folds
+    lams = tuple(wanted)
+    first = _fit_all(source, lams, options, lambda share: progress(0.5 * share), halves[1])
+    second = _fit_all(source, lams, options, lambda share: progress(0.5 + 0.5 * share), halves[0])
+    return [(halves[0], first), (halves[1], second)]
 
 
 def vectors(samples: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Tensor:
