@@ -104,7 +104,7 @@ PARTS: dict[str, Part] = {
             gap(0.1, (0.5, 4)),
             True,
         )
-        for name, extra in (("physics", []), ("speech", ["--set", "mixture.cross_fit=True", "--set", "log-u.k=40000"]))
+        for name, extra in (("physics", []), ("speech", ["--set", "log-u.k=40000"]))
     },
     **{name: Part(["--source", name], "the gap is stated", order_only, True) for name in ("physics", "speech")},
     **{

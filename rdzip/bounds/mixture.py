@@ -27,7 +27,7 @@ from rdzip.bounds.control import controlled
 from rdzip.bounds.mixture_law import Frame, Mixture, fit, one_component, start
 from rdzip.bounds.point import Point, Report, check_lambdas
 from rdzip.bounds.quadratic import FULL_DIM
-from rdzip.bounds.source import Source, held_out_halves, training_set
+from rdzip.bounds.source import Source, grouped, held_out_halves, training_set
 from rdzip.errors import InputError
 
 MOST_DIM = 4096
@@ -40,13 +40,14 @@ Progress = Callable[[float], None]
 class Options:
     """components: 0 chooses between one and a number by dimension, on samples apart. fit_samples, passes: of
     expectation maximisation. samples: that the bound stands on, or all held-out ones if there are fewer. cross_fit: fit
-    to training samples and, up to as many, those of the half of the held-out ones that is not evaluated."""
+    to training samples and, up to as many, those of the half of the held-out ones that is not evaluated; None: where
+    held-out samples come in groups, such as recordings."""
 
     components: int = 0
     fit_samples: int = 60_000
     passes: int = 40
     samples: int = 200_000
-    cross_fit: bool = False
+    cross_fit: bool | None = None
     seed: int = 0
     quick: bool = False
 
@@ -67,7 +68,8 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
 
     # What is evaluated, by the laws for it.
     folds: list[tuple[Tensor, dict[float, Mixture]]]
-    if options.cross_fit:
+    crossed = grouped(source) if options.cross_fit is None else options.cross_fit
+    if crossed:
         folds = _cross_fitted(source, wanted, count, options, progress)
     else:
         folds = [(held_out(source, count, options.seed), fit_all(source, wanted, options, progress))]
@@ -92,7 +94,7 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
                 samples=len(whole),
                 seconds=fitted + time.perf_counter() - began,
                 data="fresh" if source.unlimited else "held-out",
-                fitted_to="training and the other half of held-out" if options.cross_fit else "training",
+                fitted_to="training and the other half of held-out" if crossed else "training",
                 components=len(law.weights),
                 covariances="diagonal" if law.diagonal else "full",
                 control_variates=source.variances is not None,

@@ -131,6 +131,15 @@ def test_cross_fitting_bounds_the_law_of_held_out_samples_more_tightly() -> None
     assert points[False].facts["fitted_to"] == "training"
 
 
+def test_samples_in_groups_are_cross_fitted_unless_told_otherwise() -> None:
+    plain = shifted(400)
+    rows = plain.train(6000, np.random.default_rng(0))
+    source = FiniteSource("recordings", rows, rows[:400], np.repeat(np.arange(20), 20))
+    for given, cross_fit, expected in ((plain, None, False), (source, None, True), (source, False, False)):
+        (point,) = solve(given, [1.0], Options(cross_fit=cross_fit, **FEW), quiet)
+        assert (point.facts["fitted_to"] != "training") == expected
+
+
 def test_no_half_is_evaluated_by_a_law_that_has_seen_it(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     real = mixture._fit_all

@@ -33,7 +33,7 @@ class FiniteSource:
             raise InputError(
                 f"{name}: expected samples that differ, found {len(self._train)} equal ones: its R(D) is 0"
             )
-        self._groups = groups
+        self._groups, self.grouped = groups, groups is not None
         self.shape: tuple[int, ...] = self._train.shape[1:]
         self.dim = prod(self.shape)
 
