@@ -25,7 +25,7 @@ from rdzip.models.lattice import Pass
 from rdzip.models.lossy import Draw, Int32
 from rdzip.models.residual_site import SCALE_MIN, SCALES_PER_OCTAVE, ResidualSite, ResidualTables
 from rdzip.models.slices import MEAN_MAX, OCTAVES, SETTINGS, UNIT, SliceConfig, SliceNet
-from rdzip.models.transforms import Analysis, Embedding, Synthesis
+from rdzip.models.transforms import Analysis, Embedding, Shrink, Synthesis
 
 STEP_MIN = 6.0
 """Step of the quantiser, of samples 0..255, at setting 0; the transform is orthonormal."""
@@ -90,6 +90,7 @@ class TransformNet(nn.Module):
         self.synthesis = Synthesis(self.linear, 3, config.widths, config.blocks)
         usual = SCALES_PER_OCTAVE * torch.log2(0.4 * self.linear.spread.flatten() * 255 / STEP_MIN / SCALE_MIN)
         self.slices = SliceNet(config.slices, torch.round(255 * usual))
+        self.shrink = Shrink(channels, config.slices.slices[0])
 
     def setting(self, step: Tensor) -> tuple[Tensor, Tensor]:
         """Step size and embedding of settings [n]."""
@@ -102,7 +103,7 @@ class TransformNet(nn.Module):
 
     def picture(self, decoded: Tensor, step: Tensor) -> Tensor:
         """Pictures of decoded latents in 1/16 steps."""
-        return self.synthesis(decoded / UNIT, *self.setting(step))  # type: ignore[no-any-return]
+        return self.synthesis(self.shrink(decoded / UNIT), *self.setting(step))  # type: ignore[no-any-return]
 
     def forward(self, x: Tensor, step: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
         """Pictures that are decoded, and their bits [n], straight through the quantiser."""

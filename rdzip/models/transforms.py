@@ -21,6 +21,8 @@ from rdzip.errors import InputError
 
 EMBEDDING = 32
 """Features of the embedding of lambda."""
+SHRINK_LIMIT = 3 / 16
+"""Steps of the quantiser below which values of latents count little, at the start of training."""
 
 
 def step_size(beta: Tensor) -> Tensor:
@@ -56,6 +58,26 @@ class Block(nn.Module):
         inner = functional.silu(self.first(x)) * (1 + gain) + shift
         out: Tensor = x + self.last(functional.silu(self.middle(inner)))
         return out
+
+
+class Shrink(nn.Module):
+    """Values of latents near 0 drawn to 0: v^5 / (v^4 + c^4), with c by channel, in steps; the first ones are kept.
+
+    Where nothing is coded a latent is its predicted mean, which is right to about 1/16 of a step only; over all
+    channels that shows as a pattern in smooth places.
+    """
+
+    def __init__(self, channels: int, kept: int):
+        super().__init__()
+        self.kept = kept
+        self.log_limit = nn.Parameter(torch.full((channels - kept,), math.log(SHRINK_LIMIT)))
+
+    def forward(self, y: Tensor) -> Tensor:
+        """Latents [n, channels, h, w] in steps, shrunk."""
+        first, rest = y[:, : self.kept], y[:, self.kept :]
+        fourth = rest.square().square()
+        share = fourth / (fourth + torch.exp(4 * self.log_limit)[:, None, None])
+        return torch.cat([first, rest * share], 1)
 
 
 class Head(nn.Module):
