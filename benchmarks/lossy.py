@@ -27,7 +27,7 @@ from rdzip.formats.rdz import compress_picture
 from rdzip.process import own_process
 
 PEERS = "jpeg,webp,avif,jxl,heic"
-QUALITIES = "1,5,10,20,30,40,50,60,70,80,90,100"
+QUALITIES = "1,10,20,30,40,50,60,75,90"
 RATES = (0.2, 1.5)
 TARGETS = (0.15, 0.25, 0.5, 1.0, 2.0)
 PUBLISHED = Path(__file__).parent / "published"
