@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.codecs import annealed, bbans, bitswap, importance, particle
+from rdzip.codecs import annealed, bbans, bitswap, importance, irec, particle
 from rdzip.codecs.numbers import DAMAGED, read_numbers, write_numbers
 from rdzip.codecs.options import LATENT_CODECS, RESAMPLE, Options
 from rdzip.codecs.result import Bits
@@ -39,10 +39,19 @@ MARGIN = 0.9
 
 
 class Coder(NamedTuple):
-    """encode(model, x [rows, ...], stack, options) -> ideal bits [rows]; decode(model, rows, shape, stack, options)."""
+    """encode(model, x [rows, ...], stack, options) -> ideal bits [rows]; decode(model, rows, shape, stack, options).
+
+    pops: whether the encoder takes bits from the stack, so that it needs initial ones.
+    """
 
     encode: Callable[[Any, Samples, AnsStack, Options], NDArray[np.float64]]
     decode: Callable[[Any, int, Shape, AnsStack, Options], Samples]
+    pops: bool = True
+
+    @property
+    def words(self) -> int:
+        """Random words to lay below the stack at first."""
+        return WORDS if self.pops else 0
 
 
 _IMAGES = {
@@ -52,6 +61,7 @@ _IMAGES = {
     "bb-is": Coder(importance.encode, importance.decode),
     "bb-cis": Coder(importance.encode_coupled, importance.decode_coupled),
     "bb-ais": Coder(annealed.encode, annealed.decode),
+    "irec": Coder(irec.encode, irec.decode, pops=False),
 }
 _SEQUENCES = Coder(particle.encode, particle.decode)
 
@@ -104,7 +114,7 @@ def encode(
     if len(items) and max(int(np.max(item, initial=0)) for item in items) >= model.values():
         raise InputError(f"expected samples of {model.values()} values, found {max(int(i.max()) for i in items)}")
     coder, effective = coder_of(model, codec, options)
-    words = WORDS
+    words = coder.words
     while True:
         try:
             stack = SuppliedStack(words=words)
@@ -154,6 +164,9 @@ def describe(payload: bytes, at: int = 0) -> dict[str, Any]:
         facts |= {"steps": options.steps, "interleave": bool(options.interleave)}
     if codec == "bb-cis":
         facts["precision"] = options.precision
+    if codec == "irec":
+        facts |= {"omega": options.omega / 100, "epsilon": options.epsilon / 100}
+        facts |= {"beams": options.beams, "seed": options.seed}
     if codec == "bb-smc":
         facts["resample"] = RESAMPLE[options.resample]
     return facts
@@ -267,16 +280,18 @@ def write_head(codec: str, options: Options, sizes: Sequence[int]) -> bytes:
             runs[-1][1] += 1
         else:
             runs.append([size, 1])
-    numbers = options.to_numbers()
+    numbers = options.to_numbers(codec)
     return write_numbers([LATENT_CODECS.index(codec), *numbers, len(runs), *(n for run in runs for n in run)])
 
 
 def read_head(payload: bytes, at: int = 0) -> tuple[str, Options, list[int], int]:
     """Codec, options and groups' sizes from a position of a payload, and where the words begin; or CoderError."""
-    (number, *values, runs), at = read_numbers(payload, at, 2 + len(Options().to_numbers()))
+    (number,), at = read_numbers(payload, at, 1)
     if number >= len(LATENT_CODECS):
         raise CoderError(f"the coded data are of codec {number}, unknown to this rdzip: update it")
-    options = Options.from_numbers(values)
+    codec = LATENT_CODECS[number]
+    (*values, runs), at = read_numbers(payload, at, len(Options.names(codec)) + 1)
+    options = Options.from_numbers(codec, values)
     if runs > len(payload):
         raise CoderError(DAMAGED)
     pairs, at = read_numbers(payload, at, 2 * runs)
@@ -285,4 +300,4 @@ def read_head(payload: bytes, at: int = 0) -> tuple[str, Options, list[int], int
         if not 1 <= size <= MAX_ROWS or count < 1 or len(sizes) + count > MAX_GROUPS:
             raise CoderError(DAMAGED)
         sizes += [size] * count
-    return LATENT_CODECS[number], options, sizes, at
+    return codec, options, sizes, at
