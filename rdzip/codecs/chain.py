@@ -32,6 +32,8 @@ Items = Samples | Sequence[Samples]
 MAX_ROWS = 256
 MAX_ENTRIES = 1 << 20
 """Samples' entries times particles in a group of more than one sample, which bounds memory."""
+ENOUGH_ENTRIES = 1 << 16
+"""Entries of a group of a codec without initial bits: more would gain nothing, and hide the progress."""
 MAX_GROUPS = 1 << 22
 MAX_WORDS = 1 << 24
 MARGIN = 0.9
@@ -216,10 +218,13 @@ def push_groups(
         for run in _order(shapes):
             entries = max(1, prod(shapes[run[0]]))
             most = min(largest, _most(shapes[run[0]], options))
+            if not coder.pops:
+                most = max(1, min(most, ENOUGH_ENTRIES // entries))
             while run:
-                rows = 1
-                if groups:
-                    rows = min(most, len(run), max(1, int(MARGIN * stack.total_bits() / max(1.0, demand * entries))))
+                rows = 1 if coder.pops else most
+                if coder.pops and groups:
+                    rows = min(most, max(1, int(MARGIN * stack.total_bits() / max(1.0, demand * entries))))
+                rows = min(rows, len(run))
                 x = np.stack([items[number] for number in run[:rows]])
                 stack.mark()
                 ideal = coder.encode(model, x, stack, options)

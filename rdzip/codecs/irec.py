@@ -2,7 +2,8 @@
 
 Latents are coded level by level, in the model's order p. Each level's variables are cut into blocks; of a block the
 file holds how many auxiliary variables it has and which candidates were chosen for them (docs/irec.md). There is no
-posterior for a decoder to compute, no stack to pop from, and so no initial bits: one image costs what each of many does.
+posterior for a decoder to compute, no stack to pop from, and so no initial bits: one image costs what each of many
+does.
 """
 
 from __future__ import annotations
@@ -187,7 +188,7 @@ def encode(model: LatentModel, x: Samples, stack: AnsStack, options: Options) ->
             break
         prior = cast(LatentSite, reached.site)
         guessed = dict(known)
-        posterior = _next(lambda draw: model.infer(x, draw, options.refine), guessed, reached.name).site  # noqa: B023
+        posterior = _next(lambda draw: model.infer(x, draw, options.refine), guessed, reached.name).site
         level = search(cast(LatentSite, posterior), prior, options)
         z = level.latents(prior, options.seed)
         ideal += prior.bits(z) - posterior.bits(z)

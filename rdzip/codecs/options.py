@@ -31,8 +31,8 @@ class Options:
     resample: int = 0
     interleave: int = 1
     omega: int = 300
-    epsilon: int = 0
-    beams: int = 64
+    epsilon: int = 20
+    beams: int = 20
     seed: int = 0
 
     def __post_init__(self) -> None:

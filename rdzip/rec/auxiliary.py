@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,9 +25,3 @@ def values(seed: int, block: int, bend: int, choices: NDArray[np.integer]) -> In
         total += int(weight) * np.roll(row.astype(np.int64), -int(shared.turn(path)[0]))
         path = shared.extend(path, np.array([choice], np.int64))
     return total + (1 << WEIGHT_BITS - 1) >> WEIGHT_BITS
-
-
-def all_values(seed: int, bends: Sequence[int], choices: Sequence[NDArray[np.integer]]) -> Int64:
-    """``values`` of consecutive blocks of a level, from its first: int64 [blocks, BLOCK]."""
-    found = [values(seed, n, bend, chosen) for n, (bend, chosen) in enumerate(zip(bends, choices, strict=True))]
-    return np.stack(found)

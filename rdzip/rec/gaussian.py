@@ -1,8 +1,8 @@
 """Targets of the search: posteriors of latents where their priors are standard normal, and Gaussians near them.
 
-A latent of prior p is the quantile of p at Phi(g), g standard normal. In g a posterior q has the density q(z(g)) / p(z(g))
-times that of g; the search takes the Gaussian of its mean and variance, and exact ratios q / p at its end. Encoders only:
-floats.
+A latent of prior p is the quantile of p at Phi(g), g standard normal. In g a posterior q has the density q(z(g)) /
+p(z(g)) times that of g; the search takes the Gaussian of its mean and variance, and exact ratios q / p at its end.
+Encoders only: floats.
 """
 
 from __future__ import annotations

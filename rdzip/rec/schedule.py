@@ -9,6 +9,7 @@ power law.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import isqrt
 
 import numpy as np
@@ -24,4 +25,4 @@ def weights(steps: int, bend: int) -> NDArray[np.int64]:
     """What the values of each step are multiplied by, int64 [steps] in 2**-20; their squares sum to about 2**40."""
     c = BENDS[bend]
     total = [(k * (4 + c) << 2 * WEIGHT_BITS) // (4 * steps + c * k) for k in range(steps + 1)]
-    return np.array([isqrt(b - a) for a, b in zip(total[:-1], total[1:], strict=True)], np.int64)
+    return np.array([isqrt(b - a) for a, b in pairwise(total)], np.int64)

@@ -30,6 +30,7 @@ DECIDING = [
     "codecs/causal.py",
     "codecs/chain.py",
     "codecs/importance.py",
+    "codecs/irec.py",
     "codecs/particle.py",
     "codecs/tiled.py",
     "codecs/trace.py",
@@ -54,6 +55,10 @@ DECIDING = [
     "models/vae_mlp_exact.py",
     "models/vae_mlp_refine.py",
     "models/vrnn_exact.py",
+    "rec/auxiliary.py",
+    "rec/index_code.py",
+    "rec/schedule.py",
+    "rec/shared.py",
 ]
 """Files with code between the payload and the pixels."""
 
@@ -68,7 +73,9 @@ INEXACT = re.findall(
 )
 NARROW = ["float16", "half", "bfloat16"]
 ELSEWHERE = {
+    "codecs/chain.py": {"describe"},  # for people
     "entropy/cdf.py": {"make_tables"},  # makes the tables of a new model
+    "rec/index_code.py": {"fitted"},  # the encoder's choice
     "exact/convolution.py": {"forward", "_limit"},  # training and export
     "models/grid.py": {"width", "bits", "sample"},  # training
     "models/hierarchy.py": {"begin_narrow"},  # training
