@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,8 @@ from rdzip.rec.shared import BLOCK, Int64
 Choices = NDArray[np.int64]
 
 
-class Cut(NamedTuple):
+@dataclass(frozen=True)
+class Cut:
     """The blocks of one level of a sample: the order of its variables, and where each block begins in it."""
 
     order: Int64
@@ -41,8 +43,10 @@ class Cut(NamedTuple):
         blocks = -(-variables // BLOCK)
         return cls(shared.order(seed, variables), [n * variables // blocks for n in range(blocks + 1)])
 
-    def __iter__(self) -> Any:
-        return (self.order[a:b] for a, b in zip(self.edges[:-1], self.edges[1:], strict=True))
+    @property
+    def parts(self) -> list[Int64]:
+        """The variables of each block."""
+        return [self.order[a:b] for a, b in pairwise(self.edges)]
 
     @property
     def blocks(self) -> int:
@@ -62,7 +66,7 @@ class Level:
         cut = Cut.of(seed, prod(site.shape[1:]))
         values = np.empty((site.rows, prod(site.shape[1:])), np.int64)
         for row, choices in enumerate(self.choices):
-            for number, (index, chosen) in enumerate(zip(cut, choices, strict=True)):
+            for number, (index, chosen) in enumerate(zip(cut.parts, choices, strict=True)):
                 values[row, index] = auxiliary.values(seed, number, self.bends[row], chosen)[: len(index)]
         return site.quantile(normal.to_uniform(values).reshape(site.shape))
 

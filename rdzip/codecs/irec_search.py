@@ -31,14 +31,14 @@ def search(posterior: LatentSite, prior: LatentSite, options: Options) -> Level:
     moments: list[list[tuple[NDArray[np.float64], NDArray[np.float64]]]] = []
     steps: list[list[int]] = []
     for row in range(prior.rows):
-        found = [targets(posterior, prior, row * variables + index) for index in cut]
+        found = [targets(posterior, prior, row * variables + index) for index in cut.parts]
         moments.append([target.moments() for target in found])
         nats = [float(target.divergence().sum()) for target in found]
         steps.append([min(MAX_STEPS, math.floor(n / (options.omega / 100) + ROUND)) for n in nats])
     bends = [_bend(moments[row], steps[row]) for row in range(prior.rows)]
     blocks, places = [], []
     for row in range(prior.rows):
-        for number, index in enumerate(cut):
+        for number, index in enumerate(cut.parts):
             if steps[row][number]:
                 mean, variance = moments[row][number]
                 exact = _exact(posterior, prior, row * variables + index)

@@ -25,7 +25,8 @@ _NATS = 94548
 def frequencies(count: int, exponent: int) -> NDArray[np.int32]:
     """Frequencies int32 [count] that sum to 2**24, count within 2..MAX_CANDIDATES."""
     logarithms = -(log2_fixed(np.arange(1, count + 1)) * exponent >> 4)
-    return to_frequencies(logarithms[None])[0]
+    found: NDArray[np.int32] = to_frequencies(logarithms[None])[0]
+    return found
 
 
 def fitted(choices: NDArray[np.integer], count: int) -> int:

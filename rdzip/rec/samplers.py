@@ -85,7 +85,8 @@ class _Drawn:
 
     def decode(self, pair: Pair, index: Index) -> Symbols:
         """Draw that sample."""
-        return pair.draw(int(index), 1)[0]
+        symbols: Symbols = pair.draw(int(index), 1)[0]
+        return symbols
 
 
 @dataclass(frozen=True)
@@ -199,4 +200,5 @@ class Auxiliary:
         """The sample of choices, [m]."""
         choices = np.asarray(index)
         values = auxiliary.values(pair.seed, pair.number, int(choices[-1]), choices[:-1])[: pair.p.shape[1]]
-        return pair.quantile(normal.to_uniform(values)[None])[0]
+        symbols: Symbols = pair.quantile(normal.to_uniform(values)[None])[0]
+        return symbols

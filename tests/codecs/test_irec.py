@@ -105,7 +105,7 @@ def test_levels_of_several_blocks_are_inverses() -> None:
 @pytest.mark.parametrize("variables", [1, 1024, 1025, 5000])
 def test_blocks_hold_every_variable_once(variables: int) -> None:
     cut = Cut.of(3, variables)
-    parts = list(cut)
+    parts = cut.parts
     assert len(parts) == cut.blocks == -(-variables // 1024)
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
     np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(variables))
