@@ -93,21 +93,21 @@ def cost(data: Path) -> Iterator[dict[str, Any]]:
 
 def _steps(model: Any, payload: bytes, shape: tuple[int, ...]) -> int:
     """Steps of all blocks of a payload."""
-    from rdzip.codecs import irec
+    from rdzip.rec.level import Level
 
     counted = []
-    pop = irec.Level.pop
+    pop = Level.pop
 
-    def counting(*arguments: Any) -> irec.Level:
+    def counting(*arguments: Any) -> Level:
         level = pop(*arguments)
         counted.append(sum(len(chosen) for row in level.choices for chosen in row))
         return level
 
-    irec.Level.pop = staticmethod(counting)  # type: ignore[method-assign, assignment]
+    Level.pop = staticmethod(counting)  # type: ignore[method-assign, assignment]
     try:
         chain.decode(model, payload, shape)
     finally:
-        irec.Level.pop = pop  # type: ignore[method-assign]
+        Level.pop = pop  # type: ignore[method-assign]
     return sum(counted)
 
 

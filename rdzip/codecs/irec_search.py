@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.codecs.irec import Choices, Cut, Level
 from rdzip.codecs.options import Options
 from rdzip.models.sites import LatentSite
 from rdzip.rec import index_code
-from rdzip.rec.beam import Block, Search
+from rdzip.rec.beam import TILT, Block, Search, steps_for
 from rdzip.rec.gaussian import Targets, fitted_bend
-from rdzip.rec.schedule import MAX_STEPS
-
-ROUND = 0.7
-"""A step more is taken from this share of omega on."""
-TILT = 8
-"""Exponent (rec/index_code.py) by which the search weighs choices."""
+from rdzip.rec.level import Choices, Cut, Level
 
 
 def search(posterior: LatentSite, prior: LatentSite, options: Options) -> Level:
@@ -34,7 +27,7 @@ def search(posterior: LatentSite, prior: LatentSite, options: Options) -> Level:
         found = [targets(posterior, prior, row * variables + index) for index in cut.parts]
         moments.append([target.moments() for target in found])
         nats = [float(target.divergence().sum()) for target in found]
-        steps.append([min(MAX_STEPS, math.floor(n / (options.omega / 100) + ROUND)) for n in nats])
+        steps.append([steps_for(n, options.omega) for n in nats])
     bends = [_bend(moments[row], steps[row]) for row in range(prior.rows)]
     blocks, places = [], []
     for row in range(prior.rows):

@@ -9,7 +9,7 @@ from rdzip.errors import CoderError, InputError
 
 LATENT_CODECS = ("stochastic", "bb-ans", "bit-swap", "bb-is", "bb-cis", "bb-ais", "bb-smc", "irec")
 """Codecs of models with latents, in the order of their numbers in a payload."""
-LOSSY_CODECS = ("hyperprior", "channel-ar")
+LOSSY_CODECS = ("hyperprior", "channel-ar", "irec-vae")
 """Codecs of lossy models, in the order of their layout numbers."""
 RESAMPLE = ("adaptive", "always", "never")
 LIMITS = {"particles": (1, 4096), "refine": (0, 1000), "steps": (0, 4096), "precision": (4, 16), "resample": (0, 2),

@@ -13,6 +13,7 @@ Candidates are turned by the path (rec/shared.py). Encoders only: floats.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,12 +23,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rdzip.rec import shared
-from rdzip.rec.schedule import WEIGHT_BITS, weights
+from rdzip.rec.schedule import MAX_STEPS, WEIGHT_BITS, weights
 from rdzip.rec.shared import BLOCK
 
+ROUND = 0.7
+"""A step more is taken from this share of omega on."""
+TILT = 8
+"""Exponent (rec/index_code.py) by which searches for files weigh choices."""
 FINALISTS = 32
 """Paths of a block that are compared by exact ratios."""
 _ENTRIES = 1 << 22  # numbers of the largest arrays
+
+
+def steps_for(nats: float, omega: int) -> int:
+    """Steps of a block of so many nats; omega in 1/100 nats."""
+    return min(MAX_STEPS, math.floor(nats / (omega / 100) + ROUND))
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,14 @@ import tiny_vae
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdzip.codecs import chain, irec, tiled
-from rdzip.codecs.irec import Cut, Level
+from rdzip.codecs import chain, tiled
 from rdzip.codecs.options import Options, with_irec
 from rdzip.entropy.ans import AnsStack
 from rdzip.errors import CoderError, InputError
 from rdzip.exact.devices import threads
 from rdzip.models import toy
+from rdzip.rec import level
+from rdzip.rec.level import Cut, Level
 
 SHAPES = {"grey": (7, 6), "deep": (9, 8, 3), "resnet": (5, 11, 3)}
 QUICK = Options(beams=4)
@@ -91,12 +92,12 @@ def test_levels_of_several_blocks_are_inverses() -> None:
     rng = np.random.default_rng(0)
     steps = [[3, 0, 5], [0, 0, 0], [1, 1, 0], [200, 0, 7]]
     choices = [[rng.integers(0, 20, count) for count in row] for row in steps]
-    level = Level([4, 0, 0, 15], choices)
+    made = Level([4, 0, 0, 15], choices)
     stack = AnsStack()
-    level.push(stack, 20, 8)
+    made.push(stack, 20, 8)
     found = Level.pop(stack, 4, 3, 20, 8)
     assert stack.is_empty()
-    assert found.bends == level.bends
+    assert found.bends == made.bends
     for a, b in zip(found.choices, choices, strict=True):
         for one, other in zip(a, b, strict=True):
             np.testing.assert_array_equal(one, other)
@@ -147,9 +148,9 @@ def test_numbers_that_no_encoder_writes_are_refused() -> None:
     with pytest.raises(CoderError, match="damaged"):
         popped([0] * 30)
     with pytest.raises(CoderError, match="out of range"):
-        popped(irec._gamma(3))  # one step less than none
+        popped(level._gamma(3))  # one step less than none
     with pytest.raises(CoderError, match="more choices"):
-        popped(irec._gamma(2 * 60_000) + [0] * 4)
+        popped(level._gamma(2 * 60_000) + [0] * 4)
     with pytest.raises(CoderError, match="omega"):
         chain.read_head(chain.write_numbers([7, 10, 0, 1, 0, 0]))
     with pytest.raises(InputError, match="beams"):

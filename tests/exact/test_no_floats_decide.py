@@ -57,6 +57,7 @@ DECIDING = [
     "models/vrnn_exact.py",
     "rec/auxiliary.py",
     "rec/index_code.py",
+    "rec/level.py",
     "rec/schedule.py",
     "rec/shared.py",
 ]
