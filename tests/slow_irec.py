@@ -24,30 +24,41 @@ class IrecOptions(NamedTuple):
 
 def irec(model: Any, rows: int, shape: tuple[int, ...], stack: Stack, options: IrecOptions) -> Rows:
     limit = options.omega * (100 + options.epsilon) * 94548 // 10000
-    count = max(2, sum(log2(n) <= limit for n in range(1, 1025)))
-    exponent = stack.pop_uniform([33])[0]
-    law = frequencies([-(log2(j + 1) * exponent >> 4) for j in range(count)])
+    law = power_law(stack, max(2, sum(log2(n) <= limit for n in range(1, 1025))))
 
     found: dict[str, Rows] = {}
 
     def draw(name: str, site: Any) -> Rows:
-        found[name] = site.pop(stack) if name == "x" else level(site, stack, law, options.seed)
+        found[name] = site.pop(stack) if name == "x" else latents(site, stack, law, options.seed)
         return found[name]
 
     model.generate(rows, shape, draw)
     return found["x"]
 
 
-def level(site: Site, stack: Stack, law: Table, seed: int) -> Rows:
+def power_law(stack: Stack, count: int) -> Table:
+    """The table of choices, by its exponent."""
+    exponent = stack.pop_uniform([33])[0]
+    return frequencies([-(log2(j + 1) * exponent >> 4) for j in range(count)])
+
+
+def latents(site: Site, stack: Stack, law: Table, seed: int) -> Rows:
     """The latents of one level."""
-    variables = len(site.rows[0])
+    found = normals(len(site.rows), len(site.rows[0]), stack, law, seed)
+    return [
+        [quantile(c, normal_cdf(g)) for c, g in zip(*row, strict=True)] for row in zip(site.rows, found, strict=True)
+    ]
+
+
+def normals(rows: int, variables: int, stack: Stack, law: Table, seed: int) -> Rows:
+    """The normal values of one level."""
     words = random_words(seed, 1 << 32, variables)
     order = sorted(range(variables), key=lambda i: (words[i], i))
     blocks = -(-variables // 1024)
     edges = [n * variables // blocks for n in range(blocks + 1)]
     steps = []
     first = 0
-    for _ in site.rows:
+    for _ in range(rows):
         row, before = [], first
         for _ in range(blocks):
             before += difference(stack)
@@ -58,13 +69,13 @@ def level(site: Site, stack: Stack, law: Table, seed: int) -> Rows:
     bends = [BENDS[stack.pop_uniform([16])[0]] if max(row) > 1 else 0 for row in steps]
     choices = [[[stack.pop(law) for _ in range(count)] for count in row] for row in steps]
     found = []
-    for tables, c, chosen in zip(site.rows, bends, choices, strict=True):
-        symbols = [0] * variables
+    for c, chosen in zip(bends, choices, strict=True):
+        row = [0] * variables
         for number in range(blocks):
             index = order[edges[number] : edges[number + 1]]
-            for d, v in zip(index, values(seed, number, c, chosen[number], len(index)), strict=True):
-                symbols[d] = quantile(tables[d], normal_cdf(v))
-        found.append(symbols)
+            for d, g in zip(index, values(seed, number, c, chosen[number], len(index)), strict=True):
+                row[d] = g
+        found.append(row)
     return found
 
 

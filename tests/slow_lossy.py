@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from slow_decoder import SIGNATURE, Reader, clip, layer, need, read_model
+from slow_hyper import HyperProgram
 from slow_images import Array, act, add, filled, settle
-from slow_sites import TOTAL, Stack, Table, table
+from slow_irec_lossy import IrecProgram
+from slow_residuals import MOST, Integers, rounded
+from slow_sites import TOTAL, Stack
 
 Place = tuple[int, int]
-MOST = 1 << 20
-SIDE = 8
 MODES = {0: "RGB", 1: "RGBA", 2: "L", 3: "LA"}
+CODECS = ("hyperprior", "channel-ar", "irec-vae")
 
 
 def passes_of_means(rows: int, columns: int) -> Iterator[tuple[int, int, list[Place]]]:
@@ -48,30 +50,20 @@ def around(kind: int) -> list[Place]:
     return [(a, b) for a, b in offsets if ((i + a) % 2, (j + b) % 2) in known]
 
 
-def rounded(o: int, up: int, down: int) -> int:
-    """floor(o up / down + 1/2) of an output in 2**-11."""
-    return (2 * o * up + (down << 11)) // (down << 12)
-
-
-class Program:
+class Program(Integers):
     """The integers of "transform-code"."""
 
-    def __init__(self, model: bytes) -> None:
-        tensors, document = read_model(model)
-        self.tensors: dict[str, Any] = tensors
+    side, settings = 8, 256
+
+    def __init__(self, tensors: dict[str, Any], document: dict[str, Any]) -> None:
+        super().__init__(tensors)
         network = document["network"]["slices"]
         self.sizes, self.passes = network["slices"], network["passes"]
         self.blocks, self.width, self.first = network["blocks"], network["width"], network["first"]
-        self.tables: list[Table] = []
-        at = 0
-        for length in tensors["residual.lengths"]:
-            self.tables.append(table(tensors["residual.frequencies"][at : at + length]))
-            at += length
 
-    def decode(self, stack: Stack, rows: int, columns: int, setting: int) -> Array:
+    def decode(self, stack: Stack, rows: int, columns: int, setting: int) -> dict[str, Array]:
         """Latents [channels, rows, columns] of a tile."""
-        s = 2 * setting - 255
-        self.planes = [max(setting - 128, -127), (s * s >> 8) - 127, 127]
+        self.planes = self.planes_of(setting)
         self.base = [(2 * (b - 25 * setting) + 255) // 510 for b in self.tensors["slices.base"]]
         self.stack, self.rows, self.columns = stack, rows, columns
         found = self.means()
@@ -83,7 +75,7 @@ class Program:
             found += y
             if i < len(self.sizes) - 2:
                 h = add(h, self.conv(f"taken.{i}", self.squashed(y)))
-        return found
+        return {"y": found}
 
     def means(self) -> Array:
         m = self.sizes[0]
@@ -128,45 +120,10 @@ class Program:
             for o, m in zip(outputs, middles, strict=True)
         ]
         scales = [clip(rounded(o[size + c], 1, 4) + base[c], 0, 63) for c in range(size) for o in outputs]
-        symbols = self.pop(scales)
+        symbols = self.pop(scales, self.tables)
         for k, (symbol, mean) in enumerate(zip(symbols, means, strict=True)):
             row, column = cells[k % len(cells)]
             y[k // len(cells)][row][column] = clip(16 * symbol + mean, -MOST, MOST)
-
-    def pop(self, scales: list[int]) -> list[int]:
-        """Residuals by their scales."""
-        found = [0] * len(scales)
-        for scale in sorted(set(scales)):
-            cumulative = self.tables[scale]
-            reach = len(cumulative) // 2 - 1
-            places = [k for k, other in enumerate(scales) if other == scale]
-            for k in places:
-                found[k] = self.stack.pop(cumulative) - reach
-            for k in places:
-                if found[k] > reach:
-                    found[k] = self.escape(reach)
-        return found
-
-    def escape(self, reach: int) -> int:
-        length = 1
-        while not self.bit():
-            length += 1
-            need(length <= 20, "length of an escape")
-        size = 1
-        for _ in range(length - 1):
-            size = 2 * size + self.bit()
-        return -(reach + size) if self.bit() else reach + size
-
-    def bit(self) -> int:
-        return self.stack.pop([0, TOTAL // 2, TOTAL])
-
-    def squash(self, v: int) -> int:
-        values: list[int] = self.tensors["slices.squash"]
-        size = values[min(abs(v), len(values) - 1)]
-        return -size if v < 0 else size
-
-    def squashed(self, y: Array) -> Array:
-        return [[[self.squash(v) for v in row] for row in plane] for plane in y]
 
     def views(self, y: Array) -> Array:
         """Values, slopes and curvatures, squashed."""
@@ -202,19 +159,6 @@ class Program:
             h = self.settled([(a << 11) + b for a, b in zip(h, o, strict=True)])
         return h
 
-    def conv(self, name: str, a: Array) -> Array:
-        """Outputs in 2**-11 of 3 x 3 neighbours."""
-
-        def inputs(row: int, column: int) -> list[int]:
-            places = [(row + i, column + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
-            inside = [0 <= u < self.rows and 0 <= v < self.columns for u, v in places]
-            return [p[u][v] if here else 0 for (u, v), here in zip(places, inside, strict=True) for p in a]
-
-        outputs = [
-            [layer(self.tensors, f"slices.{name}", inputs(r, c)) for c in range(self.columns)] for r in range(self.rows)
-        ]
-        return [[[o[i] for o in row] for row in outputs] for i in range(len(outputs[0][0]))]
-
 
 @dataclass
 class Latents:
@@ -224,16 +168,26 @@ class Latents:
     shape: Place
     setting: int
     quality: int
-    tiles: list[Array]
+    tiles: list[dict[str, Array]]
 
 
-def decode_payload(program: Program, payload: bytes, height: int, width: int) -> tuple[int, int, list[Array]]:
+def program_of(model: bytes) -> Program | HyperProgram:
+    """The program of a model file."""
+    tensors, document = read_model(model)
+    need(document["version"] == 1, "version of the architecture")
+    kinds = {"transform-code": Program, "hyper-code": HyperProgram, "irec-code": IrecProgram}
+    return kinds[document["architecture"]](tensors, document)
+
+
+def decode_payload(
+    program: Program | HyperProgram, payload: bytes, height: int, width: int
+) -> tuple[int, int, list[dict[str, Array]]]:
     """Setting, quality, and the latents of each tile."""
     reader = Reader(payload)
     setting, quality, tall, wide = (reader.varint() for _ in range(4))
-    rows, columns = -(-height // SIDE), -(-width // SIDE)
-    need(setting <= 255 and quality <= 100, "setting")
-    need(1 <= tall <= rows and 1 <= wide <= columns and tall * wide * SIDE**2 <= 1 << 22, "tiles")
+    rows, columns = -(-height // program.side), -(-width // program.side)
+    need(setting < program.settings and quality <= 100, "setting")
+    need(1 <= tall <= rows and 1 <= wide <= columns and tall * wide * program.side**2 <= 1 << 22, "tiles")
     corners = [(y, x) for y in range(0, rows, tall) for x in range(0, columns, wide)]
     tiles = []
     for y, x in corners:
@@ -264,9 +218,12 @@ def decode_file(data: bytes, model: bytes, alpha: bytes = b"") -> Latents:
     (height, width), mode = header[0], MODES[header.get(1, 0)]
     need(header[3][1] == hashlib.sha256(model).digest()[:8] and header[3][2] == 5, "model")
     body = Reader(sections[1])
-    need(body.take(1) == b"\x03" and body.varint() == 1, "codec")
-    setting, quality, tiles = decode_payload(Program(model), body.data[body.at :], height, width)
-    symbols = b"".join(struct.pack("<i", v) for tile in tiles for plane in tile for row in plane for v in row)
+    need(body.take(1) == b"\x03", "codec")
+    codec = body.varint()
+    need(codec < 3 and CODECS[codec] in read_model(model)[1]["codecs"], "codec")
+    setting, quality, tiles = decode_payload(program_of(model), body.data[body.at :], height, width)
+    arrays = [tile[name] for tile in tiles for name in sorted(tile)]
+    symbols = b"".join(struct.pack("<i", v) for array in arrays for plane in array for row in plane for v in row)
     hashed = f"{mode}\0{height}\0{width}\0{setting}\0".encode() + hashlib.sha256(symbols).digest() + alpha
     need(hashlib.sha256(hashed).digest()[:8] == header[14], "hash of symbols")
     return Latents(mode, (height, width), setting, quality, tiles)

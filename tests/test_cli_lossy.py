@@ -10,6 +10,7 @@ from pathlib import Path
 import lossy_stub
 import numpy as np
 import pytest
+import tiny_hyper
 import tiny_transform
 from cli_support import Cli, names_in
 from PIL import Image
@@ -295,3 +296,27 @@ def test_the_model_itself(rdzip: Cli, scene: Path, tmp_path: Path) -> None:
         assert found["estimated_bits"] == pytest.approx(8 * found["bytes_out"], rel=0.01)
         assert rdzip("test", scene.with_name("a.png.rdz")).code == 0
     assert found["bpp"] == pytest.approx(1.2, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", tiny_hyper.CONFIGS)
+def test_the_published_codecs(rdzip: Cli, scene: Path, tmp_path: Path, kind: str) -> None:
+    """There and back by "hyper-code", untrained; a file for a rate; a device that it cannot use."""
+    model, packed = tiny_hyper.write(tmp_path / "tiny.safetensors", kind), scene.with_name("a.png.rdz")
+    hub.pull(model)
+    for arguments in (["-q", 60], ["--target-bpp", 0.5]):
+        (found,) = rdzip("compress", scene, "-m", model, *arguments, "-f", "--json").objects
+        assert found["codec"] == kind
+        assert found["estimated_bits"] == pytest.approx(8 * found["bytes_out"], rel=0.01)
+        assert rdzip("test", packed).code == 0
+        (facts,) = rdzip("info", packed, "--json").objects
+        assert (facts["codec"], facts["setting"], facts["q"]) == (kind, found["setting"], found["q"])
+    assert found["bpp"] == pytest.approx(0.5, rel=0.02)
+    assert rdzip("decompress", packed, "-o", tmp_path / "back.png").code == 0
+    assert psnr(samples(scene), samples(tmp_path / "back.png"), None) == pytest.approx(found["psnr"], abs=1e-4)
+    ran = rdzip("compress", scene, "-m", model, "-q", 60, "-f", "--device", "cuda")
+    assert (ran.code, len(ran.err.splitlines())) == (1, 1)
+    assert "runs on the processor only" in ran.err
+    (other,) = {*tiny_hyper.CONFIGS} - {kind}
+    ran = rdzip("compress", scene, "-m", model, "-q", 60, "-f", "--codec", other)
+    assert (ran.code, len(ran.err.splitlines())) == (1, 1)
+    assert f"found {other}" in ran.err

@@ -12,7 +12,7 @@ from rdzip.models.irec_code import IrecModel, IrecNet
 from rdzip.models.irec_file import export
 
 CONFIGS = {
-    "two": HyperConfig(8, 12, 6, (8, 8), (8, 12), finest=128),
+    "two": HyperConfig(8, 12, 6, (8, 8), (8, 12), finest=100),
     "four": HyperConfig(8, 12, 6, (8, 8), (8, 12), 1, 3, 2, (8,), 3, False, 100),
 }
 

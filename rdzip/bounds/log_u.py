@@ -33,7 +33,7 @@ from rdzip.errors import InputError
 
 NETWORKS = ("auto", "atoms", "mixture", "mlp", "cnn")
 SEARCHES = ("quick", "exhaustive")
-ATOMS_K = 10_000
+ATOMS_K = 20_000
 FEW = 4000  # draws of fewer samples than this give way to a single one
 BLOCKS = 20  # of the jackknife
 MARGIN = 1.5  # nats of log C below the best, down to which starting points are kept for further draws
@@ -44,7 +44,7 @@ class Options:
     """network: "auto" is "mixture" where there is a density, up to 1024 dimensions; else "atoms".
 
     k: samples (draws around each y, where there is a density) in a draw of C_k; 0: as many as there are, up to 100,000
-    (10,000 for atoms, 5000 in more than 8 dimensions; 2048 with a density). part: of a finite set, for atoms: held-out
+    (20,000 for atoms, 5000 in more than 8 dimensions; 2048 with a density). part: of a finite set, for atoms: held-out
     or all; auto: held-out where it has 10,000 samples. draws: of C_k. samples: for E[-log u], where they are endless.
     search: "quick" climbs from the highest starting points, "exhaustive" from all of them and from every sample.
     starts, grid: numbers of starting points among samples, and on a grid in one or two dimensions. components: of the
@@ -102,7 +102,7 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
     if network == "mixture" and not known:
         raise InputError(f"{source.name}: expected a source with a known density for network mixture: take atoms")
     if network == "atoms":
-        most = options.k or ATOMS_K // (4 if options.quick else 1)
+        most = options.k or ATOMS_K // (8 if options.quick else 1)
         return empirical.solve(source, wanted, most, options.part, options.search == "exhaustive", options.seed, report)
     train = _draw(source, options.seed)
     density: Density | None = source.log_density if network == "mixture" else None

@@ -4,6 +4,11 @@ For any law q, L(lambda) <= E[-log u_q(X)], u_q(x) = E_q exp(-lambda rho(x, Y)),
 exp(-lambda rho(x, y)) has that R + lambda D (Blahut 1972, Csiszar 1974; Yang & Mandt 2022, section 2). With q a mixture
 of Gaussians all of it is in closed form: there is no bound on a bound, and no sampling of Y. A Gaussian source takes
 one component, which is reverse water-filling.
+
+The bound holds for whatever law the samples it is evaluated on have, as long as q is fixed without them. Where held-out
+samples have another law than those for training (other recordings, say), cross_fit fits a q to training samples and one
+half of the held-out ones, evaluates it on the other half, and the same the other way round. Both halves are bounds, and
+so is their mean (time sharing).
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ from rdzip.bounds.control import controlled
 from rdzip.bounds.mixture_law import Frame, Mixture, fit, one_component, start
 from rdzip.bounds.point import Point, Report, check_lambdas
 from rdzip.bounds.quadratic import FULL_DIM
-from rdzip.bounds.source import Source, training_set
+from rdzip.bounds.source import Source, grouped, held_out_halves, training_set
 from rdzip.errors import InputError
 
 MOST_DIM = 4096
@@ -34,12 +39,15 @@ Progress = Callable[[float], None]
 @dataclass(frozen=True)
 class Options:
     """components: 0 chooses between one and a number by dimension, on samples apart. fit_samples, passes: of
-    expectation maximisation. samples: that the bound stands on, or all held-out ones if there are fewer."""
+    expectation maximisation. samples: that the bound stands on, or all held-out ones if there are fewer. cross_fit: fit
+    to training samples and, up to as many, those of the half of the held-out ones that is not evaluated; None: where
+    held-out samples come in groups, such as recordings."""
 
     components: int = 0
     fit_samples: int = 60_000
     passes: int = 40
     samples: int = 200_000
+    cross_fit: bool | None = None
     seed: int = 0
     quick: bool = False
 
@@ -51,18 +59,30 @@ class Options:
 def solve(source: Source, lambdas: Sequence[float], options: Options, report: Report) -> list[Point]:
     """Return upper Points at lambdas (nats), each from held-out or fresh samples, with their standard error."""
     wanted = sorted(check_lambdas(lambdas), reverse=True)
-    x = held_out(source, options.samples // (4 if options.quick else 1), options.seed)
+    count = options.samples // (4 if options.quick else 1)
     other = vectors(source.train(20_000, np.random.default_rng([options.seed, 4])))
-    points: list[Point] = []
     began = time.perf_counter()
-    laws = fit_all(source, wanted, options, lambda share: report(0.8 * share, None))
+
+    def progress(share: float) -> None:
+        report(0.8 * share, None)
+
+    # What is evaluated, by the laws for it.
+    folds: list[tuple[Tensor, dict[float, Mixture]]]
+    crossed = grouped(source) if options.cross_fit is None else options.cross_fit
+    if crossed:
+        folds = _cross_fitted(source, wanted, count, options, progress)
+    else:
+        folds = [(held_out(source, count, options.seed), fit_all(source, wanted, options, progress))]
     fitted = (time.perf_counter() - began) / len(wanted)
+    whole = torch.cat([x for x, _ in folds])
+    points: list[Point] = []
     for i, lam in enumerate(wanted):
         began = time.perf_counter()
-        value, mse = laws[lam].evaluate(x)
+        law = folds[0][1][lam]
+        value, mse = (torch.cat(parts) for parts in zip(*(laws[lam].evaluate(x) for x, laws in folds), strict=True))
         if source.variances is not None:
-            others = laws[lam].evaluate(other)
-            value, mse = (controlled(source, a, x, b, other) for a, b in zip((value, mse), others, strict=True))
+            others = law.evaluate(other)
+            value, mse = (controlled(source, a, whole, b, other) for a, b in zip((value, mse), others, strict=True))
         points.append(
             Point.measured(
                 "mixture",
@@ -70,17 +90,31 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
                 lam=lam,
                 value=float(value.mean()),
                 mse=float(mse.mean()),
-                error=float(value.std()) / math.sqrt(len(x)),
-                samples=len(x),
+                error=float(value.std()) / math.sqrt(len(whole)),
+                samples=len(whole),
                 seconds=fitted + time.perf_counter() - began,
                 data="fresh" if source.unlimited else "held-out",
-                components=len(laws[lam].weights),
-                covariances="diagonal" if laws[lam].diagonal else "full",
+                fitted_to="training and the other half of held-out" if crossed else "training",
+                components=len(law.weights),
+                covariances="diagonal" if law.diagonal else "full",
                 control_variates=source.variances is not None,
             )
         )
         report(0.8 + 0.2 * (i + 1) / len(wanted), points[-1])
     return points
+
+
+def _cross_fitted(
+    source: Source, wanted: Sequence[float], count: int, options: Options, progress: Progress
+) -> list[tuple[Tensor, dict[float, Mixture]]]:
+    """Return both halves of `count` held-out samples, each with laws that have not seen it."""
+    halves = [vectors(half) for half in held_out_halves(source, count, np.random.default_rng([options.seed, 1]))]
+    if min(map(len, halves)) < 2:
+        raise InputError(f"{source.name}: expected 4 held-out samples or more for cross_fit, two in each half")
+    lams = tuple(wanted)
+    first = _fit_all(source, lams, options, lambda share: progress(0.5 * share), halves[1])
+    second = _fit_all(source, lams, options, lambda share: progress(0.5 + 0.5 * share), halves[0])
+    return [(halves[0], first), (halves[1], second)]
 
 
 def vectors(samples: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Tensor:
@@ -111,7 +145,9 @@ def fit_all(source: Source, lambdas: Sequence[float], options: Options, progress
     return memory[options, wanted]
 
 
-def _fit_all(source: Source, wanted: tuple[float, ...], options: Options, progress: Progress) -> dict[float, Mixture]:
+def _fit_all(
+    source: Source, wanted: tuple[float, ...], options: Options, progress: Progress, also: Tensor | None = None
+) -> dict[float, Mixture]:
     if source.dim > MOST_DIM:
         raise InputError(f"mixture takes at most {MOST_DIM} dimensions, and {source.name} has {source.dim}: try vae")
     dim = source.dim
@@ -121,6 +157,10 @@ def _fit_all(source: Source, wanted: tuple[float, ...], options: Options, progre
     x = vectors(training_set(source, most, np.random.default_rng([options.seed, 2])))
     if len(x) < 2:
         raise InputError(f"{source.name}: expected at least 2 training samples, found {len(x)}")
+    if also is not None:
+        also = also[: options.fit_samples // 2]
+        x = torch.cat([also, x[: max(2, options.fit_samples - len(also))]])
+        x = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(options.seed))]
     some = x[: min(len(x), options.fit_samples, max(2000, FEATURES // size))]
     apart = some[: max(1, len(some) // 10)]  # choose between laws on these
     frames = [Frame(some.mean(0))]

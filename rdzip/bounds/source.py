@@ -64,6 +64,25 @@ def training_set(source: Source, n: int, rng: np.random.Generator) -> Batch:
     return source.train(n, rng)
 
 
+def grouped(source: Source) -> bool:
+    """Whether held-out samples come in groups, such as recordings, so that those for training may have another law."""
+    from rdzip.bounds.sources.finite import FiniteSource
+
+    return isinstance(source, FiniteSource) and source.grouped
+
+
+def held_out_halves(source: Source, n: int, rng: np.random.Generator) -> tuple[Batch, Batch]:
+    """Return min(n, held_out_count) held-out samples float32 [m, *shape] in two parts that do not depend on each other.
+
+    InputError for endless sources: there it is the law of training that is held out.
+    """
+    from rdzip.bounds.sources.finite import FiniteSource
+
+    if not isinstance(source, FiniteSource):
+        raise InputError(f"{source.name}: expected a finite set of samples to cross-fit, found endless ones")
+    return source.held_out_halves(n, rng)
+
+
 def open_source(
     spec: str,
     *,

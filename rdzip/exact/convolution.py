@@ -51,7 +51,7 @@ def settle(h: Tensor) -> Tensor:
 
 
 class QuantisedConv(QuantisedLinear):
-    """Convolution [n, i, h, w] -> stream increments [n, o, h, w], size 1 or 3, zero padding; trainable, or finished.
+    """Convolution [n, i, h, w] -> stream increments [n, o, h, w], odd size, zero padding; trainable, or finished.
 
     ``input_max`` is the largest magnitude of its inputs: ACT_MAX after an activation, INPUT_MAX for samples and
     latents. Once ``load`` has given it integers it computes with these, exactly.

@@ -48,7 +48,7 @@ class Gdn(nn.Module):
         beta = clip(self.beta, math.sqrt(BETA_MIN + PEDESTAL), math.inf).square() - PEDESTAL
         gamma = clip(self.gamma, math.sqrt(PEDESTAL), math.inf).square() - PEDESTAL
         norm = F.conv2d(x.square(), gamma[:, :, None, None], beta)
-        return x * (torch.sqrt(norm) if self.inverse else torch.rsqrt(norm))
+        return x * (norm.sqrt_() if self.inverse else norm.rsqrt_())  # in place: large pictures take much memory
 
 
 def haar(spread: Tensor, smooth: Tensor, outputs: int) -> tuple[Tensor, Tensor, Tensor]:

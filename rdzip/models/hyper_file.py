@@ -37,6 +37,11 @@ def _floats(net: HyperNet) -> dict[str, Tensor]:
     return {name: value for name, value in net.named_parameters() if not name.startswith(("slices.", "prior"))}
 
 
+def _codecs(config: HyperConfig) -> list[str]:
+    """The codec that a network is."""
+    return [CODECS[config.slices > 1]]
+
+
 def config_of(table: Mapping[str, Any]) -> HyperConfig:
     """The sizes of a network from a model file or a recipe; ValueError with a line unless they are sound."""
     try:
@@ -86,12 +91,14 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
         raise ModelError(f"model: expected version {VERSION}, found {meta.get('version')!r}: update rdzip")
     with torch.device("meta"):
         net = HyperNet(described(meta))
+    if list(meta["codecs"]) != _codecs(net.config):
+        raise ModelError(f"model: expected the codecs {_codecs(net.config)}, found {str(meta['codecs'])[:60]}")
     fill(net, {name: value for name, value in tensors.items() if not name.startswith(_TABLES)})
     hyper_tables = ChannelTables.of(tensors, "hyper")
     if len(hyper_tables.rows) != BANDS * net.config.hyper:
         raise ModelError(f"model: expected {BANDS * net.config.hyper} tables of hyper-latents, "
                          f"found {len(hyper_tables.rows)}")  # fmt: skip
-    return HyperModel(net, ResidualTables.of(tensors), ChannelTables(hyper_tables.rows), tuple(meta["codecs"]))
+    return HyperModel(net, ResidualTables.of(tensors), hyper_tables, tuple(meta["codecs"]))
 
 
 def to_tensors(net: HyperNet) -> Tensors:
@@ -111,7 +118,7 @@ def own_tensors(net: HyperNet) -> Tensors:
 def export(path: Path, net: HyperNet, facts: Mapping[str, Any]) -> None:
     """Write a trained network as a model file with its known answer; ``facts`` tell of the training."""
     tensors = to_tensors(net.cpu())
-    meta = document("hyper-code", VERSION, [CODECS[net.config.slices > 1]], net, facts)
+    meta = document("hyper-code", VERSION, _codecs(net.config), net, facts)
     meta["known_answer"] = from_tensors(tensors, meta).known_answer()
     modelfile.write(path, tensors, meta)
 

@@ -88,7 +88,8 @@ class HyperConfig:
             return f"expected 1 to {MAX_SLICES} slices that divide {self.latent} latents, found {str(self.slices)[:20]}"
         if type(self.support) is not int or not 0 <= self.support < self.slices:
             return f"expected support of 0 to {self.slices - 1} slices, found {str(self.support)[:20]}"
-        if self.towers not in (1, 2) or self.kernel not in (1, 3, 5) or type(self.residual) is not bool:
+        whole = type(self.towers) is int and type(self.kernel) is int and type(self.residual) is bool
+        if not whole or self.towers not in (1, 2) or self.kernel not in (1, 3, 5):
             return "expected 1 or 2 towers, kernels of 1, 3 or 5 and residual true or false"
         if type(self.finest) is not int or not 0 <= self.finest <= SETTINGS - QUALITIES:
             return f"expected a finest setting of 0 to {SETTINGS - QUALITIES}, found {str(self.finest)[:20]}"

@@ -27,6 +27,8 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     """Model from the tensors and the document of a model file; ModelError unless all fit and are exact."""
     if meta.get("version") != VERSION:
         raise ModelError(f"model: expected version {VERSION}, found {meta.get('version')!r}: update rdzip")
+    if tuple(meta["codecs"]) != CODECS:
+        raise ModelError(f"model: expected the codecs {list(CODECS)}, found {str(meta['codecs'])[:60]}")
     config = hyper_file.described(meta)
     with torch.device("meta"):
         net = IrecNet(config)

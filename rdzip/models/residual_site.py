@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ REACH_MAX = 1000
 ESCAPE_BITS = 20
 """Most bits of how far a value is beyond its table: residuals are less than 2**20 in size."""
 Int32 = NDArray[np.int32]
+Tables = TypeVar("Tables", bound="ResidualTables")
 
 
 def scale(index: NDArray[Any]) -> NDArray[np.float64]:
@@ -59,7 +60,7 @@ class ResidualTables:
         }
 
     @classmethod
-    def of(cls, tensors: Mapping[str, NDArray[Any]], prefix: str = "residual") -> ResidualTables:
+    def of(cls: type[Tables], tensors: Mapping[str, NDArray[Any]], prefix: str = "residual") -> Tables:
         """Tables of a model file; ModelError unless they are there and sound."""
         lengths, values = (tensors.get(f"{prefix}.{name}") for name in ("lengths", "frequencies"))
         if (
@@ -72,7 +73,7 @@ class ResidualTables:
             or lengths.min() < 1
             or int(lengths.sum(dtype=np.int64)) != len(values)
         ):
-            raise ModelError("model: expected its tables of residuals, found none or broken ones")
+            raise ModelError(f"model: expected tables {prefix}.lengths and .frequencies, found none or broken ones")
         return cls(tuple(np.split(values, np.cumsum(lengths)[:-1])))
 
 

@@ -56,7 +56,7 @@ class CodeConfig:
 
 def step_size(step: Tensor) -> Tensor:
     """Steps of the quantiser [n, 1, 1, 1], of samples in 0..1, at settings [n]."""
-    return (STEP_MIN / 255 * torch.exp2(step * (OCTAVES / (SETTINGS - 1))))[:, None, None, None]
+    return (STEP_MIN / 255 * torch.exp2(step.float() * (OCTAVES / (SETTINGS - 1))))[:, None, None, None]
 
 
 def residual_bits(symbol: Tensor, index: Tensor) -> Tensor:

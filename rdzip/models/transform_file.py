@@ -61,7 +61,9 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     if meta.get("version") != VERSION:
         raise ModelError(f"model: expected version {VERSION}, found {meta.get('version')!r}: update rdzip")
     config = _config(meta)
-    net = TransformNet(config)
+    if list(meta["codecs"]) != CODECS:
+        raise ModelError(f"model: expected the codecs {CODECS}, found {str(meta['codecs'])[:60]}")
+    net = TransformNet(config).float()  # whatever the process has for its default
     layers, floats = convolutions(net), _floats(net)
     expected = {f"{name}.{part}" for name in layers for part in INTEGER_PARTS} | set(_EXTRA)
     expected |= float_tensors.names(floats)

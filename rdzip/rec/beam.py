@@ -82,15 +82,14 @@ class Search:
         """Choices of blocks that have falling numbers of steps."""
         count = len(self.frequencies)
         cost = torch.from_numpy(-np.log(self.frequencies / self.frequencies.sum())).float()
-        mean, u = (torch.zeros(len(blocks), 1, BLOCK) for _ in range(2))
+        mean, u = (torch.zeros(len(blocks), 1, BLOCK, dtype=torch.float32) for _ in range(2))
         weight = np.zeros((len(blocks), blocks[0].steps))
         for n, block in enumerate(blocks):
             mean[n, 0, : len(block.mean)] = torch.from_numpy(block.mean)
             u[n, 0, : len(block.mean)] = torch.from_numpy(1 - block.variance)
             weight[n, : block.steps] = weights(block.steps, block.bend) / (1 << WEIGHT_BITS)
         share = (weight * weight).cumsum(1)
-        sums = torch.zeros(len(blocks), 1, BLOCK)
-        spent = torch.zeros(len(blocks), 1)
+        sums, spent = torch.zeros_like(mean), torch.zeros_like(mean[:, :, 0])
         path = shared.start(np.array([[block.number] for block in blocks], np.int64))
         history = np.zeros((len(blocks), 1, 0), np.int64)
         found: list[NDArray[np.int64]] = []
@@ -126,7 +125,7 @@ class Search:
     def _kept(self, score: Tensor) -> Tensor:
         """Numbers of the paths to keep, [n, beams]."""
         if self.noise is not None:
-            uniform = torch.rand(score.shape, generator=self.noise).clamp_(1e-9, 1 - 1e-7)
+            uniform = torch.rand(score.shape, generator=self.noise, dtype=torch.float32).clamp_(1e-9, 1 - 1e-7)
             score = score - torch.log(-torch.log(uniform))
         return torch.topk(score, min(self.beams, score.shape[1]), dim=1).indices
 

@@ -10,9 +10,11 @@ import pytest
 import torch
 from bounds.hidden_density import exact_value, finite, gaussian, hidden
 
+from rdzip.bounds import mixture
 from rdzip.bounds.mixture import Options, solve
 from rdzip.bounds.mixture_law import Frame, Mixture, fit, one_component, start
 from rdzip.bounds.point import Point
+from rdzip.bounds.sources.finite import FiniteSource
 from rdzip.errors import InputError
 
 FEW = {"samples": 50_000, "fit_samples": 20_000}
@@ -49,8 +51,6 @@ def test_gaussians_are_met_from_above(variances: list[float]) -> None:
 def test_what_is_not_gaussian_takes_more_components() -> None:
     rng = np.random.default_rng(0)
     corners = (rng.integers(0, 2, (12_000, 2)) * 4 + 0.1 * rng.standard_normal((12_000, 2))).astype(np.float32)
-    from rdzip.bounds.sources.finite import FiniteSource
-
     source = FiniteSource("corners", corners[:10_000], corners[10_000:])
     (point,) = solve(source, [2.0], Options(), quiet)
     (single,) = solve(source, [2.0], Options(components=1), quiet)
@@ -107,6 +107,62 @@ def test_many_dimensions_are_diagonal() -> None:
     exact = exact_value(variances, 40.0)
     assert exact - 3 * (point.rate_nats - point.ci95_nats[0]) <= point.value_nats <= 1.01 * exact
     assert point.facts["covariances"] == "diagonal"
+
+
+def shifted(held_out: int) -> FiniteSource:
+    """Held-out samples narrower than those for training, which a law fitted to training alone pays for."""
+    rng = np.random.default_rng(3)
+    train, others = (rng.standard_normal((n, 2)).astype(np.float32) for n in (6000, held_out))
+    return FiniteSource("shifted", train, others * np.float32(0.3))
+
+
+def test_cross_fitting_bounds_the_law_of_held_out_samples_more_tightly() -> None:
+    lam = 30.0
+    points = {}
+    for cross_fit in (False, True):
+        (points[cross_fit],) = solve(shifted(6000), [lam], Options(cross_fit=cross_fit), quiet)
+    point = points[True]
+    exact = exact_value([0.09, 0.09], lam)
+    noise = 2 * (point.rate_nats - point.ci95_nats[0])
+    assert exact - noise <= point.value_nats <= exact + math.log(2)  # a mixture of both laws, evenly, costs no more
+    assert point.value_nats < points[False].value_nats - 0.5
+    assert point.samples == 6000
+    assert (point.facts["data"], point.facts["fitted_to"]) == ("held-out", "training and the other half of held-out")
+    assert points[False].facts["fitted_to"] == "training"
+
+
+def test_samples_in_groups_are_cross_fitted_unless_told_otherwise() -> None:
+    plain = shifted(400)
+    rows = plain.train(6000, np.random.default_rng(0))
+    source = FiniteSource("recordings", rows, rows[:400], np.repeat(np.arange(20), 20))
+    for given, cross_fit, expected in ((plain, None, False), (source, None, True), (source, False, False)):
+        (point,) = solve(given, [1.0], Options(cross_fit=cross_fit, **FEW), quiet)
+        assert (point.facts["fitted_to"] != "training") == expected
+
+
+def test_no_half_is_evaluated_by_a_law_that_has_seen_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    real = mixture._fit_all
+
+    def spy(source: Any, wanted: Any, options: Any, progress: Any, also: Any = None) -> Any:
+        seen.append({tuple(row) for row in also.tolist()})
+        return real(source, wanted, options, progress, also)
+
+    monkeypatch.setattr(mixture, "_fit_all", spy)
+    source = shifted(2000)
+    folds = mixture._cross_fitted(source, [1.0], 2000, Options(cross_fit=True), lambda share: None)
+    evaluated = [{tuple(row) for row in x.tolist()} for x, _laws in folds]
+    assert [len(part) for part in (*seen, *evaluated)] == [1000] * 4
+    assert not seen[0] & evaluated[0]
+    assert not seen[1] & evaluated[1]
+    assert len(evaluated[0] | evaluated[1]) == 2000
+
+
+def test_cross_fitting_needs_held_out_samples_to_part() -> None:
+    with pytest.raises(InputError, match="expected a finite set"):
+        solve(gaussian([1.0]), [1.0], Options(cross_fit=True, **FEW), quiet)
+    with pytest.raises(InputError, match="4 held-out samples"):
+        solve(shifted(3), [1.0], Options(cross_fit=True), quiet)
 
 
 @pytest.mark.parametrize("wrong", [{"components": -1}, {"passes": 0}, {"samples": 1}])

@@ -14,8 +14,9 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from rdzip.bounds.source import open_source, training_set
+from rdzip.bounds.source import held_out_halves, open_source, training_set
 from rdzip.bounds.sources.banana import ROTATION
+from rdzip.bounds.sources.finite import FiniteSource
 from rdzip.bounds.sources.generator import sequential_metadata
 from rdzip.bounds.sources.speech import log_spectra
 from rdzip.errors import InputError
@@ -103,6 +104,21 @@ def test_parts_of_a_finite_set_never_mix(tmp_path: Path) -> None:
     assert len(set(train[:, 0]) | set(held_out[:, 0])) == 100
     assert len(set(training_set(source, 500, rng())[:, 0])) == len(training_set(source, 500, rng())) == 70
     assert len(training_set(open_source("banana"), 500, rng())) == 500
+
+
+def test_halves_of_held_out_samples_part_no_group() -> None:
+    samples = np.arange(60, dtype=np.float32)[:, None]
+    groups = np.repeat([7, 3, 9, 5], [4, 6, 8, 2])
+    grouped = FiniteSource("a", samples[20:], samples[:20], groups)
+    halves = [half[:, 0].astype(int) for half in held_out_halves(grouped, 99, rng())]
+    assert [sorted(set(groups[half].tolist())) for half in halves] == [[3, 7], [5, 9]]
+    assert not set(groups[halves[0]]) & set(groups[halves[1]])
+    assert sorted(np.concatenate(halves)) == list(range(20))
+    plain = held_out_halves(FiniteSource("a", samples[20:], samples[:20]), 15, rng())
+    assert [len(half) for half in plain] == [8, 7]
+    assert len(np.unique(np.concatenate(plain))) == 15
+    with pytest.raises(InputError, match="banana: expected a finite set"):
+        held_out_halves(open_source("banana"), 10, rng())
 
 
 def test_physics(shared_data: Path) -> None:

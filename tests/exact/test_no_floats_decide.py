@@ -7,18 +7,23 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import lossy_stub
 import numpy as np
 import pytest
+import tiny_hyper
+import tiny_irec
 import tiny_model
+import tiny_transform
 import torch
 
 import rdzip
-from rdzip.codecs import causal
+from rdzip.codecs import causal, transform
 from rdzip.entropy.ans import TOTAL, AnsStack
 from rdzip.exact import layers
+from rdzip.models import build, check_known_answer, mixture, modelfile
 from rdzip.models import causal as network
-from rdzip.models import mixture
 from rdzip.models.causal_exact import ExactNet, Parameters
 from rdzip.models.causal_file import CausalModel
 
@@ -34,6 +39,8 @@ DECIDING = [
     "codecs/particle.py",
     "codecs/tiled.py",
     "codecs/trace.py",
+    "codecs/transform.py",
+    "codecs/transform_tiles.py",
     "entropy/ans.py",
     "entropy/cdf.py",
     "entropy/logarithm.py",
@@ -45,13 +52,22 @@ DECIDING = [
     "exact/products.py",
     "models/bitswap.py",
     "models/causal_exact.py",
+    "models/factorised.py",
     "models/grid.py",
     "models/hierarchy.py",
+    "models/hyper_code.py",
+    "models/hyper_slices.py",
+    "models/irec_code.py",
+    "models/lattice.py",
+    "models/normal_site.py",
     "models/pixel_head.py",
+    "models/residual_site.py",
     "models/resnet_vae.py",
     "models/sites.py",
+    "models/slices.py",
     "models/template.py",
     "models/toy.py",
+    "models/transform_code.py",
     "models/vae_mlp_exact.py",
     "models/vae_mlp_refine.py",
     "models/vrnn_exact.py",
@@ -61,7 +77,7 @@ DECIDING = [
     "rec/schedule.py",
     "rec/shared.py",
 ]
-"""Files with code between the payload and the pixels."""
+"""Files with code between the payload and the pixels, or the latents of a lossy file."""
 
 INEXACT = re.findall(
     r"\w+",
@@ -78,6 +94,14 @@ ELSEWHERE = {
     "entropy/cdf.py": {"make_tables"},  # makes the tables of a new model
     "rec/index_code.py": {"fitted"},  # the encoder's choice
     "exact/convolution.py": {"forward", "_limit"},  # training and export
+    "models/factorised.py": {"FactorisedPrior", "_row"},  # training and the tables of a new model
+    "models/hyper_code.py": {"HyperNet"},  # training and transforms
+    "models/hyper_slices.py": {"coarser", "finer"},  # training and the factors of a new model
+    "models/irec_code.py": {"IrecNet", "deviations", "divergence"},  # training, transforms, tables of a new model
+    "models/normal_site.py": {"choose", "bits"},  # the encoder's choice; reports
+    "models/residual_site.py": {"scale", "make_tables", "bits"},  # tables of a new model; reports
+    "models/slices.py": {"squash"},  # training and the table of a new model
+    "models/transform_code.py": {"TransformNet", "residual_bits", "chosen", "step_size"},  # training, transforms
     "models/grid.py": {"width", "bits", "sample"},  # training
     "models/hierarchy.py": {"begin_narrow"},  # training
     "models/pixel_head.py": {"bits"},  # training and reports
@@ -110,8 +134,23 @@ ALLOWED = {
     ("codecs/tiled.py", "_first_rows", "/"),  # the encoder's choice of rows
     ("codecs/tiled.py", "encode", "/"),  # the same
     ("codecs/trace.py", "log2", "log2"),  # of a site
+    ("codecs/transform.py", "analyse", "/"),  # pixels for the analysis
+    ("codecs/transform.py", "synthesise", "mean"),  # grey pixels of a synthesis
     ("models/grid.py", "module", "log"),  # a constant of training
     ("models/hierarchy.py", "draw", "log2"),  # of a site
+    ("models/hyper_code.py", "module", "/"),  # constants of training and transforms
+    ("models/hyper_code.py", "module", "sqrt"),  # the same
+    ("models/hyper_code.py", "step_of", "/"),  # the encoder's setting
+    ("models/irec_code.py", "module", "/"),  # constants of training
+    ("models/irec_code.py", "module", "log"),  # the same
+    ("models/irec_code.py", "module", "sqrt"),  # the same
+    ("models/irec_code.py", "step_of", "/"),  # the encoder's setting
+    ("models/slices.py", "forward", "/"),  # by 255, never near a whole number: docs/exactness.md, section 8
+    ("models/slices.py", "_means", "/"),  # by 1 to 4: the same
+    ("models/slices.py", "setting_planes", "/"),  # by 64
+    ("models/transform_code.py", "module", "log"),  # a constant of training
+    ("models/transform_code.py", "quantise", "/"),  # the encoder's choice of symbols
+    ("models/transform_code.py", "step_of", "/"),  # the encoder's setting
     ("models/toy.py", "log2", "log2"),  # of a site
     ("models/vae_mlp_refine.py", "_refine", "/"),  # of two small integers, rounded to 2**-16
     ("exact/layers.py", "__init__", "exp2"),  # of integers: powers of two
@@ -267,3 +306,27 @@ def test_settings_of_the_process_do_not_matter(
     with setting(name):
         assert causal.encode(model, PIXELS).payload == reference.payload
         np.testing.assert_array_equal(causal.decode(model, reference.payload, PIXELS.shape, reference.layout), PIXELS)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", ["flush denormals", "float64 by default", "medium precision"])
+@pytest.mark.parametrize("kind", ["transform-code", *tiny_hyper.CONFIGS, *tiny_irec.CONFIGS])
+def test_settings_of_the_process_do_not_matter_to_lossy_models(name: str, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "tiny.safetensors"
+    if kind == "transform-code":
+        tiny_transform.write(path)
+    else:
+        (tiny_irec if kind in tiny_irec.CONFIGS else tiny_hyper).write(path, kind)
+    pixels = lossy_stub.photo(66, 40)
+    reference = transform.encode(build(*modelfile.read(path)), pixels, 60)  # type: ignore[arg-type]
+    payload, layout = reference.encoded.payload, reference.encoded.layout
+    with setting(name):
+        tensors, meta = modelfile.read(path)
+        model: Any = build(tensors, meta)
+        check_known_answer(model, meta)
+        found = transform.unpack(model, payload, pixels.shape, layout)
+        assert found.digest == reference.digest
+        assert transform.synthesise(model, found, pixels.shape).dtype == np.uint8
+        again = transform.encode(model, pixels, 60)
+    found = transform.unpack(model, again.encoded.payload, pixels.shape, layout)
+    assert found.digest == again.digest

@@ -349,6 +349,8 @@ def test_hostile_files_are_refused(kind: str) -> None:
     from_tensors(tensors, meta)
     wrong: list[dict[str, Any]] = [
         {"version": 2},
+        {"codecs": ["bb-ans"]},
+        {"codecs": [*KINDS]},
         {"network": {}},
         {"network": None},
         {"network": network | {"depth": 3}},
@@ -361,6 +363,8 @@ def test_hostile_files_are_refused(kind: str) -> None:
         {"network": network | {"support": 4}},
         {"network": network | {"support": -1}},
         {"network": network | {"towers": 3}},
+        {"network": network | {"towers": float(net.config.towers)}},
+        {"network": network | {"kernel": float(net.config.kernel)}},
         {"network": network | {"kernel": 4}},
         {"network": network | {"residual": 1}},
         {"network": network | {"finest": 157}},

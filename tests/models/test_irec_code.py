@@ -85,7 +85,7 @@ def test_the_rate_is_near_the_divergence(folder: Path) -> None:
     pixels = lossy_stub.photo(192, 192)
     x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
-        decoded, bits = net(x, torch.tensor([128.0]))
+        decoded, bits = net(x, torch.tensor([float(model.finest)]))
     coded = transform.encode(model, pixels, 0)
     assert coded.encoded.bits.ideal == pytest.approx(float(bits), rel=0.3)
     found = transform.unpack(model, coded.encoded.payload, pixels.shape, coded.encoded.layout)

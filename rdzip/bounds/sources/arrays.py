@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from rdzip.bounds.sources.finite import FiniteSource, split
 from rdzip.errors import InputError
 
+MAGIC = b"\x93NUMPY"
+
 
 def array_file(path: Path, seed: int, held_out: float) -> FiniteSource:
     """Return the samples of a .npy file as a source, parted at random.
@@ -42,6 +44,9 @@ def array_file(path: Path, seed: int, held_out: float) -> FiniteSource:
 def read_array(path: Path) -> NDArray[Any]:
     """Return the array of real numbers in a .npy file; InputError for anything else."""
     try:
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                raise InputError(f"{path}: expected a .npy file of numbers, found something else")
         array = np.load(path, allow_pickle=False)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error

@@ -19,14 +19,21 @@ class FiniteSource:
     unlimited = False
     variances = None
 
-    def __init__(self, name: str, train: NDArray[Any], held_out: NDArray[Any]) -> None:
-        """Take both parts; InputError where one has no samples, or one that is not finite, or all samples are equal."""
+    def __init__(
+        self, name: str, train: NDArray[Any], held_out: NDArray[Any], groups: NDArray[np.int64] | None = None
+    ) -> None:
+        """Take both parts; InputError where one has no samples, or one that is not finite, or all samples are equal.
+
+        groups [held_out_count]: numbers of what depends on each other among held-out samples, as frames of a recording
+        do; None where all are independent.
+        """
         self.name = name
         self._train, self._held_out = (_checked(name, part) for part in (train, held_out))
-        if bool((self._train == self._train[:1]).all()):
+        if len(self._train) > 1 and bool((self._train == self._train[:1]).all()):
             raise InputError(
                 f"{name}: expected samples that differ, found {len(self._train)} equal ones: its R(D) is 0"
             )
+        self._groups, self.grouped = groups, groups is not None
         self.shape: tuple[int, ...] = self._train.shape[1:]
         self.dim = prod(self.shape)
 
@@ -51,6 +58,15 @@ class FiniteSource:
     def held_out(self, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """Different samples [min(n, held_out_count), *shape] of the held-out part."""
         return _as_floats(self._held_out[_some(len(self._held_out), n, rng)])
+
+    def held_out_halves(self, n: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Different samples of the held-out part, min(n, held_out_count) in all, in two halves.
+
+        A group is in one half as a whole: the first, third, ... group in one, the others in the other.
+        """
+        chosen = _some(len(self._held_out), n, rng)
+        second = np.arange(len(chosen)) % 2 if self._groups is None else _ranks(self._groups)[chosen] % 2
+        return _as_floats(self._held_out[chosen[second == 0]]), _as_floats(self._held_out[chosen[second == 1]])
 
     def log_density(self, x: NDArray[Any]) -> NDArray[np.float64] | None:
         """None: the density of data is not known."""
@@ -85,6 +101,11 @@ def _checked(name: str, part: NDArray[Any]) -> Stored:
 def _some(count: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
     chosen: NDArray[np.int64] = rng.choice(count, size=min(n, count), replace=False)
     return chosen
+
+
+def _ranks(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    ranks: NDArray[np.int64] = np.unique(groups, return_inverse=True)[1].reshape(-1)
+    return ranks
 
 
 def _as_floats(samples: Stored) -> NDArray[np.float32]:

@@ -42,8 +42,10 @@ class CroppedImages(FiniteSource):
     """Squares of images uint8 [h, w, c] by name; `split` of whole images, so that no square is in both parts."""
 
     def __init__(self, name: str, pictures: dict[str, Picture], seed: int, held_out: float, side: int) -> None:
+        if side < 1:
+            raise InputError(f"{name}: expected squares of at least 1 pixel a side, found {side}")
         for file, picture in pictures.items():
-            if side < 1 or min(picture.shape[:2]) < side:
+            if min(picture.shape[:2]) < side:
                 raise InputError(
                     f"{name}: expected images of at least {side} x {side}, found {_size(picture)} ({file})"
                 )

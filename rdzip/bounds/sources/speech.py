@@ -49,7 +49,8 @@ def speech(data: Path, *, marginal: bool) -> FiniteSource:
             f"{path}: expected recordings/DIGIT_theo_INDEX.wav, both below and from {HELD_OUT}, found none"
         )
     train, held_out = (np.concatenate(part) for part in parts)
-    return FiniteSource("speech-2d" if marginal else "speech", train, held_out)
+    recordings = np.repeat(np.arange(len(parts[1])), [len(features) for features in parts[1]])
+    return FiniteSource("speech-2d" if marginal else "speech", train, held_out, recordings)
 
 
 def log_spectra(samples: NDArray[np.float64]) -> NDArray[np.float32]:
