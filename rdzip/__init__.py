@@ -44,6 +44,10 @@ def compress(
     steps: int | None = None,
     resample: str | None = None,
     interleave: bool | None = None,
+    omega: float | None = None,
+    epsilon: float | None = None,
+    beams: int | None = None,
+    seed: int | None = None,
     segment: int | None = None,
     batch: bool | None = None,
 ) -> bytes:
@@ -57,9 +61,9 @@ def compress(
     model: id, hash or file of the neural model, None for "photo". codec: "causal" or "classic" to have no other, None
     for the smaller; with a model of latents one of its codecs, None for its default. quality: 1 to 100, or target_bpp:
     bits of the file per pixel, code an image with loss, by the model "photo-lossy" unless another is named. particles,
-    refine, steps, resample, interleave: options of a codec of latents, as on the command line. segment: items of a
-    batch that must be decoded together, None for all. metadata: "all" or "none". verify: decode the result and compare
-    before it is returned.
+    refine, steps, resample, interleave, omega, epsilon, beams, seed: options of a codec of latents, as on the command
+    line. segment: items of a batch that must be decoded together, None for all. metadata: "all" or "none". verify:
+    decode the result and compare before it is returned.
     Raises InputError, ModelError or FormatError (rdzip.errors).
     """
     from rdzip.errors import InputError
@@ -69,7 +73,7 @@ def compress(
     from rdzip.formats.rdz import compress_picture
 
     loss = Loss(quality, target_bpp)
-    wishes = Wishes(particles, refine, steps, resample, interleave, segment)
+    wishes = Wishes(particles, refine, steps, resample, interleave, omega, epsilon, beams, seed, segment)
     options: dict[str, Any] = {"model": model, "codec": codec, "threads": threads, "offline": offline, "verify": verify}
     image, ways = _ways(image, batch)
     if ways is not None:

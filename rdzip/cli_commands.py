@@ -116,6 +116,14 @@ def compress(
     interleave: Annotated[
         bool | None, typer.Option("--interleave/--plain", help="The order of bb-ais.", show_default=False)
     ] = None,
+    omega: Annotated[
+        float | None, typer.Option("--omega", metavar="NATS", help="What a step of irec is to tell. [3]")
+    ] = None,
+    epsilon: Annotated[
+        float | None, typer.Option("--epsilon", metavar="E", help="Candidates of irec: exp(NATS (1 + E)). [0.2]")
+    ] = None,
+    beams: Annotated[int | None, typer.Option("--beams", metavar="N", help="Beams of irec's search. [20]")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of irec's shared randomness. [0]")] = None,
     segment: Annotated[
         int | None,
         typer.Option("--segment", metavar="N", help="Items that must be decoded together. [all of a file]"),
@@ -155,7 +163,9 @@ def compress(
     from rdzip import cli_coding
     from rdzip.formats.latent import Wishes
 
-    wishes = Wishes(particles, refine, steps, resample.value if resample else None, interleave, segment)
+    wishes = Wishes(
+        particles, refine, steps, resample.value if resample else None, interleave, omega, epsilon, beams, seed, segment
+    )
     coding = cli_coding.Coding(
         model, codec, metadata.value, not no_verify, threads, device, max_pixels, wishes, loss=loss
     )

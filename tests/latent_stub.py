@@ -95,7 +95,7 @@ def encode(model: StubModel, samples: Any, codec: str, options: Options, progres
         model.check_item(item.shape[1:] if sequences else item.shape)
         assert item.max() < model.values()
     raw = b"".join(item.tobytes() for item in samples)
-    numbers = options.to_numbers()
+    numbers = options.to_numbers("bb-ans")
     head = bytes([LATENT_CODECS.index(codec), *(n & 255 for n in numbers), len(samples)])
     payload = head + zlib.crc32(raw).to_bytes(4, "little") + zlib.compress(raw)
     size = 8.0 * len(payload)
@@ -124,7 +124,7 @@ def decode(model: StubModel, payload: bytes, shape: Any, progress: Any = None) -
 def describe(payload: bytes) -> dict[str, Any]:
     if len(payload) < 12 or payload[0] >= len(LATENT_CODECS):
         raise CoderError("unknown codec, or a payload that is cut")
-    options = Options.from_numbers(list(payload[1:7]))
+    options = Options.from_numbers("bb-ans", list(payload[1:7]))
     return {"codec": LATENT_CODECS[payload[0]], **asdict(options)}
 
 

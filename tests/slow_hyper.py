@@ -19,6 +19,7 @@ class HyperProgram(Integers):
     """The integers of "hyper-code"."""
 
     side = 64
+    hyper_gain = 4
 
     def __init__(self, tensors: dict[str, Any], document: dict[str, Any]) -> None:
         super().__init__(tensors)
@@ -33,7 +34,7 @@ class HyperProgram(Integers):
         self.coarser, self.finer = self.tensors["slices.coarser"][s], self.tensors["slices.finer"][s]
         self.base = (11220 - 50 * s + 255) // 510
         z = self.hyper_latents(s)
-        told = mapped(lambda v: clip(4 * v, -127, 127), z)
+        told = mapped(lambda v: clip(self.hyper_gain * v, -127, 127), z)
         told += [filled(p, 1, rows, columns)[0] for p in self.planes_of(s)]
         features = [self.tower(t, told) for t in range(self.network["towers"])]
         found: Array = []
@@ -68,12 +69,16 @@ class HyperProgram(Integers):
             lambda o: clip(rounded(o, 2 * self.coarser, 1 << 16), -MOST, MOST), self.head(f"means.{i}", of_means)
         )
         scales = mapped(lambda o: clip(rounded(o, 1, 4) + self.base, 0, 63), self.head(f"scales.{i}", of_scales))
-        symbols = shaped(self.pop(flattened(scales), self.tables), (len(means), 4 * self.rows, 4 * self.columns))
-        y = mapped(lambda r, m: clip(16 * r + m, -MOST, MOST), symbols, means)
+        y = self.values(means, scales)
         if self.network["residual"]:
             outputs = self.head(f"corrections.{i}", of_means + self.seen(y))
             y = mapped(lambda v, o: v + clip(rounded(o, 1, 1), -7, 7), y, outputs)
         return y
+
+    def values(self, means: Array, scales: Array) -> Array:
+        """Latents by their distributions."""
+        symbols = shaped(self.pop(flattened(scales), self.tables), (len(means), 4 * self.rows, 4 * self.columns))
+        return mapped(lambda r, m: clip(16 * r + m, -MOST, MOST), symbols, means)
 
     def seen(self, y: Array) -> Array:
         """Inputs of heads."""

@@ -12,10 +12,14 @@ from typing import Any
 
 import slow_images
 import slow_models
-from slow_codecs import IMAGES, SEQUENCES, Options, Shape
+from slow_codecs import IMAGES as BITS_BACK
+from slow_codecs import SEQUENCES, Options, Shape
 from slow_decoder import Reader, Rows, need, read_model
+from slow_irec import LIMITS as IREC_LIMITS
+from slow_irec import IrecOptions, irec
 from slow_sites import TOTAL, Stack, random_words
 
+IMAGES: dict[int, Any] = {**dict(enumerate(BITS_BACK)), 7: irec}
 ARCHITECTURES = {
     "bit-swap": slow_images.BitSwap,
     "resnet-vae": slow_images.ResNet,
@@ -33,8 +37,11 @@ def load(data: bytes) -> Any:
     return ARCHITECTURES[document["architecture"]](tensors, document.get("network", {}))
 
 
-def options_of(codec: int, numbers: list[int], sequences: bool) -> Options:
+def options_of(codec: int, numbers: list[int], sequences: bool) -> Any:
     """The options under which a codec works."""
+    if codec == 7:
+        need(all(low <= n <= high for n, (low, high) in zip(numbers, IREC_LIMITS, strict=True)), "options")
+        return IrecOptions(*numbers)
     need(all(low <= n <= high for n, (low, high) in zip(numbers, LIMITS, strict=True)), "options")
     options = Options(*numbers)
     if sequences and codec in (1, 3):
@@ -90,7 +97,8 @@ def decode_picture(model: Any, payload: bytes, shape: Shape) -> tuple[dict[tuple
 
 def _decode(model: Any, reader: Reader, shapes: list[Shape]) -> tuple[list[Any], list[int]]:
     """Samples, and the words on which the stack began, from the lowest on."""
-    codec, *numbers, runs = (reader.varint() for _ in range(8))
+    codec = reader.varint()
+    *numbers, runs = (reader.varint() for _ in range(5 if codec == 7 else 7))
     pairs = [(reader.varint(), reader.varint()) for _ in range(runs)]
     sequences = hasattr(model, "propose")
     options = options_of(codec, numbers, sequences)

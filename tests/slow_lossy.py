@@ -14,12 +14,13 @@ from typing import Any
 from slow_decoder import SIGNATURE, Reader, clip, layer, need, read_model
 from slow_hyper import HyperProgram
 from slow_images import Array, act, add, filled, settle
+from slow_irec_lossy import IrecProgram
 from slow_residuals import MOST, Integers, rounded
 from slow_sites import TOTAL, Stack
 
 Place = tuple[int, int]
 MODES = {0: "RGB", 1: "RGBA", 2: "L", 3: "LA"}
-CODECS = ("hyperprior", "channel-ar")
+CODECS = ("hyperprior", "channel-ar", "irec-vae")
 
 
 def passes_of_means(rows: int, columns: int) -> Iterator[tuple[int, int, list[Place]]]:
@@ -174,7 +175,8 @@ def program_of(model: bytes) -> Program | HyperProgram:
     """The program of a model file."""
     tensors, document = read_model(model)
     need(document["version"] == 1, "version of the architecture")
-    return {"transform-code": Program, "hyper-code": HyperProgram}[document["architecture"]](tensors, document)
+    kinds = {"transform-code": Program, "hyper-code": HyperProgram, "irec-code": IrecProgram}
+    return kinds[document["architecture"]](tensors, document)
 
 
 def decode_payload(
@@ -218,7 +220,7 @@ def decode_file(data: bytes, model: bytes, alpha: bytes = b"") -> Latents:
     body = Reader(sections[1])
     need(body.take(1) == b"\x03", "codec")
     codec = body.varint()
-    need(codec < 2 and CODECS[codec] in read_model(model)[1]["codecs"], "codec")
+    need(codec < 3 and CODECS[codec] in read_model(model)[1]["codecs"], "codec")
     setting, quality, tiles = decode_payload(program_of(model), body.data[body.at :], height, width)
     arrays = [tile[name] for tile in tiles for name in sorted(tile)]
     symbols = b"".join(struct.pack("<i", v) for array in arrays for plane in array for row in plane for v in row)

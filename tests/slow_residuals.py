@@ -31,10 +31,10 @@ class Integers:
         self.tables = self.read_tables("residual")
 
     def read_tables(self, name: str) -> list[Table]:
-        """Tables one after the other."""
+        """Tables one after the other; none where the model has none of that name."""
         found: list[Table] = []
         at = 0
-        for length in self.tensors[f"{name}.lengths"]:
+        for length in self.tensors.get(f"{name}.lengths", []):
             found.append(table(self.tensors[f"{name}.frequencies"][at : at + length]))
             at += length
         return found

@@ -20,9 +20,10 @@ WORD = (1 << 32) - 1
 Table = Sequence[int]
 
 
-def random_words(seed: int, stream: int, count: int) -> list[int]:
-    """The first words of Philox(seed, stream)."""
-    blocks = [_philox((seed & WORD, seed >> 32), (i, 0, stream, 0)) for i in range(-(-count // 4))]
+def random_words(seed: int, stream: int, count: int, first: int = 0) -> list[int]:
+    """Words of Philox(seed, stream), from a position that is a multiple of 4 on."""
+    numbers = range(first // 4, first // 4 - (-count // 4))
+    blocks = [_philox((seed & WORD, seed >> 32), (i, 0, stream & WORD, stream >> 32)) for i in numbers]
     return [word for block in blocks for word in block][:count]
 
 
@@ -51,6 +52,17 @@ def normal(word: int) -> int:
     t, after = _quantiles()[i : i + 2]
     n = (t << 23) - (t - after) * f + (1 << 30) >> 31
     return n if upper else -n
+
+
+def normal_cdf(n: int) -> int:
+    """The normal distribution function of a value in 2**-16, in 0..2**24 - 1."""
+    t = _quantiles()
+    d = min(abs(n) << 8, t[0])
+    i = min(8191, max(k for k in range(8193) if t[k] >= d) if d else 8192)
+    f = (t[i] - d << 23) // (t[i] - t[i + 1])
+    tail = (256 + i % 256 << 23) + f >> 31 - i // 256
+    below = tail >> 9
+    return below if n < 0 else min(TOTAL - 1, TOTAL - below)
 
 
 class Stack(slow_decoder.Stack):

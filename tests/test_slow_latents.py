@@ -21,7 +21,7 @@ from rdzip.codecs.options import Options
 from rdzip.models import build, modelfile, toy
 from rdzip.models.vae_mlp_file import export
 
-FILES = ("sites", "codecs", "models", "images", "latents")
+FILES = ("sites", "codecs", "irec", "models", "images", "latents")
 BUNDLED = [path.stem for path in sorted(registry.WEIGHTS.glob("*.safetensors")) if path.stem != "photo"]
 CONVOLUTIONAL = {"grey": (5, 6), "deep": (5, 4, 3), "resnet": (3, 5, 3)}
 
@@ -71,6 +71,8 @@ def check(folder: Path, kind: str, items: list[np.ndarray], codec: str, options:
         ("bb-cis", Options(particles=3, precision=4)),
         ("bb-ais", Options(steps=6)),
         ("bb-ais", Options(steps=9, interleave=0)),
+        ("irec", Options()),
+        ("irec", Options(omega=50, epsilon=30, beams=3, seed=12345)),
     ],
 )
 def test_toy_mixture(folder: Path, codec: str, options: Options) -> None:
@@ -106,6 +108,7 @@ def test_toy_hmm(folder: Path, codec: str, options: Options) -> None:
         ("bb-cis", Options(particles=7, refine=1)),
         ("bb-ais", Options(steps=8)),
         ("bb-ais", Options(steps=8, interleave=0, refine=1)),
+        ("irec", Options(beams=5)),
     ],
 )
 def test_perceptron(folder: Path, codec: str, options: Options) -> None:
@@ -139,6 +142,9 @@ def test_recurrent(folder: Path, codec: str, options: Options) -> None:
         ("deep", "bb-ans"),
         ("resnet", "bb-ans"),
         ("resnet", "bb-cis"),
+        ("grey", "irec"),
+        ("deep", "irec"),
+        ("resnet", "irec"),
     ],
 )
 def test_convolutional(folder: Path, kind: str, codec: str) -> None:
@@ -194,5 +200,7 @@ def test_decoders_have_no_float_and_nothing_of_rdzip() -> None:
                 modules.add(node.module)
             if isinstance(node, ast.Import):
                 modules |= {alias.name for alias in node.names}
-    standard = {"__future__", "bisect", "collections.abc", "fractions", "functools", "itertools", "pathlib", "struct"}
-    assert modules == standard | {"typing", "slow_decoder"} | {f"slow_{name}" for name in FILES if name != "latents"}
+    standard = {"__future__", "bisect", "collections.abc", "fractions", "functools", "itertools", "math", "pathlib"}
+    assert modules == standard | {"struct", "typing", "slow_decoder"} | {
+        f"slow_{name}" for name in FILES if name != "latents"
+    }

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import slow_decoder
 import slow_hyper
+import slow_irec_lossy
 import slow_lossy
 import slow_residuals
 import tiny_hyper
+import tiny_irec
 import tiny_transform
 
 import rdzip
@@ -47,11 +49,13 @@ class Case:
 SIZES = ((1, 1), (3, 50), (40, 8), (77, 66))
 
 
-@pytest.fixture(scope="module", params=["transform-code", *tiny_hyper.CONFIGS])
+@pytest.fixture(scope="module", params=["transform-code", *tiny_hyper.CONFIGS, *tiny_irec.CONFIGS])
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     if request.param == "transform-code":
         return Case(tiny_transform.write(path), "channel-ar", SIZES, 24, (50, 37))
+    if request.param in tiny_irec.CONFIGS:
+        return Case(tiny_irec.write(path, request.param), "irec-vae", SIZES[::3], 64, (130, 70))
     return Case(tiny_hyper.write(path, request.param), request.param, SIZES[::3], 64, (130, 70))
 
 
@@ -139,7 +143,7 @@ def test_escapes_of_hyper_latents(tmp_path: Path) -> None:
     check(case, 60, pixels)
 
 
-@pytest.mark.parametrize("module", [slow_lossy, slow_hyper, slow_residuals])
+@pytest.mark.parametrize("module", [slow_lossy, slow_hyper, slow_irec_lossy, slow_residuals])
 def test_decoders_have_no_float_and_nothing_of_rdzip(module: Any) -> None:
     tree = ast.parse(Path(module.__file__).read_text("utf-8"))
     modules = set()
@@ -150,5 +154,5 @@ def test_decoders_have_no_float_and_nothing_of_rdzip(module: Any) -> None:
             assert not isinstance(node.op, ast.Div), f"line {node.lineno}"
         if isinstance(node, ast.Import | ast.ImportFrom):
             modules |= {node.module} if isinstance(node, ast.ImportFrom) else {a.name for a in node.names}
-    slow = {"slow_decoder", "slow_hyper", "slow_images", "slow_residuals", "slow_sites"}
+    slow = {f"slow_{name}" for name in ("decoder", "hyper", "images", "irec", "irec_lossy", "residuals", "sites")}
     assert modules <= {"__future__", "collections.abc", "dataclasses", "hashlib", "struct", "typing"} | slow

@@ -2,6 +2,7 @@
 
 python tools/make_golden.py VERSION            adds tests/golden/VERSION/*.rdz and its index.json; never replaces any.
 python tools/make_golden.py VERSION-latents    the same, by the bundled models with latents.
+python tools/make_golden.py VERSION-irec       the same, by relative entropy coding.
 """
 
 from __future__ import annotations
@@ -82,12 +83,27 @@ def latents() -> dict[str, tuple[Any, dict[str, Any]]]:
     }
 
 
+def irec() -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Arrays and a picture by name, by the codec irec."""
+    found = latents()
+    colour, binary, grey = (found[name][0] for name in ("bit-swap", "stochastic", "bit-swap-grey"))
+    irec = {"codec": "irec"}
+    return {
+        "hierarchy": (colour, irec | {"model": "cifar10-resnet-vae"}),
+        "chain": (grey, irec | {"model": "mnist-bitswap-2", "beams": 4}),
+        "binary": (binary, irec | {"model": "mnist-binary", "omega": 1.5, "epsilon": 0.5, "beams": 5, "seed": 77}),
+        "symbols": (found["bb-ais"][0], irec | {"model": "toy-mixture", "omega": 0.7, "batch": True}),
+        "picture": (picture().crop((200, 100, 333, 171)), irec | {"model": "cifar10-resnet-vae", "beams": 2}),
+    }
+
+
 def main() -> None:
     """Write the files of the version named on the command line."""
     folder = GOLDEN / sys.argv[1]
     folder.mkdir(parents=True)
     index = {}
-    for name, (source, options) in (latents if folder.name.endswith("-latents") else images)().items():
+    kinds = {"latents": latents, "irec": irec}
+    for name, (source, options) in kinds.get(folder.name.partition("-")[2], images)().items():
         data = rdzip.compress(source, **options)
         pixels = rdzip.decompress_array(data)
         (folder / f"{name}.rdz").write_bytes(data)

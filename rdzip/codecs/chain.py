@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.codecs import annealed, bbans, bitswap, importance, particle
+from rdzip.codecs import annealed, bbans, bitswap, importance, irec, particle
 from rdzip.codecs.numbers import DAMAGED, read_numbers, write_numbers
 from rdzip.codecs.options import LATENT_CODECS, RESAMPLE, Options
 from rdzip.codecs.result import Bits
@@ -32,6 +32,8 @@ Items = Samples | Sequence[Samples]
 MAX_ROWS = 256
 MAX_ENTRIES = 1 << 20
 """Samples' entries times particles in a group of more than one sample, which bounds memory."""
+ENOUGH_ENTRIES = 1 << 16
+"""Entries of a group of a codec without initial bits: more would gain nothing, and hide the progress."""
 MAX_GROUPS = 1 << 22
 MAX_WORDS = 1 << 24
 MARGIN = 0.9
@@ -39,10 +41,19 @@ MARGIN = 0.9
 
 
 class Coder(NamedTuple):
-    """encode(model, x [rows, ...], stack, options) -> ideal bits [rows]; decode(model, rows, shape, stack, options)."""
+    """encode(model, x [rows, ...], stack, options) -> ideal bits [rows]; decode(model, rows, shape, stack, options).
+
+    pops: whether the encoder takes bits from the stack, so that it needs initial ones.
+    """
 
     encode: Callable[[Any, Samples, AnsStack, Options], NDArray[np.float64]]
     decode: Callable[[Any, int, Shape, AnsStack, Options], Samples]
+    pops: bool = True
+
+    @property
+    def words(self) -> int:
+        """Random words to lay below the stack at first."""
+        return WORDS if self.pops else 0
 
 
 _IMAGES = {
@@ -52,6 +63,7 @@ _IMAGES = {
     "bb-is": Coder(importance.encode, importance.decode),
     "bb-cis": Coder(importance.encode_coupled, importance.decode_coupled),
     "bb-ais": Coder(annealed.encode, annealed.decode),
+    "irec": Coder(irec.encode, irec.decode, pops=False),
 }
 _SEQUENCES = Coder(particle.encode, particle.decode)
 
@@ -104,7 +116,7 @@ def encode(
     if len(items) and max(int(np.max(item, initial=0)) for item in items) >= model.values():
         raise InputError(f"expected samples of {model.values()} values, found {max(int(i.max()) for i in items)}")
     coder, effective = coder_of(model, codec, options)
-    words = WORDS
+    words = coder.words
     while True:
         try:
             stack = SuppliedStack(words=words)
@@ -154,6 +166,9 @@ def describe(payload: bytes, at: int = 0) -> dict[str, Any]:
         facts |= {"steps": options.steps, "interleave": bool(options.interleave)}
     if codec == "bb-cis":
         facts["precision"] = options.precision
+    if codec == "irec":
+        facts |= {"omega": options.omega / 100, "epsilon": options.epsilon / 100}
+        facts |= {"beams": options.beams, "seed": options.seed}
     if codec == "bb-smc":
         facts["resample"] = RESAMPLE[options.resample]
     return facts
@@ -203,10 +218,13 @@ def push_groups(
         for run in _order(shapes):
             entries = max(1, prod(shapes[run[0]]))
             most = min(largest, _most(shapes[run[0]], options))
+            if not coder.pops:
+                most = max(1, min(most, ENOUGH_ENTRIES // entries))
             while run:
-                rows = 1
-                if groups:
-                    rows = min(most, len(run), max(1, int(MARGIN * stack.total_bits() / max(1.0, demand * entries))))
+                rows = 1 if coder.pops else most
+                if coder.pops and groups:
+                    rows = min(most, max(1, int(MARGIN * stack.total_bits() / max(1.0, demand * entries))))
+                rows = min(rows, len(run))
                 x = np.stack([items[number] for number in run[:rows]])
                 stack.mark()
                 ideal = coder.encode(model, x, stack, options)
@@ -267,16 +285,18 @@ def write_head(codec: str, options: Options, sizes: Sequence[int]) -> bytes:
             runs[-1][1] += 1
         else:
             runs.append([size, 1])
-    numbers = options.to_numbers()
+    numbers = options.to_numbers(codec)
     return write_numbers([LATENT_CODECS.index(codec), *numbers, len(runs), *(n for run in runs for n in run)])
 
 
 def read_head(payload: bytes, at: int = 0) -> tuple[str, Options, list[int], int]:
     """Codec, options and groups' sizes from a position of a payload, and where the words begin; or CoderError."""
-    (number, *values, runs), at = read_numbers(payload, at, 2 + len(Options().to_numbers()))
+    (number,), at = read_numbers(payload, at, 1)
     if number >= len(LATENT_CODECS):
         raise CoderError(f"the coded data are of codec {number}, unknown to this rdzip: update it")
-    options = Options.from_numbers(values)
+    codec = LATENT_CODECS[number]
+    (*values, runs), at = read_numbers(payload, at, len(Options.names(codec)) + 1)
+    options = Options.from_numbers(codec, values)
     if runs > len(payload):
         raise CoderError(DAMAGED)
     pairs, at = read_numbers(payload, at, 2 * runs)
@@ -285,4 +305,4 @@ def read_head(payload: bytes, at: int = 0) -> tuple[str, Options, list[int], int
         if not 1 <= size <= MAX_ROWS or count < 1 or len(sizes) + count > MAX_GROUPS:
             raise CoderError(DAMAGED)
         sizes += [size] * count
-    return LATENT_CODECS[number], options, sizes, at
+    return codec, options, sizes, at

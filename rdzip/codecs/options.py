@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rdzip.errors import CoderError, InputError
 
-LATENT_CODECS = ("stochastic", "bb-ans", "bit-swap", "bb-is", "bb-cis", "bb-ais", "bb-smc")
+LATENT_CODECS = ("stochastic", "bb-ans", "bit-swap", "bb-is", "bb-cis", "bb-ais", "bb-smc", "irec")
 """Codecs of models with latents, in the order of their numbers in a payload."""
-LOSSY_CODECS = ("hyperprior", "channel-ar")
+LOSSY_CODECS = ("hyperprior", "channel-ar", "irec-vae")
 """Codecs of lossy models, in the order of their layout numbers."""
 RESAMPLE = ("adaptive", "always", "never")
 LIMITS = {"particles": (1, 4096), "refine": (0, 1000), "steps": (0, 4096), "precision": (4, 16), "resample": (0, 2),
-          "interleave": (0, 1)}  # fmt: skip
+          "interleave": (0, 1), "omega": (20, 690), "epsilon": (0, 1000), "beams": (1, 4096),
+          "seed": (0, (1 << 28) - 1)}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Options:
     """particles: of importance sampling and sequential Monte Carlo; refine: steps of iterative inference; steps: of
     annealing (bb-ais); precision: bits of a coupled uniform (bb-cis); resample: 0 adaptive, 1 always, 2 never (bb-smc);
-    interleave: 1 to push each step as soon as it can be (bb-ais)."""
+    interleave: 1 to push each step as soon as it can be (bb-ais); omega: nats that a step of irec is to tell, in 1/100;
+    epsilon: share of candidates beyond that, in 1/100; beams: of its search; seed: of its shared randomness."""
 
     particles: int = 1
     refine: int = 0
@@ -27,6 +30,10 @@ class Options:
     precision: int = 10
     resample: int = 0
     interleave: int = 1
+    omega: int = 300
+    epsilon: int = 20
+    beams: int = 20
+    seed: int = 0
 
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
@@ -34,14 +41,30 @@ class Options:
             if not low <= value <= high:
                 raise InputError(f"expected {name} of {low} to {high}, found {value}")
 
-    def to_numbers(self) -> list[int]:
-        """The options as small numbers, in the order of the fields."""
-        return [int(getattr(self, f.name)) for f in fields(self)]
+    @staticmethod
+    def names(codec: str) -> tuple[str, ...]:
+        """The options that the payload of a codec holds, in their order."""
+        if codec == "irec":
+            return ("omega", "epsilon", "beams", "seed")
+        return ("particles", "refine", "steps", "precision", "resample", "interleave")
+
+    def to_numbers(self, codec: str) -> list[int]:
+        """The options that a codec's payload holds, as small numbers."""
+        return [int(getattr(self, name)) for name in self.names(codec)]
 
     @classmethod
-    def from_numbers(cls, numbers: list[int]) -> Options:
+    def from_numbers(cls, codec: str, numbers: list[int]) -> Options:
         """Options from a payload; CoderError for impossible ones."""
         try:
-            return cls(*numbers)
-        except (InputError, TypeError) as error:
+            return cls(**dict(zip(cls.names(codec), numbers, strict=True)))
+        except (InputError, ValueError) as error:
             raise CoderError(f"{error}: the file is corrupt or needs a newer rdzip") from error
+
+
+def with_irec(codecs: Sequence[str]) -> tuple[str, ...]:
+    """The codecs of a model file and irec, which is not named there: it can code any model of latents of images.
+
+    Those of sequences are known by bb-smc.
+    """
+    fits = "bb-ans" in codecs and "bb-smc" not in codecs and "irec" not in codecs
+    return (*codecs, "irec") if fits else tuple(codecs)

@@ -18,10 +18,12 @@ from rdzip.codecs.numbers import read_numbers, write_numbers
 from rdzip.codecs.options import Options
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.entropy.ans import AnsStack
-from rdzip.entropy.supply import WORDS, SuppliedStack, SupplyError, check_left, left_data
+from rdzip.entropy.supply import SuppliedStack, SupplyError, check_left, left_data
 from rdzip.errors import CoderError, FormatError, InputError
 
 TILE = 64
+WIDE_TILE = 256
+"""Of codecs that need no initial bits: there is no first tile that must be small."""
 LAYOUT = 1
 MAX_TILES = 1 << 20
 SPARE = 512
@@ -89,15 +91,18 @@ def encode(model: Any, pixels: Pixels, codec: str, options: Options, progress: P
     if pixels.dtype != np.uint8 or not pixels.size or int(pixels.max()) >= model.values():
         raise InputError(f"expected uint8 pixels of {model.values()} values: choose another model")
     model.check_item(pixels.shape)
-    if _count(0, pixels.shape[0], pixels.shape[1], TILE) > MAX_TILES:
-        raise InputError(f"expected at most {MAX_TILES} tiles of {TILE} x {TILE} pixels: cut the picture")
     coder, effective = chain.coder_of(model, codec, options)
-    tile = pixels[:TILE, :TILE]
-    trial = chain.encode(model, tile[None], codec, options).bits
-    demand, words = trial.total - trial.net, WORDS
-    supply = _first_rows(pixels, demand, trial.net / tile.size)
+    side = TILE if coder.pops else WIDE_TILE
+    if _count(0, pixels.shape[0], pixels.shape[1], side) > MAX_TILES:
+        raise InputError(f"expected at most {MAX_TILES} tiles of {side} x {side} pixels: cut the picture")
+    supply, demand, rate, words = _Supply(), 0.0, 0.0, coder.words
+    if coder.pops:
+        tile = pixels[:side, :side]
+        trial = chain.encode(model, tile[None], codec, options).bits
+        demand, rate = trial.total - trial.net, trial.net / tile.size
+        supply = _first_rows(pixels, demand, rate)
     while True:
-        tiles = _tiles(supply.rows, pixels.shape[0], pixels.shape[1], TILE)
+        tiles = _tiles(supply.rows, pixels.shape[0], pixels.shape[1], side)
         items = [pixels[t.y : t.y + t.height, t.x : t.x + t.width] for t in tiles]
         stack = supply.stack(words)
         try:
@@ -108,8 +113,8 @@ def encode(model: Any, pixels: Pixels, codec: str, options: Options, progress: P
             demand, words = 1.5 * demand, words * 8
             if words > chain.MAX_WORDS:
                 raise InputError(f"{codec} needs too many initial bits: use fewer particles, or bb-cis") from None
-            supply = _first_rows(pixels, demand, trial.net / tile.size) if supply.rows else supply
-    head = write_numbers([TILE, supply.rows, len(supply.payload), supply.layout])
+            supply = _first_rows(pixels, demand, rate) if supply.rows else supply
+    head = write_numbers([side, supply.rows, len(supply.payload), supply.layout])
     spent = 8.0 * len(supply.payload)
     bits = Bits(sum(g.ideal for g in groups) + spent, stack.net_bits() + spent, float(stack.total_bits()))
     return Encoded(head + chain.write_head(codec, options, sizes) + stack.to_bytes(), bits, LAYOUT)

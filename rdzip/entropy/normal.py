@@ -1,4 +1,4 @@
-"""Standard normal values from random words, in integers: the inverse CDF by a stored table and linear interpolation.
+"""Standard normal values from random words and back, in integers: a stored table of quantiles, interpolated linearly.
 
 No floating point is involved, so encoder and decoder get the same values on every machine. docs/random.md specifies
 table and arithmetic, with test vectors; tools/make_normal_table.py computed the table.
@@ -60,6 +60,27 @@ def from_words(words: NDArray[np.uint32]) -> NDArray[np.int32]:
     for start in range(0, flat.size, _CHUNK):
         out[start : start + _CHUNK] = _from_words(flat[start : start + _CHUNK])
     return out.reshape(array.shape)
+
+
+def to_uniform(values: NDArray[np.integer]) -> NDArray[np.int64]:
+    """The normal distribution function of values in units of 2**-SCALE_BITS, in 0..2**24 - 1, rounded down.
+
+    The inverse of from_words, but for rounding: the same table, read the other way. values: integers of any shape,
+    those beyond the table's ends counting as its ends; returns int64 of that shape.
+    """
+    given = np.asarray(values, np.int64)
+    nodes = table().astype(np.int64)
+    distance = np.minimum(np.abs(given) << (TABLE_BITS - SCALE_BITS), int(nodes[0]))
+    # entries fall: the last one that is not below the distance
+    index = np.minimum(len(nodes) - 1 - np.searchsorted(nodes[::-1], distance, side="left"), len(nodes) - 2)
+    near, far = nodes[index], nodes[index + 1]
+    fraction = ((near - distance) << _FRACTION_BITS) // (near - far)
+    octave, step = index >> STEP_BITS, index & (1 << STEP_BITS) - 1
+    # 2**33 times the tail's probability, then in 2**-24
+    tail = (((1 << STEP_BITS) + step << _FRACTION_BITS) + fraction) >> (31 - octave)
+    below = tail >> 9
+    uniform: NDArray[np.int64] = np.where(given < 0, below, np.minimum((1 << 24) - 1, (1 << 24) - below))
+    return uniform
 
 
 def _from_words(words: NDArray[np.uint32]) -> NDArray[np.int64]:

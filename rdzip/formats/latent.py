@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,13 @@ _USED_BY = {
     "steps": ("bb-ais",),
     "resample": ("bb-smc",),
     "interleave": ("bb-ais",),
+    "omega": ("irec",),
+    "epsilon": ("irec",),
+    "beams": ("irec",),
+    "seed": ("irec",),
 }
+_HUNDREDTHS = ("omega", "epsilon")
+_MOST_NATS = 6.93  # ln 1024, the most candidates of a step
 _DEFAULTS: dict[str, dict[str, int]] = {
     "bb-is": {"particles": 50},
     "bb-cis": {"particles": 50},
@@ -36,7 +43,9 @@ class Wishes:
     """What the user wants of a codec of latents; None is the codec's default.
 
     particles: 1..4096; refine: steps of iterative inference; steps: of annealing; resample: adaptive, always or never;
-    interleave: False for the plain order of bb-ais; segment: items that are coded together, None for all.
+    interleave: False for the plain order of bb-ais; omega: nats a step of irec is to tell; epsilon: share of candidates
+    beyond that; beams: of its search; seed: of its shared randomness; segment: items that are coded together, None for
+    all.
     """
 
     particles: int | None = None
@@ -44,6 +53,10 @@ class Wishes:
     steps: int | None = None
     resample: str | None = None
     interleave: bool | None = None
+    omega: float | None = None
+    epsilon: float | None = None
+    beams: int | None = None
+    seed: int | None = None
     segment: int | None = None
 
     @property
@@ -75,11 +88,28 @@ class Wishes:
                 if value not in RESAMPLE:
                     raise InputError(f"expected resample to be one of {', '.join(RESAMPLE)}, found {value}")
                 value = RESAMPLE.index(value)
-            chosen[name] = int(value)
-        return Options(**chosen)
+            chosen[name] = _hundredths(name, value) if name in _HUNDREDTHS else int(value)
+        options = Options(**chosen)
+        nats = options.omega * (100 + options.epsilon) / 10000
+        if codec == "irec" and nats > _MOST_NATS:
+            raise InputError(
+                f"expected omega (1 + epsilon) of at most {_MOST_NATS} nats, which are 1024 candidates a step, found "
+                f"{nats:.2f}: lower one of them"
+            )
+        return options
 
 
 NO_WISHES = Wishes()
+
+
+def _hundredths(name: str, value: float) -> int:
+    """Return a wish in 1/100, in which payloads hold it; InputError beyond its limits."""
+    from rdzip.codecs.options import LIMITS
+
+    low, high = LIMITS[name]
+    if not (math.isfinite(value) and low <= round(100 * value) <= high):
+        raise InputError(f"expected {name} of {low / 100} to {high / 100}, found {value}")
+    return round(100 * value)
 
 
 def _option(name: str, wishes: Wishes) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS
+from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS, with_irec
 from rdzip.errors import CoderError, FormatError, InputError, ModelError
 from rdzip.formats.header import ModelStamp
 from rdzip.formats.latent import codec_for
@@ -59,7 +59,7 @@ class Neural:
     @property
     def codecs(self) -> tuple[str, ...]:
         """Codecs that the model has, the default first; ModelError if it cannot be found."""
-        return tuple(self._resolve().codecs)
+        return with_irec(self._resolve().codecs)
 
     @property
     def latent(self) -> bool:

@@ -31,6 +31,7 @@ _ARCHITECTURES: dict[str, str | Builder] = {
     "bit-swap": "rdzip.models.conv_file:from_tensors",
     "causal-mlp": "rdzip.models.causal_file:from_tensors",
     "hyper-code": "rdzip.models.hyper_file:from_tensors",
+    "irec-code": "rdzip.models.irec_file:from_tensors",
     "resnet-vae": "rdzip.models.conv_file:from_tensors",
     "toy-hmm": "rdzip.models.toy:hmm_from_tensors",
     "toy-mixture": "rdzip.models.toy:mixture_from_tensors",

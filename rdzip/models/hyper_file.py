@@ -6,7 +6,7 @@ models/float_tensors.py. Densities of hyper-latents are there as tables only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ Tensors = dict[str, NDArray[Any]]
 
 def _floats(net: HyperNet) -> dict[str, Tensor]:
     """Parameters of the transforms by name."""
-    return {name: value for name, value in net.named_parameters() if not name.startswith(("slices.", "prior."))}
+    return {name: value for name, value in net.named_parameters() if not name.startswith(("slices.", "prior"))}
 
 
 def _codecs(config: HyperConfig) -> list[str]:
@@ -55,29 +55,23 @@ def config_of(table: Mapping[str, Any]) -> HyperConfig:
     return config
 
 
-def _make(meta: Mapping[str, Any]) -> HyperNet:
-    """The network that a document describes, without memory for its weights."""
+def described(meta: Mapping[str, Any]) -> HyperConfig:
+    """The sizes of the network that a document describes; ModelError unless they are sound."""
     try:
-        config = config_of(dict(meta["network"]))
+        return config_of(dict(meta["network"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"model: its network is described wrongly ({str(error)[:120]})") from error
-    with torch.device("meta"):
-        return HyperNet(config)
 
 
-def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> HyperModel:
-    """Model from the tensors and the document of a model file; ModelError unless all fit and are exact."""
-    if meta.get("version") != VERSION:
-        raise ModelError(f"model: expected version {VERSION}, found {meta.get('version')!r}: update rdzip")
-    net = _make(meta)
-    if list(meta["codecs"]) != _codecs(net.config):
-        raise ModelError(f"model: expected the codecs {_codecs(net.config)}, found {str(meta['codecs'])[:60]}")
+def fill(net: HyperNet, tensors: Mapping[str, NDArray[Any]]) -> None:
+    """Give a network without memory its layers, floats and factors; ModelError unless exactly these are there."""
     layers, floats = convolutions(net), _floats(net)
     expected = {f"{name}.{part}" for name in layers for part in INTEGER_PARTS} | {_SQUASH, *_FACTORS}
     expected |= float_tensors.names(floats)
-    found = {name for name in tensors if not name.startswith(_TABLES)}
-    if expected != found:
-        raise ModelError(f"model: expected other tensors, differing in {', '.join(sorted(expected ^ found)[:3])}")
+    if expected != set(tensors):
+        raise ModelError(
+            f"model: expected other tensors, differing in {', '.join(sorted(expected ^ set(tensors))[:3])}"
+        )
     for name, layer in layers.items():
         layer.load(*(float_tensors.read(tensors, f"{name}.{part}", dtype) for part, dtype in INTEGER_PARTS.items()))
         del layer.weight, layer.bias
@@ -89,6 +83,17 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     if any(int(f.min()) < 1 or int(f.max()) > LARGEST_FACTOR for f in factors):
         raise ModelError(f"model: expected factors of 1 to {LARGEST_FACTOR} in {' and '.join(_FACTORS)}")
     net.slices.coarser, net.slices.finer = factors
+
+
+def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> HyperModel:
+    """Model from the tensors and the document of a model file; ModelError unless all fit and are exact."""
+    if meta.get("version") != VERSION:
+        raise ModelError(f"model: expected version {VERSION}, found {meta.get('version')!r}: update rdzip")
+    with torch.device("meta"):
+        net = HyperNet(described(meta))
+    if list(meta["codecs"]) != _codecs(net.config):
+        raise ModelError(f"model: expected the codecs {_codecs(net.config)}, found {str(meta['codecs'])[:60]}")
+    fill(net, {name: value for name, value in tensors.items() if not name.startswith(_TABLES)})
     hyper_tables = ChannelTables.of(tensors, "hyper")
     if len(hyper_tables.rows) != BANDS * net.config.hyper:
         raise ModelError(f"model: expected {BANDS * net.config.hyper} tables of hyper-latents, "
@@ -98,8 +103,12 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
 
 def to_tensors(net: HyperNet) -> Tensors:
     """All that a model file holds of a trained network; ModelError if it cannot be exact."""
-    tensors: Tensors = dict(make_tables().tensors()) | freeze(net) | float_tensors.as_tensors(_floats(net))
-    tensors |= net.prior.tables().tensors("hyper")
+    return dict(make_tables().tensors()) | freeze(net) | own_tensors(net) | net.prior.tables().tensors("hyper")
+
+
+def own_tensors(net: HyperNet) -> Tensors:
+    """Floats and factors: what ``fill`` reads beside the integers of layers."""
+    tensors: Tensors = float_tensors.as_tensors(_floats(net))
     tensors[_SQUASH] = squash_table().numpy()
     for name, factor in zip(_FACTORS, (net.slices.coarser, net.slices.finer), strict=True):
         tensors[name] = factor.cpu().numpy()
@@ -109,16 +118,23 @@ def to_tensors(net: HyperNet) -> Tensors:
 def export(path: Path, net: HyperNet, facts: Mapping[str, Any]) -> None:
     """Write a trained network as a model file with its known answer; ``facts`` tell of the training."""
     tensors = to_tensors(net.cpu())
-    meta = {
-        "architecture": "hyper-code",
-        "version": VERSION,
+    meta = document("hyper-code", VERSION, _codecs(net.config), net, facts)
+    meta["known_answer"] = from_tensors(tensors, meta).known_answer()
+    modelfile.write(path, tensors, meta)
+
+
+def document(
+    architecture: str, version: int, codecs: Sequence[str], net: HyperNet, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The document of a model file, but for its known answer."""
+    return {
+        "architecture": architecture,
+        "version": version,
         "id": facts["id"],
-        "codecs": _codecs(net.config),
+        "codecs": list(codecs),
         "sample": {"kind": "image", "values": 256, "shape": [None, None, 3], "lossy": True},
         "network": net.config.as_dict(),
         "licence": facts.get("licence", "CC-BY-SA-4.0"),
         "training": {k: v for k, v in facts.items() if k not in ("id", "licence")},
         "known_answer": "0" * 64,
     }
-    meta["known_answer"] = from_tensors(tensors, meta).known_answer()
-    modelfile.write(path, tensors, meta)

@@ -70,6 +70,11 @@ class LatentSite(Site, Protocol):
         """Where the intervals of symbols begin and how long they are, int64 [rows, ...] of 2**24."""
         ...
 
+    def cumulative(self, index: NDArray[np.integer]) -> Int32:
+        """Where the intervals of all symbols begin and end, int32 [symbols + 1, m], of the entries numbered index [m]
+        in row-major order."""
+        ...
+
 
 def per_row(values: NDArray[Any], rows: int) -> NDArray[Any]:
     """Sums [rows] of values [rows, ...] over all but the first axis."""
@@ -118,6 +123,11 @@ class GridSite:
         flat = symbols.reshape(-1).astype(np.int32)
         start, end = self._cdf().at(np.stack([flat, flat + 1])).astype(np.int64)
         return start.reshape(self.shape), (end - start).reshape(self.shape)
+
+    def cumulative(self, index: NDArray[np.integer]) -> Int32:
+        mean, scale = self.mean.reshape(1, -1)[:, index], self.scale.reshape(1, -1)[:, index]
+        edges = np.broadcast_to(np.arange(257, dtype=np.int32)[:, None], (257, mean.shape[1]))
+        return MixtureCdf(self.tables, mean, scale, np.zeros_like(mean)).at(edges)
 
     def quantile(self, u: Int64) -> Symbols:
         cdf, flat = self._cdf(), u.reshape(-1)
@@ -224,6 +234,10 @@ class CategoricalSite:
         size = np.take_along_axis(self.frequencies, symbols[..., None].astype(np.intp), 2)[..., 0].astype(np.int64)
         end = np.take_along_axis(self.frequencies.cumsum(2, dtype=np.int64), symbols[..., None].astype(np.intp), 2)
         return end[..., 0] - size, size
+
+    def cumulative(self, index: NDArray[np.integer]) -> Int32:
+        ends = self._flat()[index].cumsum(1, dtype=np.int32).T
+        return np.concatenate([np.zeros_like(ends[:1]), ends])
 
     def quantile(self, u: Int64) -> Symbols:
         ends = self.frequencies.cumsum(2, dtype=np.int64)

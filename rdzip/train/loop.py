@@ -41,6 +41,7 @@ _TASKS = {
     "bit-swap": "rdzip.train.conv_task:ConvTask",
     "causal": "rdzip.train.causal_task:CausalTask",
     "hyper-code": "rdzip.train.lossy_task:LossyTask",
+    "irec-code": "rdzip.train.lossy_task:LossyTask",
     "resnet-vae": "rdzip.train.conv_task:ConvTask",
     "transform-code": "rdzip.train.lossy_task:LossyTask",
     "vae-mlp": "rdzip.train.vae_mlp_task:VaeMlpTask",

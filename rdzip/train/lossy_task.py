@@ -1,4 +1,4 @@
-"""Tasks "transform-code" and "hyper-code": train a lossy model on photographs, all settings at once."""
+"""Tasks "transform-code", "hyper-code" and "irec-code": train a lossy model on photographs, all settings at once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rdzip.errors import InputError
-from rdzip.models import hyper_file, transform_file
+from rdzip.models import hyper_file, irec_file, transform_file
 from rdzip.models.hyper_code import HyperNet
 from rdzip.models.hyper_file import config_of
+from rdzip.models.irec_code import IrecNet
 from rdzip.models.slices import OCTAVES, SETTINGS, SliceConfig
 from rdzip.models.transform_code import LAGRANGE, CodeConfig, TransformNet, step_size
 from rdzip.train.data import read_split
@@ -37,6 +38,8 @@ def _net(recipe: Recipe) -> TransformNet | HyperNet:
     try:
         if recipe.task == "hyper-code":
             return HyperNet(config_of(values))
+        if recipe.task == "irec-code":
+            return IrecNet(config_of(values))
         slices: dict[str, Any] = {
             name: tuple(v) if isinstance(v, list) else v for name, v in dict(values.pop("slices", {})).items()
         }
@@ -128,7 +131,9 @@ class LossyTask:
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
         """Write the finished model file."""
-        if isinstance(self.net, HyperNet):
+        if isinstance(self.net, IrecNet):
+            irec_file.export(path, self.net, facts)
+        elif isinstance(self.net, HyperNet):
             hyper_file.export(path, self.net, facts)
         else:
             transform_file.export(path, self.net, facts)

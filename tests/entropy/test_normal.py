@@ -140,3 +140,18 @@ def test_the_shape_is_kept(shape: tuple[int, ...]) -> None:
 def test_other_words_are_refused(dtype: type) -> None:
     with pytest.raises(InputError, match="uint32"):
         normal.from_words(np.zeros(3, dtype))
+
+
+def test_the_distribution_function_inverts_the_quantiles() -> None:
+    known = re.findall(r"(?m)^\| (-?\d+) \| (\d+) \|$", PAGE)
+    assert len(known) == 10
+    found = normal.to_uniform(np.array([int(value) for value, _ in known]))
+    assert found.tolist() == [int(u) for _, u in known]
+    values = np.arange(-430_000, 430_000, 3)
+    uniform = normal.to_uniform(values)
+    assert (np.diff(uniform) >= 0).all()
+    assert (uniform.min(), uniform.max()) == (0, (1 << 24) - 1)
+    exact = np.array([NormalDist().cdf(v / UNIT) for v in values[::97]]) * (1 << 24)
+    assert np.abs(uniform[::97] - exact).max() < 5
+    words = Philox(3, 4).words(0, 10_000)
+    assert np.abs(normal.to_uniform(normal.from_words(words)) - (words >> 8).astype(np.int64)).max() < 60

@@ -13,6 +13,7 @@ import lossy_stub
 import numpy as np
 import pytest
 import tiny_hyper
+import tiny_irec
 import tiny_model
 import tiny_transform
 import torch
@@ -34,6 +35,7 @@ DECIDING = [
     "codecs/causal.py",
     "codecs/chain.py",
     "codecs/importance.py",
+    "codecs/irec.py",
     "codecs/particle.py",
     "codecs/tiled.py",
     "codecs/trace.py",
@@ -55,7 +57,9 @@ DECIDING = [
     "models/hierarchy.py",
     "models/hyper_code.py",
     "models/hyper_slices.py",
+    "models/irec_code.py",
     "models/lattice.py",
+    "models/normal_site.py",
     "models/pixel_head.py",
     "models/residual_site.py",
     "models/resnet_vae.py",
@@ -67,6 +71,11 @@ DECIDING = [
     "models/vae_mlp_exact.py",
     "models/vae_mlp_refine.py",
     "models/vrnn_exact.py",
+    "rec/auxiliary.py",
+    "rec/index_code.py",
+    "rec/level.py",
+    "rec/schedule.py",
+    "rec/shared.py",
 ]
 """Files with code between the payload and the pixels, or the latents of a lossy file."""
 
@@ -81,11 +90,15 @@ INEXACT = re.findall(
 )
 NARROW = ["float16", "half", "bfloat16"]
 ELSEWHERE = {
+    "codecs/chain.py": {"describe"},  # for people
     "entropy/cdf.py": {"make_tables"},  # makes the tables of a new model
+    "rec/index_code.py": {"fitted"},  # the encoder's choice
     "exact/convolution.py": {"forward", "_limit"},  # training and export
     "models/factorised.py": {"FactorisedPrior", "_row"},  # training and the tables of a new model
     "models/hyper_code.py": {"HyperNet"},  # training and transforms
     "models/hyper_slices.py": {"coarser", "finer"},  # training and the factors of a new model
+    "models/irec_code.py": {"IrecNet", "deviations", "divergence"},  # training, transforms, tables of a new model
+    "models/normal_site.py": {"choose", "bits"},  # the encoder's choice; reports
     "models/residual_site.py": {"scale", "make_tables", "bits"},  # tables of a new model; reports
     "models/slices.py": {"squash"},  # training and the table of a new model
     "models/transform_code.py": {"TransformNet", "residual_bits", "chosen", "step_size"},  # training, transforms
@@ -128,6 +141,10 @@ ALLOWED = {
     ("models/hyper_code.py", "module", "/"),  # constants of training and transforms
     ("models/hyper_code.py", "module", "sqrt"),  # the same
     ("models/hyper_code.py", "step_of", "/"),  # the encoder's setting
+    ("models/irec_code.py", "module", "/"),  # constants of training
+    ("models/irec_code.py", "module", "log"),  # the same
+    ("models/irec_code.py", "module", "sqrt"),  # the same
+    ("models/irec_code.py", "step_of", "/"),  # the encoder's setting
     ("models/slices.py", "forward", "/"),  # by 255, never near a whole number: docs/exactness.md, section 8
     ("models/slices.py", "_means", "/"),  # by 1 to 4: the same
     ("models/slices.py", "setting_planes", "/"),  # by 64
@@ -293,10 +310,13 @@ def test_settings_of_the_process_do_not_matter(
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("name", ["flush denormals", "float64 by default", "medium precision"])
-@pytest.mark.parametrize("kind", ["transform-code", *tiny_hyper.CONFIGS])
+@pytest.mark.parametrize("kind", ["transform-code", *tiny_hyper.CONFIGS, *tiny_irec.CONFIGS])
 def test_settings_of_the_process_do_not_matter_to_lossy_models(name: str, kind: str, tmp_path: Path) -> None:
     path = tmp_path / "tiny.safetensors"
-    tiny_transform.write(path) if kind == "transform-code" else tiny_hyper.write(path, kind)
+    if kind == "transform-code":
+        tiny_transform.write(path)
+    else:
+        (tiny_irec if kind in tiny_irec.CONFIGS else tiny_hyper).write(path, kind)
     pixels = lossy_stub.photo(66, 40)
     reference = transform.encode(build(*modelfile.read(path)), pixels, 60)  # type: ignore[arg-type]
     payload, layout = reference.encoded.payload, reference.encoded.layout

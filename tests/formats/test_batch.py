@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,14 @@ def test_arrays_that_do_not_suit_the_model(grey: str, array: np.ndarray, what: s
         ({"codec": "causal"}, "has the codecs stochastic"),
         ({"codec": "jpeg"}, "found jpeg"),
         ({"segment": 0}, "at least one item"),
+        ({"codec": "irec", "omega": 0.0}, "omega of 0.2 to 6.9, found 0.0"),
+        ({"codec": "irec", "omega": math.nan}, "omega of 0.2 to 6.9, found nan"),
+        ({"codec": "irec", "epsilon": -0.1}, "epsilon of 0.0 to 10.0, found -0.1"),
+        ({"codec": "irec", "omega": 6.0, "epsilon": 1.0}, "at most 6.93 nats.* found 12.00"),
+        ({"codec": "irec", "beams": 0}, "beams of 1 to 4096, found 0"),
+        ({"codec": "irec", "seed": -1}, "seed of 0 to 268435455, found -1"),
+        ({"codec": "irec", "particles": 3}, "--particles with a codec that has it"),
+        ({"codec": "bb-ans", "beams": 3}, "--beams with a codec that has it"),
         ({"codec": "bb-ans", "model": None}, "needs a model with latents"),
         ({"particles": 4, "model": None}, "without latents"),
     ],
@@ -235,7 +244,7 @@ def test_wishes_that_make_no_sense(grey: str, options: dict[str, Any], what: str
 
 def test_the_default_codec_is_the_first_of_the_model(colour: str, rolls: str) -> None:
     assert rdzip.info(rdzip.compress(some((2, 4, 5, 3)), model=colour))["codec"] == "bit-swap"
-    with pytest.raises(InputError, match="has the codecs bit-swap, bb-ans, found bb-cis"):
+    with pytest.raises(InputError, match="has the codecs bit-swap, bb-ans, irec, found bb-cis"):
         rdzip.compress(some((2, 4, 5, 3)), model=colour, codec="bb-cis")
     data = rdzip.compress([some((3, 5), 2)], model=rolls)
     assert rdzip.info(data)["options"]["particles"] == 4

@@ -1,0 +1,197 @@
+"""The lossy model "irec-code": a hierarchical VAE of pictures whose latents are coded by relative entropy coding.
+
+Flamich, Havasi & Hernandez-Lobato 2020, section 4: normal posteriors, normal priors, transforms with divisive
+normalisation. Levels are z at a stride of 64, with a prior for each channel, and groups of y at 16, each given z and
+the groups before it: one group is the paper's VAE of two levels, three are one of four. The networks are those of
+models/hyper_code.py: transforms in floats, the program in integers. In place of the quantiser are posteriors of learned
+width, and nothing is rounded but to 1/16 of a step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from rdzip.exact.devices import exactly
+from rdzip.exact.layers import ste_round
+from rdzip.models.factorised import BAND, BANDS
+from rdzip.models.hyper_code import FINE, HYPER, NAME, HyperNet
+from rdzip.models.hyper_slices import HYPER_GAIN, QUALITIES, HyperConfig
+from rdzip.models.lossy import Draw, Int32
+from rdzip.models.normal_site import CANDIDATES, DEVIATION_BITS, NormalSite
+from rdzip.models.residual_site import SCALE_MIN, SCALES, SCALES_PER_OCTAVE
+from rdzip.models.slices import MEAN_MAX, SETTINGS, UNIT
+
+WIDTH_AT_FIRST = 0.29
+"""Deviation of posteriors where training begins, in steps: that of rounding."""
+DEVIATION_OF_SCALE = math.pi / math.sqrt(3)
+"""Deviation of a logistic distribution of scale 1: scale indices are those of models/residual_site.py."""
+LOG_WIDTHS = (math.log(0.02), math.log(4.0))
+LARGEST_DEVIATION = 1 << 26
+
+
+def deviations() -> Int32:
+    """Deviations of y by scale index, int32 [SCALES], in 2**-DEVIATION_BITS of 1/16 steps."""
+    steps = DEVIATION_OF_SCALE * SCALE_MIN * 2.0 ** (np.arange(SCALES) / SCALES_PER_OCTAVE)
+    found: Int32 = np.round(steps * UNIT * (1 << DEVIATION_BITS)).astype(np.int32)
+    return found
+
+
+class IrecNet(HyperNet):
+    """The whole code as it trains; pictures are [n, 3, h, w] in 0..1, sides multiples of the stride."""
+
+    def __init__(self, config: HyperConfig) -> None:
+        super().__init__(config)
+        del self.prior
+        self.prior_log_deviation = nn.Parameter(torch.zeros(BANDS, config.hyper))
+        self.width, self.hyper_width = (nn.Conv2d(n, n, 1) for n in (config.latent, config.hyper))
+        with torch.no_grad():
+            for layer in (self.width, self.hyper_width):
+                nn.init.zeros_(layer.weight)
+                layer.bias.fill_(math.log(WIDTH_AT_FIRST))  # type: ignore[union-attr]
+
+    def posteriors(self, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Mean and deviation of y [n, latent, h / 16, w / 16] in steps, and of z [n, hyper, h / 64, w / 64]."""
+        y, z = self.latents(x, step)
+        widths = [
+            torch.exp(layer(torch.asinh(mean)).clamp(*LOG_WIDTHS))
+            for mean, layer in ((y, self.width), (z, self.hyper_width))
+        ]
+        return y, widths[0], z, widths[1]
+
+    def hyper_deviations(self) -> Int32:
+        """Deviations of z by band of settings and channel, int32 [BANDS, hyper], in 2**-DEVIATION_BITS of 1/4."""
+        with torch.no_grad():
+            unit = torch.exp(self.prior_log_deviation.double()) * HYPER_GAIN * (1 << DEVIATION_BITS)
+        found: Int32 = unit.round().clamp(1, LARGEST_DEVIATION).cpu().numpy().astype(np.int32)
+        return found
+
+    def forward(self, x: Tensor, step: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+        """Pictures that are decoded, and the KL divergences of posteriors and priors in bits [n]: one sample each.
+
+        The noise is made from the batch itself, so that a run that is resumed sees the same.
+        """
+        kind = x.device.type
+        generator = torch.Generator().manual_seed(int(x.double().sum() * 4096) & (1 << 62) - 1)
+        with torch.autocast(kind, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+            y, y_width, z, z_width = (t.float() for t in self.posteriors(x, step))
+
+        def sampled(mean: Tensor, width: Tensor, unit: int) -> Tensor:
+            noise = torch.randn(mean.shape, generator=generator).to(mean.device)
+            return ste_round((mean + width * noise) * unit)
+
+        log_prior = self.prior_log_deviation[torch.floor(step / BAND).long()][:, :, None, None]
+        nats = divergence(z, z_width, torch.zeros_like(z), log_prior)
+        told = sampled(z, z_width, HYPER_GAIN) * (1 / HYPER_GAIN)
+        size = self.config.slice_size
+
+        def draw(number: int, mean: Tensor, index: Tensor) -> Tensor:
+            nonlocal nats
+            part = slice(number * size, (number + 1) * size)
+            log_deviation = index * (math.log(2) / SCALES_PER_OCTAVE) + math.log(DEVIATION_OF_SCALE * SCALE_MIN)
+            nats = nats + divergence(y[:, part], y_width[:, part], mean * (1 / UNIT), log_deviation)
+            return sampled(y[:, part], y_width[:, part], UNIT).clamp(-MEAN_MAX, MEAN_MAX)
+
+        decoded = self.slices(draw, told, step, dtype)
+        with torch.autocast(kind, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+            found = self.picture(decoded, step).float()
+        return found, nats * (1 / math.log(2))
+
+
+def divergence(mean: Tensor, width: Tensor, centre: Tensor, log_deviation: Tensor) -> Tensor:
+    """KL of normal laws of mean and deviation ``width`` from those around ``centre``, in nats, summed to [n]."""
+    inverse = torch.exp(-2 * log_deviation)
+    each = log_deviation - torch.log(width) + 0.5 * ((width.square() + (mean - centre).square()) * inverse - 1)
+    return each.flatten(1).sum(1)
+
+
+class IrecModel:
+    """A finished lossy model (models/lossy.py): float transforms, an exact program of integers."""
+
+    halo = 3
+
+    def __init__(
+        self, net: IrecNet, deviation: Int32, hyper_deviation: NDArray[np.int32], codecs: tuple[str, ...]
+    ) -> None:
+        self.net = net.eval().requires_grad_(False)
+        self.deviation, self.hyper_deviation, self.codecs = deviation, hyper_deviation, codecs
+        self.stride, self.finest = net.config.stride, net.config.finest
+        self.steps = SETTINGS - self.finest
+
+    def step_of(self, quality: int) -> int:
+        """Setting for a quality of 1 to 100: evenly spaced steps, in octaves."""
+        return round((QUALITIES - quality) * (self.steps - 1) / (QUALITIES - 1))
+
+    def _setting(self, step: int) -> Tensor:
+        return torch.tensor([self.finest + step])
+
+    def analyse(self, x: Tensor, step: int) -> dict[str, Tensor]:
+        """Means and deviations of all latents of a picture; see LossyModel."""
+        with torch.inference_mode():
+            y, y_width, z, z_width = self.net.posteriors(x, self._setting(step))
+        return {NAME: y, "y width": y_width, HYPER: z, "z width": z_width}
+
+    def crop(self, latents: Mapping[str, Tensor], rows: slice, columns: slice) -> dict[str, Tensor]:
+        """Latents of a region, given in strides."""
+        fine = [slice(FINE * s.start, FINE * s.stop) for s in (rows, columns)]
+        return {
+            name: values[:, :, fine[0], fine[1]] if name.startswith(NAME) else values[:, :, rows, columns]
+            for name, values in latents.items()
+        }
+
+    def code(self, draw: Draw, rows: int, columns: int, step: int) -> dict[str, Int32]:
+        """Run the program for a region; see LossyModel. Variables come channel by channel, row by row."""
+
+        def values(number: int, mean: Tensor, index: Tensor) -> Tensor:
+            middle, scale = (t.reshape(-1).to(torch.int32).numpy() for t in (mean, index))
+            site = NormalSite(middle, self.deviation[scale])
+            v = site.values(draw(f"{NAME}.{number}", site))  # type: ignore[arg-type]
+            return torch.from_numpy(v.astype(np.float32)).view(mean.shape)
+
+        hyper = self.net.config.hyper
+        deviation = np.repeat(self.hyper_deviation[(self.finest + step) // BAND], rows * columns)
+        site = NormalSite(np.zeros_like(deviation), deviation)
+        z = site.values(draw(HYPER, site)).reshape(hyper, rows, columns)  # type: ignore[arg-type]
+        told = torch.from_numpy(z.astype(np.float32))[None] * (1 / HYPER_GAIN)
+        with exactly():
+            y = self.net.slices(values, told, self._setting(step))
+        return {NAME: y[0].to(torch.int32).numpy(), HYPER: z}
+
+    def quantise(self, latents: Mapping[str, Tensor], name: str, site: NormalSite) -> Int32:
+        """The encoder's symbols for a site of the region that the latents are of."""
+        if name == HYPER:
+            mean, width, unit = latents[HYPER], latents["z width"], HYPER_GAIN
+        else:
+            number, size = int(name.split(".")[1]), self.net.config.slice_size
+            part = slice(number * size, (number + 1) * size)
+            mean, width, unit = latents[NAME][:, part], latents["y width"][:, part], UNIT
+        m, d = (np.nan_to_num(t.reshape(-1).double().numpy()) * unit for t in (mean, width))
+        return site.choose(m, d)
+
+    def synthesise(self, decoded: Mapping[str, Int32], step: int) -> Tensor:
+        """Picture of decoded latents; see LossyModel."""
+        y = torch.from_numpy(np.ascontiguousarray(decoded[NAME]).astype(np.float32))[None]
+        with torch.inference_mode():
+            return self.net.picture(y, self._setting(step))
+
+    def known_answer(self) -> str:
+        """SHA-256 in hex of means, deviations and values for fixed choices at three settings."""
+        digest = hashlib.sha256()
+        for step in (0, self.steps // 2, self.steps - 1):
+
+            def draw(name: str, site: NormalSite) -> Int32:
+                digest.update(site.mean.astype("<i4").tobytes() + site.deviation.astype("<i4").tobytes())
+                blocks = -(-len(site.mean) // 1024)
+                fixed = [2] * blocks + [3] + [(7 * n + len(name)) % CANDIDATES for n in range(2 * blocks)]
+                return np.array(fixed, np.int32)
+
+            decoded = self.code(draw, 2, 3, step)  # type: ignore[arg-type]
+            for name in (NAME, HYPER):
+                digest.update(decoded[name].astype("<i4").tobytes())
+        return digest.hexdigest()

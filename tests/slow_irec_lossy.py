@@ -1,0 +1,33 @@
+"""The program of "irec-code", written from docs/lossy.md alone, in Python integers."""
+
+from __future__ import annotations
+
+from slow_decoder import clip
+from slow_hyper import HyperProgram
+from slow_images import Array, flattened, shaped
+from slow_irec import normals, power_law
+from slow_residuals import MOST
+
+
+class IrecProgram(HyperProgram):
+    """The integers of "irec-code"."""
+
+    hyper_gain = 1
+
+    def hyper_latents(self, s: int) -> Array:
+        hyper, cells = self.network["hyper"], self.rows * self.columns
+        deviations = [d for d in self.tensors["normal.hyper"][s // 32] for _ in range(cells)]
+        return shaped(self.normal([0] * len(deviations), deviations), (hyper, self.rows, self.columns))
+
+    def values(self, means: Array, scales: Array) -> Array:
+        deviations = [self.tensors["normal.deviation"][scale] for scale in flattened(scales)]
+        found = self.normal(flattened(means), deviations)
+        return shaped(found, (len(means), 4 * self.rows, 4 * self.columns))
+
+    def normal(self, means: list[int], deviations: list[int]) -> list[int]:
+        """Values of normal distributions."""
+        law = power_law(self.stack, 36)
+        (row,) = normals(1, len(means), self.stack, law, 0)
+        return [
+            clip(m + (d * g + (1 << 23) >> 24), -MOST, MOST) for m, d, g in zip(means, deviations, row, strict=True)
+        ]
