@@ -13,7 +13,6 @@ from typing import Annotated
 import typer
 
 from rdzip import files
-from rdzip.atomic import shown
 from rdzip.cli_output import Output, print_text
 from rdzip.errors import InputError
 from rdzip.files import UsageError
@@ -236,24 +235,33 @@ def train(
     recipe: Annotated[
         str, typer.Argument(metavar="RECIPE", help="A recipe's name, or a TOML file.", show_default=False)
     ],
-    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder of training images.", show_default=False)],
+    data: Annotated[
+        Path, typer.Option("--data", metavar="DATA", help="Folder of images, or an array of them.", show_default=False)
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.", show_default=False)],
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe.")
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="MODEL", help="Start from the weights of a model, or of a run's folder."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     device: Annotated[str, typer.Option("--device", metavar="D", help="Train there: cpu, cuda, ...")] = "cpu",
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write RUN/tensorboard too (needs the package tensorboard).")
+    ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a model by a recipe.
 
-    Checkpoints, a log and at the end the model file, whose path is printed, appear in the folder of the run.
+    Checkpoints, a log (log.jsonl) and at the end the model file, whose path is printed, appear in the folder of the
+    run. docs/models.md lists the recipes. DATA is a folder (its train/ and valid/, where it has these; else every tenth
+    image is held out), a .npy, or what the recipe names. Several processes: torchrun --nproc-per-node N -m rdzip train.
     """
-    from rdzip.process import own_process
-    from rdzip.train import run
+    from rdzip.cli_train import train
 
-    own_process()
-    model = run(recipe, data=data, out=out, overrides=overrides or [], resume=resume, device=device)
-    print_text(shown(model))
+    train(recipe, data, out, overrides or [], start, resume, device, tensorboard, Output(quiet=quiet))
 
 
 @app.command()
