@@ -17,6 +17,7 @@ from rdzip.cli_output import Output, print_text
 from rdzip.errors import InputError
 from rdzip.files import UsageError
 from rdzip.formats.loss import Loss
+from rdzip.workers import Pool
 
 HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
@@ -61,6 +62,10 @@ Threads = Annotated[int | None, typer.Option("--threads", min=1, metavar="N", he
 Device = Annotated[str | None, typer.Option("--device", metavar="D", help="Run the network there: cpu, cuda, ...")]
 MaxPixels = Annotated[
     int | None, typer.Option("--max-pixels", min=1, metavar="N", help="Refuse images of more than N pixels.")
+]
+Ray = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="ADDRESS", help="Work on a Ray cluster there; local: one on this machine."),
 ]
 Items = Annotated[
     str | None,
@@ -127,6 +132,8 @@ def compress(
     force: Force = False,
     remove: Remove = False,
     stdout: ToStdout = False,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Compress N files at a time.")] = 1,
+    ray: Ray = None,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not decode each result to check it.")] = False,
     max_pixels: MaxPixels = None,
     threads: Threads = None,
@@ -158,8 +165,13 @@ def compress(
     coding = cli_coding.Coding(
         model, codec, metadata.value, not no_verify, threads, device, max_pixels, wishes, loss=loss
     )
-    run = cli_coding.compress if archive is None else cli_coding.compress_archive
-    run(found, destination, coding, say, remove=remove)
+    pool = Pool(jobs, ray)
+    if archive is None:
+        cli_coding.compress(found, destination, coding, say, remove=remove, pool=pool)
+    elif pool.alone:
+        cli_coding.compress_archive(found, destination, coding, say, remove=remove)
+    else:
+        raise UsageError("expected --archive, or --jobs and --ray, found both; an archive is written by one process")
     finish(say)
 
 
@@ -248,6 +260,12 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     device: Annotated[str, typer.Option("--device", metavar="D", help="Train there: cpu, cuda, ...")] = "cpu",
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option("--sweep", metavar="KEY=A,B,...", help="One run for each value, in RUN/KEY=VALUE."),
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Train N runs of a sweep at a time.")] = 1,
+    ray: Ray = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write RUN/tensorboard too (needs the package tensorboard).")
     ] = False,
@@ -258,10 +276,19 @@ def train(
     Checkpoints, a log (log.jsonl) and at the end the model file, whose path is printed, appear in the folder of the
     run. docs/models.md lists the recipes. DATA is a folder (its train/ and valid/, where it has these; else every tenth
     image is held out), a .npy, or what the recipe names. Several processes: torchrun --nproc-per-node N -m rdzip train.
+    A sweep takes every combination of the values that are given.
     """
-    from rdzip.cli_train import train
+    from rdzip import cli_train
 
-    train(recipe, data, out, overrides or [], start, resume, device, tensorboard, Output(quiet=quiet))
+    say = Output(quiet=quiet)
+    wanted = cli_train.Wanted(recipe, data, out, tuple(overrides or ()), start, resume, device, tensorboard)
+    if sweep:
+        cli_train.sweep(wanted, sweep, Pool(jobs, ray), say)
+    elif Pool(jobs, ray).alone:
+        cli_train.train(wanted, say)
+    else:
+        raise UsageError("--jobs and --ray are for the runs of a --sweep; for one run in several processes: torchrun")
+    finish(say)
 
 
 @app.command()

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rdzip.atomic import shown
 from rdzip.cli_output import Output, print_text
+from rdzip.errors import InputError
+from rdzip.files import UsageError
+from rdzip.workers import Pool
 
 
 class _Notes(logging.Handler):
@@ -38,17 +43,21 @@ def notes(say: Output) -> Iterator[None]:
         log.setLevel(before)
 
 
-def train(
-    recipe: str,
-    data: Path,
-    out: Path,
-    overrides: list[str],
-    start: str | None,
-    resume: bool,
-    device: str,
-    tensorboard: bool,
-    say: Output,
-) -> None:
+@dataclass(frozen=True)
+class Wanted:
+    """The options of the command that say what to train."""
+
+    recipe: str
+    data: Path
+    out: Path
+    overrides: tuple[str, ...]
+    start: str | None
+    resume: bool
+    device: str
+    tensorboard: bool
+
+
+def train(wanted: Wanted, say: Output) -> None:
     """Train one run and print where its model file is."""
     from rdzip.process import own_process
     from rdzip.train import run
@@ -56,7 +65,40 @@ def train(
     own_process()
     with notes(say):
         model = run(
-            recipe, data, out, overrides, resume, device, start=start, show=not say.quiet, tensorboard=tensorboard
+            wanted.recipe,
+            data=wanted.data,
+            out=wanted.out,
+            overrides=list(wanted.overrides),
+            resume=wanted.resume,
+            device=wanted.device,
+            start=wanted.start,
+            show=not say.quiet,
+            tensorboard=wanted.tensorboard,
         )
     if os.environ.get("RANK", "0") == "0":
         print_text(shown(model))
+
+
+def sweep(wanted: Wanted, values: Sequence[str], pool: Pool, say: Output) -> None:
+    """Train every combination of values; print the model files, and what was reached."""
+    if wanted.tensorboard:
+        raise UsageError("expected --sweep or --tensorboard, found both; each run of a sweep has its log.jsonl")
+    from rdzip.process import own_process
+    from rdzip.train.sweep import sweep
+
+    own_process()
+
+    def tell(record: dict[str, Any]) -> None:
+        name = shown(", ".join(record["set"]))
+        if "error" in record:
+            say.failure(name, InputError(record["error"]))
+            return
+        figures = ", ".join(f"{key} {value:.4g}" for key, value in record["figures"].items())
+        say.note(f"{name}: {figures}")
+        print_text(shown(record["model"]))
+
+    with notes(say):
+        sweep(
+            wanted.recipe, wanted.data, wanted.out, wanted.overrides, values, pool,
+            start=wanted.start, resume=wanted.resume, device=wanted.device, on_record=tell,
+        )  # fmt: skip
