@@ -5,6 +5,7 @@ Every import that takes time happens inside a command, so that `--help` and `inf
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import Enum
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Annotated
 import typer
 
 from rdzip import files
-from rdzip.cli_output import Output, print_text
+from rdzip.cli_output import Output, notes, print_text
 from rdzip.errors import InputError
 from rdzip.files import UsageError
 from rdzip.formats.loss import Loss
@@ -67,6 +68,7 @@ Ray = Annotated[
     str | None,
     typer.Option("--ray", metavar="ADDRESS", help="Work on a Ray cluster there; local: one on this machine."),
 ]
+Offline = Annotated[bool, typer.Option("--offline", help="Never fetch a model.")]
 Items = Annotated[
     str | None,
     typer.Option("--items", metavar="LIST", help="Only these items of an array or archive, from 0: 5,7-9."),
@@ -138,6 +140,7 @@ def compress(
     max_pixels: MaxPixels = None,
     threads: Threads = None,
     device: Device = None,
+    offline: Offline = False,
     as_json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -148,7 +151,7 @@ def compress(
     each result is decoded and compared before it is written. A JPEG's .rdz holds its decoded pixels and is larger than
     the JPEG. With loss, the quality of what the file decodes to is measured and shown.
     """
-    say = _output(as_json, verbose, quiet)
+    say = _output(as_json, verbose, quiet, offline=offline)
     try:
         loss = Loss(quality, target_bpp)
     except InputError as error:
@@ -188,6 +191,7 @@ def decompress(
     max_pixels: MaxPixels = None,
     threads: Threads = None,
     device: Device = None,
+    offline: Offline = False,
     as_json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -197,7 +201,7 @@ def decompress(
     An image comes back in the format that it had, or in the one that the name after -o ends in; a JPEG's pixels come
     back as a PNG, a.png. An archive becomes a folder of its images.
     """
-    say = _output(as_json, verbose, quiet)
+    say = _output(as_json, verbose, quiet, offline=offline)
     found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]))
     destination = files.Destination.of(found, output=output, folder=output_dir, stdout=stdout, force=force)
     _check(destination, as_json=as_json, remove=remove)
@@ -205,7 +209,8 @@ def decompress(
 
     only = cli_batch.parse_items(items)
     coding = cli_coding.Coding(threads=threads, device=device, max_pixels=max_pixels, items=only)
-    cli_coding.decompress(found, destination, coding, say, remove=remove)
+    with notes(say):
+        cli_coding.decompress(found, destination, coding, say, remove=remove)
     finish(say)
 
 
@@ -217,18 +222,20 @@ def check(
     max_pixels: MaxPixels = None,
     threads: Threads = None,
     device: Device = None,
+    offline: Offline = False,
     as_json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
     """Decode .rdz files and check every pixel, of lossy ones every symbol; write nothing."""
-    say = _output(as_json, verbose, quiet)
+    say = _output(as_json, verbose, quiet, offline=offline)
     found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]))
     from rdzip import cli_batch, cli_coding
 
     only = cli_batch.parse_items(items)
     coding = cli_coding.Coding(threads=threads, device=device, max_pixels=max_pixels, items=only)
-    cli_coding.test(found, coding, say)
+    with notes(say):
+        cli_coding.test(found, coding, say)
     finish(say)
 
 
@@ -338,13 +345,57 @@ def verify(
 
 
 @models.command()
-def pull(names: Models, as_json: Json = False, quiet: Quiet = False) -> None:
+def pull(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL", help="Ids, hashes, files, or ORG/NAME@COMMIT/FILE.safetensors.", show_default=False
+        ),
+    ],
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Fetch models, to have them later without a network."""
     from rdzip import cli_models
 
     say = Output(as_json, quiet)
     cli_models.pull(names, say)
     finish(say)
+
+
+@models.command()
+def export(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder of a finished run, or its model file.", show_default=False)
+    ],
+    name: Annotated[str, typer.Option("--id", metavar="NAME", help="What the model is called.", show_default=False)],
+    output_dir: Annotated[Path | None, typer.Option("-O", "--output-dir", metavar="DIR", help="Folder. [NAME]")] = None,
+    licence: Annotated[
+        str | None, typer.Option("--licence", metavar="L", help="SPDX identifier, such as MIT. [the run's]")
+    ] = None,
+    measured: Annotated[
+        list[str] | None, typer.Option("--measured", metavar="KEY=VALUE", help="A figure for card and list.")
+    ] = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a run's model to be published: file, card, licence and metrics in one folder."""
+    from rdzip import cli_models
+
+    cli_models.export(run, name, output_dir, licence, measured or [], Output(quiet=quiet), force=force)
+
+
+@models.command()
+def push(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of `export`.", show_default=False)],
+    repo: Annotated[str, typer.Argument(metavar="ORG/NAME", help="Repository; made if need be.", show_default=False)],
+    private: Annotated[bool, typer.Option("--private", help="Make the repository private.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Upload an exported model to the Hugging Face hub."""
+    from rdzip import cli_models
+
+    cli_models.push(folder, repo, Output(quiet=quiet), private=private)
 
 
 def _version(wanted: bool) -> None:
@@ -373,7 +424,9 @@ def _options(
     pass
 
 
-def _output(as_json: bool, verbose: bool, quiet: bool) -> Output:
+def _output(as_json: bool, verbose: bool, quiet: bool, *, offline: bool = False) -> Output:
+    if offline:  # workers, in processes of their own, must know it too
+        os.environ["HF_HUB_OFFLINE"] = "1"
     if verbose and quiet:
         raise UsageError("expected -v or --quiet, found both; leave one out")
     return Output(as_json, quiet, verbose)

@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rdzip.atomic import shown
-from rdzip.cli_output import Output, print_text
+from rdzip.cli_output import Output, notes, print_text
 from rdzip.errors import InputError
 from rdzip.files import UsageError
 from rdzip.workers import Pool
-
-
-class _Notes(logging.Handler):
-    """Hands what is logged to the command line's output."""
-
-    def __init__(self, say: Output) -> None:
-        super().__init__(logging.INFO)
-        self._say = say
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._say.note(shown(record.getMessage()))
-
-
-@contextmanager
-def notes(say: Output) -> Iterator[None]:
-    """Within the context, what the training says of its data is printed as notes, by the first process only."""
-    log, handler = logging.getLogger("rdzip.train"), _Notes(say)
-    before = log.level
-    if os.environ.get("RANK", "0") == "0":
-        log.addHandler(handler)
-        log.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(before)
 
 
 @dataclass(frozen=True)
@@ -57,13 +29,18 @@ class Wanted:
     tensorboard: bool
 
 
+def first() -> bool:
+    """Whether this is the process that speaks: the first of those of torchrun, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def train(wanted: Wanted, say: Output) -> None:
     """Train one run and print where its model file is."""
     from rdzip.process import own_process
     from rdzip.train import run
 
     own_process()
-    with notes(say):
+    with notes(say, first=first()):
         model = run(
             wanted.recipe,
             data=wanted.data,
@@ -75,7 +52,7 @@ def train(wanted: Wanted, say: Output) -> None:
             show=not say.quiet,
             tensorboard=wanted.tensorboard,
         )
-    if os.environ.get("RANK", "0") == "0":
+    if first():
         print_text(shown(model))
 
 
@@ -97,7 +74,7 @@ def sweep(wanted: Wanted, values: Sequence[str], pool: Pool, say: Output) -> Non
         say.note(f"{name}: {figures}")
         print_text(shown(record["model"]))
 
-    with notes(say):
+    with notes(say, first=first()):
         sweep(
             wanted.recipe, wanted.data, wanted.out, wanted.overrides, values, pool,
             start=wanted.start, resume=wanted.resume, device=wanted.device, on_record=tell,
