@@ -254,7 +254,7 @@ class _Ray:
         except Exception as error:  # whatever its start, or the network, raises
             line = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(f"--ray: expected a Ray cluster at {pool.ray!r}, found none: {line}") from error
-        processors = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        processors = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
         self.most = min(processors, pool.jobs) if pool.jobs > 1 else processors
         stream = ray.remote(_stream)
         # Retried by us, so that a task is never done twice without being told.

@@ -53,7 +53,8 @@ def half_size(image: Image) -> Image:
     """The image at half size, uint8 [h, w, 3] to [h // 2, w // 2, 3]: rounded means of 2 x 2, without JPEG's blocks."""
     h, w = (side // 2 for side in image.shape[:2])
     sums = image[: 2 * h, : 2 * w].reshape(h, 2, w, 2, -1).astype(np.uint16).sum((1, 3))
-    return ((sums + 2) >> 2).astype(np.uint8)
+    halved: Image = ((sums + 2) >> 2).astype(np.uint8)
+    return halved
 
 
 def variant(image: Image, copy: str, rng: np.random.Generator) -> Image:

@@ -213,7 +213,7 @@ class _Run:
     def stop(self) -> None:
         """Name the step and the batch that gave a loss or a gradient that is no number."""
         step = self.descent.step
-        drawn = getattr(self.task, "drawn", list)()
+        drawn: list[str] = getattr(self.task, "drawn", list)()
         self.log({"event": "nan", "step": step, "loss": str(self.value), "batch": drawn})
         more = f" and {len(drawn) - NAMED} more" if len(drawn) > NAMED else ""
         batch = f" on {', '.join(drawn[:NAMED])}{more} (all in {self.out / LOG})" if drawn else ""

@@ -39,8 +39,12 @@ class Group:
         if self.world == 1:
             return module
         ids = None if self.device.type == "cpu" else [self.device]
+        parallel = nn.parallel.DistributedDataParallel
+        # Tables, the same everywhere; gloo does not send their 16 bits.
+        tables = [name for name, _ in module.named_buffers()]
+        parallel._set_params_and_buffers_to_ignore_for_model(module, tables)
         # Not every step uses every parameter: the grey network sees some batches only.
-        return nn.parallel.DistributedDataParallel(module, device_ids=ids, find_unused_parameters=True)
+        return parallel(module, device_ids=ids, find_unused_parameters=True)
 
     def mean(self, value: float) -> float:
         """The mean of a number over all processes."""
