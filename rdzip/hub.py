@@ -349,8 +349,8 @@ def _locate(entry: Entry, *, offline: bool, progress: Progress | None) -> ModelR
             f"or {way_out}"
         )
     try:
-        source = Origin(entry.repo, str(entry.revision), entry.file, entry.sha256, entry.bytes)
-        return _ref(entry, "cache", _fetch(source, progress))
+        place = Origin(entry.repo, str(entry.revision), entry.file, entry.sha256, entry.bytes)
+        return _ref(entry, "cache", _fetch(place, progress))
     except ModelError as error:
         raise ModelError(f"{missing} {error}; check the network, set HF_ENDPOINT to a mirror, or {way_out}") from error
 

@@ -69,7 +69,7 @@ def from_list(found: object) -> Origin:
 def parse(text: str) -> Origin | None:
     """The origin that a text names, None if it names none."""
     match = re.fullmatch(rf"({REPO.pattern})@({COMMIT.pattern})/(.+)", text)
-    return Origin(*match.groups()) if match else None
+    return Origin(match[1], match[2], match[3]) if match else None
 
 
 def remember(model: Path, origin: Origin) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import os
 import pickle
 import queue
+import socket
 import subprocess
 import sys
 import threading
@@ -26,6 +27,9 @@ from rdzip.process import own_process
 
 RETRIES = 1
 """How often a task is tried again whose process, or machine, died; one that fails by itself is not."""
+
+PATIENCE = 5.0
+"""Seconds in which a cluster must answer."""
 
 Function = Callable[[Any, Callable[[Any], None]], Any]
 Put = Callable[[str, Any], None]
@@ -245,15 +249,19 @@ class _Ray:
         except ImportError as error:
             raise InputError("--ray: expected the package ray, found none: pip install 'rdzip[ray]'") from error
         self._ray = ray
-        options: dict[str, Any] = {"runtime_env": {"env_vars": {"PYTHONPATH": _path()}}, "log_to_driver": False}
-        if pool.ray == "local":
-            options |= {"include_dashboard": False}
-            options |= {"num_cpus": pool.jobs} if pool.jobs > 1 else {}
-        try:
-            ray.init(address=pool.ray, configure_logging=False, **options)
-        except Exception as error:  # whatever its start, or the network, raises
-            line = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(f"--ray: expected a Ray cluster at {pool.ray!r}, found none: {line}") from error
+        self._own = not ray.is_initialized()  # else this process has a cluster at hand already
+        if self._own:
+            options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+            if pool.ray == "local":
+                options |= {"include_dashboard": False}
+                options |= {"num_cpus": pool.jobs} if pool.jobs > 1 else {}
+            _check_address(str(pool.ray))
+            try:
+                with _environment("PYTHONPATH", _path()):  # which workers of a local cluster inherit
+                    ray.init(address=pool.ray, **options)
+            except Exception as error:  # whatever its start, or the network, raises
+                line = str(error).splitlines()[0] if str(error) else type(error).__name__
+                raise InputError(f"--ray: expected a Ray cluster at {pool.ray!r}, found none: {line}") from error
         processors = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
         self.most = min(processors, pool.jobs) if pool.jobs > 1 else processors
         stream = ray.remote(_stream)
@@ -265,7 +273,8 @@ class _Ray:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._ray.shutdown()
+        if self._own:
+            self._ray.shutdown()
 
     def start(self, argument: Any, put: Put) -> None:
         pairs = self._remote.remote(self._function, argument)
@@ -274,7 +283,10 @@ class _Ray:
     def _read(self, pairs: Any, put: Put) -> None:
         try:
             for reference in pairs:
-                put(*self._ray.get(reference))
+                kind, value = self._ray.get(reference)
+                put(kind, value)
+                if kind != "said":
+                    return
         except Exception as error:  # of Ray: the worker, its machine or the cluster is gone
             line = str(error).strip().splitlines()[0] if str(error) else ""
             put("died", f"its worker was lost ({type(error).__name__}: {line[:200]})")
@@ -301,6 +313,30 @@ def _outcome(function: Function, argument: Any, say: Callable[[Any], None]) -> t
         return "failed", error
     except Exception as error:  # of a class that the other side may not have
         return "failed", RuntimeError(f"{type(error).__name__}: {error}")
+
+
+def _check_address(address: str) -> None:
+    """Raise InputError where HOST:PORT does not answer; Ray itself would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise InputError(f"--ray: expected a Ray cluster at {address!r}, found none: {error}") from error
+
+
+@contextlib.contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def _path() -> str:
