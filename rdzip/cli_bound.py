@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rdzip.cli_commands import Device, Force, Json, Quiet, app, finish
+from rdzip.cli_commands import Device, Force, Json, Quiet, Ray, app, finish
 from rdzip.cli_output import Output
 
 
@@ -63,6 +63,7 @@ def bound(
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, metavar="N", help="Work in N processes. [one a core, at most 4]")
     ] = None,
+    ray: Ray = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
     plot_only: Annotated[bool, typer.Option("--plot-only", help="Draw what DIR... have, in one picture.")] = False,
     rate: Annotated[
@@ -89,12 +90,12 @@ def bound(
     units = cli_bound_run.Units(rate.value if rate else None, distortion.value if distortion else None)
     if plot_only:
         unused: dict[str, object] = {"--source": source, "--dim": dim, "--data": data, "--crop": crop}
-        unused |= {"--method": method, "--lambdas": lambdas, "--set": options, "--jobs": jobs, "--device": device}
-        unused |= {"--resume": resume or None, "--quick": quick or None}
+        unused |= {"--method": method, "--lambdas": lambdas, "--set": options, "--jobs": jobs, "--ray": ray}
+        unused |= {"--device": device, "--resume": resume or None, "--quick": quick or None}
         cli_bound_run.overlay(drawn or [], out, units, say, force=force, unused=unused)
     else:
         wanted = cli_bound_run.Wanted(
-            source, dim, data, crop, method, lambdas, options or [], seed, quick, device, jobs
+            source, dim, data, crop, method, lambdas, options or [], seed, quick, device, jobs, ray
         )
         cli_bound_run.bound(wanted, drawn or [], out, units, say, resume=resume, force=force)
     finish(say)

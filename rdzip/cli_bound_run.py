@@ -43,6 +43,7 @@ class Wanted:
     quick: bool
     device: str | None
     jobs: int | None
+    ray: str | None
 
 
 @dataclass(frozen=True)
@@ -171,8 +172,9 @@ def _request(wanted: Wanted) -> Request:
     where = Where(wanted.source, wanted.dim, str(wanted.data) if wanted.data else None, wanted.seed, wanted.crop)
     lambdas = None if wanted.lambdas is None else _lambdas(wanted.lambdas)
     device = wanted.device or "cpu"
-    jobs = wanted.jobs or (min(os.cpu_count() or 1, MOST_JOBS) if device == "cpu" else 1)
-    return Request(where, methods, lambdas, _options(wanted.options), jobs, device, wanted.quick)
+    usual = min(os.cpu_count() or 1, MOST_JOBS) if device == "cpu" and wanted.ray is None else 1
+    jobs = wanted.jobs or usual
+    return Request(where, methods, lambdas, _options(wanted.options), jobs, device, wanted.quick, wanted.ray)
 
 
 def _lambdas(text: str) -> tuple[float, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from rdzip import atomic, files
+from rdzip import atomic, files, workers
 from rdzip.atomic import shown
 from rdzip.cli_output import Output, bytes_text, shape_text
 from rdzip.errors import InputError
@@ -23,7 +23,9 @@ from rdzip.formats.neural import latent_model
 from rdzip.formats.picture import Picture
 from rdzip.process import own_process
 from rdzip.progress import Report, bar
+from rdzip.workers import Pool
 
+ALONE = Pool()
 PREFIX = container.MAX_HEADER + 64  # bytes that surely hold a file's header
 
 
@@ -47,22 +49,62 @@ class Coding:
 
 
 def compress(
-    found: Sequence[Found], destination: Destination, coding: Coding, say: Output, *, remove: bool = False
+    found: Sequence[Found],
+    destination: Destination,
+    coding: Coding,
+    say: Output,
+    *,
+    remove: bool = False,
+    pool: Pool = ALONE,
 ) -> None:
     """Compress each input to its place."""
-    for item, label in one_by_one(found):
+    places: dict[int, tuple[Path | None, os.stat_result | None]] = {}
+
+    def order(index: int) -> Order:
+        target = destination.place(found[index], files.compressed_name(found[index]))
+        source = files.read(found[index])
+        places[index] = target, source.status
+        return Order(source.data, _label(found, index), coding, say.quiet or not pool.alone)
+
+    def end(index: int, result: Any) -> None:
+        item = found[index]
         with say.guard(item.name):
-            target = destination.place(item, files.compressed_name(item))
-            source = files.read(item)
-            source_format, done = _compress(source.data, label, coding, say)
-            atomic.write(target, done.data, like=source.status, force=destination.force)
+            if isinstance(result, Exception):
+                raise result
+            target, status = places.pop(index)
+            source_format, done = result
+            atomic.write(target, done.data, like=status, force=destination.force)
             say_compressed([item], target, done.report, say)
             if remove:
-                remove_original(item, source.status, why_kept(source_format, done.report), say)
+                remove_original(item, status, why_kept(source_format, done.report), say)
+
+    own_process()
+    workers.work(carry_out, len(found), order, pool, on_end=end)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a worker is to compress: the bytes of a file, and how. images: refuse a file of many items."""
+
+    data: bytes
+    label: str
+    coding: Coding
+    quiet: bool
+    images: bool = False
+
+
+def carry_out(order: Order, say: Callable[[Any], None]) -> tuple[str, rdz.Compressed]:
+    """Compress, in whichever process this is: the format of a picture ("" of many items) and its .rdz file."""
+    return _compress(order.data, order.label, order.coding, order.quiet, images=order.images)
 
 
 def compress_archive(
-    found: Sequence[Found], destination: Destination, coding: Coding, say: Output, *, remove: bool = False
+    found: Sequence[Found],
+    destination: Destination,
+    coding: Coding,
+    say: Output,
+    *,
+    remove: bool = False,
 ) -> None:
     """Compress all inputs into the archive at `destination.output`; one that fails is left out of it.
 
@@ -100,7 +142,7 @@ def _members(
         with say.guard(item.name):
             name = member_name(item, names)
             source = files.read(item)
-            source_format, done = _compress(source.data, label, coding, say, images=True)
+            source_format, done = _compress(source.data, label, coding, say.quiet, images=True)
             say_compressed([item], target, done.report, say)
             names.add(name.casefold())
             kept.append((item, source.status, why_kept(source_format, done.report)))
@@ -118,7 +160,7 @@ def member_name(item: Found, names: set[str]) -> str:
 
 
 def _compress(
-    data: bytes, label: str, coding: Coding, say: Output, *, images: bool = False
+    data: bytes, label: str, coding: Coding, quiet: bool, *, images: bool = False
 ) -> tuple[str, rdz.Compressed]:
     """Return the format of a picture ("" for a file of many items, which `images` refuses) and its .rdz file."""
     ways = batch_files.read_ways(data, max_pixels=coding.max_pixels)
@@ -126,7 +168,7 @@ def _compress(
         raise InputError("expected an image for the archive, found an array: compress it into a file of its own")
     if ways is not None and coding.loss.wanted:
         raise InputError(f"expected an image with {coding.loss.option}, found an array or sequences: leave it out")
-    with bar(label, quiet=say.quiet) as progress:
+    with bar(label, quiet=quiet) as progress:
         if ways is not None:
             from rdzip import cli_batch
 
@@ -278,8 +320,13 @@ def _unpack(file: BinaryIO) -> bytes | archive.Archive:
 def one_by_one(found: Sequence[Found]) -> Iterator[tuple[Found, str]]:
     """Yield each input with the label of its progress bar."""
     own_process()
-    for number, item in enumerate(found, 1):
-        yield item, item.name if len(found) == 1 else f"{item.name} ({number} of {len(found)})"
+    for index, item in enumerate(found):
+        yield item, _label(found, index)
+
+
+def _label(found: Sequence[Found], index: int) -> str:
+    name = found[index].name
+    return name if len(found) == 1 else f"{name} ({index + 1} of {len(found)})"
 
 
 def _decode(data: bytes, coding: Coding, progress: Report) -> rdz.Decoded:

@@ -5,6 +5,7 @@ Every import that takes time happens inside a command, so that `--help` and `inf
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import Enum
 from pathlib import Path
@@ -13,11 +14,11 @@ from typing import Annotated
 import typer
 
 from rdzip import files
-from rdzip.atomic import shown
-from rdzip.cli_output import Output, print_text
+from rdzip.cli_output import Output, notes, print_text
 from rdzip.errors import InputError
 from rdzip.files import UsageError
 from rdzip.formats.loss import Loss
+from rdzip.workers import Pool
 
 HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
@@ -63,6 +64,11 @@ Device = Annotated[str | None, typer.Option("--device", metavar="D", help="Run t
 MaxPixels = Annotated[
     int | None, typer.Option("--max-pixels", min=1, metavar="N", help="Refuse images of more than N pixels.")
 ]
+Ray = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="ADDRESS", help="Work on a Ray cluster there; local: one on this machine."),
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Never fetch a model.")]
 Items = Annotated[
     str | None,
     typer.Option("--items", metavar="LIST", help="Only these items of an array or archive, from 0: 5,7-9."),
@@ -136,10 +142,13 @@ def compress(
     force: Force = False,
     remove: Remove = False,
     stdout: ToStdout = False,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Compress N files at a time.")] = 1,
+    ray: Ray = None,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not decode each result to check it.")] = False,
     max_pixels: MaxPixels = None,
     threads: Threads = None,
     device: Device = None,
+    offline: Offline = False,
     as_json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -150,7 +159,7 @@ def compress(
     each result is decoded and compared before it is written. A JPEG's .rdz holds its decoded pixels and is larger than
     the JPEG. With loss, the quality of what the file decodes to is measured and shown.
     """
-    say = _output(as_json, verbose, quiet)
+    say = _output(as_json, verbose, quiet, offline=offline)
     try:
         loss = Loss(quality, target_bpp)
     except InputError as error:
@@ -169,8 +178,13 @@ def compress(
     coding = cli_coding.Coding(
         model, codec, metadata.value, not no_verify, threads, device, max_pixels, wishes, loss=loss
     )
-    run = cli_coding.compress if archive is None else cli_coding.compress_archive
-    run(found, destination, coding, say, remove=remove)
+    pool = Pool(jobs, ray)
+    if archive is None:
+        cli_coding.compress(found, destination, coding, say, remove=remove, pool=pool)
+    elif pool.alone:
+        cli_coding.compress_archive(found, destination, coding, say, remove=remove)
+    else:
+        raise UsageError("expected --archive, or --jobs and --ray, found both; an archive is written by one process")
     finish(say)
 
 
@@ -187,6 +201,7 @@ def decompress(
     max_pixels: MaxPixels = None,
     threads: Threads = None,
     device: Device = None,
+    offline: Offline = False,
     as_json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -196,7 +211,7 @@ def decompress(
     An image comes back in the format that it had, or in the one that the name after -o ends in; a JPEG's pixels come
     back as a PNG, a.png. An archive becomes a folder of its images.
     """
-    say = _output(as_json, verbose, quiet)
+    say = _output(as_json, verbose, quiet, offline=offline)
     found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]))
     destination = files.Destination.of(found, output=output, folder=output_dir, stdout=stdout, force=force)
     _check(destination, as_json=as_json, remove=remove)
@@ -204,7 +219,8 @@ def decompress(
 
     only = cli_batch.parse_items(items)
     coding = cli_coding.Coding(threads=threads, device=device, max_pixels=max_pixels, items=only)
-    cli_coding.decompress(found, destination, coding, say, remove=remove)
+    with notes(say):
+        cli_coding.decompress(found, destination, coding, say, remove=remove)
     finish(say)
 
 
@@ -216,18 +232,20 @@ def check(
     max_pixels: MaxPixels = None,
     threads: Threads = None,
     device: Device = None,
+    offline: Offline = False,
     as_json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
     """Decode .rdz files and check every pixel, of lossy ones every symbol; write nothing."""
-    say = _output(as_json, verbose, quiet)
+    say = _output(as_json, verbose, quiet, offline=offline)
     found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]))
     from rdzip import cli_batch, cli_coding
 
     only = cli_batch.parse_items(items)
     coding = cli_coding.Coding(threads=threads, device=device, max_pixels=max_pixels, items=only)
-    cli_coding.test(found, coding, say)
+    with notes(say):
+        cli_coding.test(found, coding, say)
     finish(say)
 
 
@@ -246,24 +264,48 @@ def train(
     recipe: Annotated[
         str, typer.Argument(metavar="RECIPE", help="A recipe's name, or a TOML file.", show_default=False)
     ],
-    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder of training images.", show_default=False)],
+    data: Annotated[
+        Path, typer.Option("--data", metavar="DATA", help="Folder of images, or an array of them.", show_default=False)
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.", show_default=False)],
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe.")
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="MODEL", help="Start from the weights of a model, or of a run's folder."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     device: Annotated[str, typer.Option("--device", metavar="D", help="Train there: cpu, cuda, ...")] = "cpu",
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option("--sweep", metavar="KEY=A,B,...", help="One run for each value, in RUN/KEY=VALUE."),
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Train N runs of a sweep at a time.")] = 1,
+    ray: Ray = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write RUN/tensorboard too (needs the package tensorboard).")
+    ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a model by a recipe.
 
-    Checkpoints, a log and at the end the model file, whose path is printed, appear in the folder of the run.
+    Checkpoints, a log (log.jsonl) and at the end the model file, whose path is printed, appear in the folder of the
+    run. docs/models.md lists the recipes. DATA is a folder (its train/ and valid/, where it has these; else every tenth
+    image is held out), a .npy, or what the recipe names. Several processes: torchrun --nproc-per-node N -m rdzip train.
+    A sweep takes every combination of the values that are given.
     """
-    from rdzip.process import own_process
-    from rdzip.train import run
+    from rdzip import cli_train
 
-    own_process()
-    model = run(recipe, data=data, out=out, overrides=overrides or [], resume=resume, device=device)
-    print_text(shown(model))
+    say = Output(quiet=quiet)
+    wanted = cli_train.Wanted(recipe, data, out, tuple(overrides or ()), start, resume, device, tensorboard)
+    if sweep:
+        cli_train.sweep(wanted, sweep, Pool(jobs, ray), say)
+    elif Pool(jobs, ray).alone:
+        cli_train.train(wanted, say)
+    else:
+        raise UsageError("--jobs and --ray are for the runs of a --sweep; for one run in several processes: torchrun")
+    finish(say)
 
 
 @app.command()
@@ -313,13 +355,57 @@ def verify(
 
 
 @models.command()
-def pull(names: Models, as_json: Json = False, quiet: Quiet = False) -> None:
+def pull(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL", help="Ids, hashes, files, or ORG/NAME@COMMIT/FILE.safetensors.", show_default=False
+        ),
+    ],
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Fetch models, to have them later without a network."""
     from rdzip import cli_models
 
     say = Output(as_json, quiet)
     cli_models.pull(names, say)
     finish(say)
+
+
+@models.command()
+def export(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder of a finished run, or its model file.", show_default=False)
+    ],
+    name: Annotated[str, typer.Option("--id", metavar="NAME", help="What the model is called.", show_default=False)],
+    output_dir: Annotated[Path | None, typer.Option("-O", "--output-dir", metavar="DIR", help="Folder. [NAME]")] = None,
+    licence: Annotated[
+        str | None, typer.Option("--licence", metavar="L", help="SPDX identifier, such as MIT. [the run's]")
+    ] = None,
+    measured: Annotated[
+        list[str] | None, typer.Option("--measured", metavar="KEY=VALUE", help="A figure for card and list.")
+    ] = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a run's model to be published: file, card, licence and metrics in one folder."""
+    from rdzip import cli_models
+
+    cli_models.export(run, name, output_dir, licence, measured or [], Output(quiet=quiet), force=force)
+
+
+@models.command()
+def push(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of `export`.", show_default=False)],
+    repo: Annotated[str, typer.Argument(metavar="ORG/NAME", help="Repository; made if need be.", show_default=False)],
+    private: Annotated[bool, typer.Option("--private", help="Make the repository private.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Upload an exported model to the Hugging Face hub."""
+    from rdzip import cli_models
+
+    cli_models.push(folder, repo, Output(quiet=quiet), private=private)
 
 
 def _version(wanted: bool) -> None:
@@ -348,7 +434,9 @@ def _options(
     pass
 
 
-def _output(as_json: bool, verbose: bool, quiet: bool) -> Output:
+def _output(as_json: bool, verbose: bool, quiet: bool, *, offline: bool = False) -> Output:
+    if offline:  # workers, in processes of their own, must know it too
+        os.environ["HF_HUB_OFFLINE"] = "1"
     if verbose and quiet:
         raise UsageError("expected -v or --quiet, found both; leave one out")
     return Output(as_json, quiet, verbose)

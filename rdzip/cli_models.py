@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rdzip import hub
 from rdzip.atomic import shown
 from rdzip.cli_output import Output, bytes_text, print_json, print_text, rows, table
 from rdzip.errors import ModelError
+from rdzip.files import UsageError
 from rdzip.hub import ModelRef
 from rdzip.progress import bar
 
@@ -21,8 +23,11 @@ def list_models(*, as_json: bool) -> None:
         for ref in refs:
             print_json(_record(ref))
         return
-    header = ["MODEL", "BYTES", "WHERE", "CODECS", "LICENCE", "SHA-256"]
-    body = [[ref.id, f"{ref.bytes:,}", ref.source, ", ".join(ref.codecs), ref.licence, ref.sha256[:16]] for ref in refs]
+    header = ["MODEL", "BYTES", "WHERE", "CODECS", "LICENCE", "SHA-256", "MEASURED"]
+    body = [
+        [ref.id, f"{ref.bytes:,}", ref.source, ", ".join(ref.codecs), ref.licence, ref.sha256[:16], _rates(ref)]
+        for ref in refs
+    ]
     print_text(table(header, body))
 
 
@@ -62,6 +67,39 @@ def pull(names: Sequence[str], say: Output) -> None:
             with bar(shown(name), quiet=say.quiet) as progress:
                 ref = hub.pull(name, progress)
             say.result(_record(ref), f"{shown(ref.id)}: {shown(ref.path)}, {bytes_text(ref.bytes)}, {ref.source}")
+
+
+def export(
+    run: Path, name: str, out: Path | None, licence: str | None, measured: Sequence[str], say: Output, *, force: bool
+) -> None:
+    """Write a run's model, card, licence and metrics into a folder, and print the model file."""
+    from rdzip import publish
+
+    figures: dict[str, float | str] = {}
+    for text in measured:
+        key, sign, value = text.partition("=")
+        if not (key and sign and value):
+            raise UsageError(f"--measured takes key=value, found {text!r}")
+        try:
+            figures[key] = float(value)
+        except ValueError:
+            figures[key] = value
+    model = publish.export(run, name, out or Path(name), licence=licence, measured=figures, force=force)
+    say.note(f"wrote {shown(model.parent)}: model, card, licence and metrics; publish them by rdzip models push")
+    print_text(shown(model))
+
+
+def push(folder: Path, repo: str, say: Output, *, private: bool) -> None:
+    """Upload such a folder, and print where the model is."""
+    from rdzip import publish
+
+    place = publish.push(folder, repo, private=private)
+    say.note(f"anybody can have it now by: rdzip models pull {place}")
+    print_text(str(place))
+
+
+def _rates(ref: ModelRef) -> str:
+    return shown(", ".join(f"{key} {value}" for key, value in ref.measured.items()))
 
 
 def _record(ref: ModelRef) -> dict[str, Any]:

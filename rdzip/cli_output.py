@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import traceback
@@ -67,6 +68,31 @@ class Output:
         print(f"rdzip: {place}{explain(error)}", file=sys.stderr)
         if os.environ.get(TRACEBACK):
             traceback.print_exception(error)
+
+
+class _Notes(logging.Handler):
+    """Hands what rdzip logs to the command line's output."""
+
+    def __init__(self, say: Output) -> None:
+        super().__init__(logging.INFO)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._say.note(shown(record.getMessage()))
+
+
+@contextmanager
+def notes(say: Output, *, first: bool = True) -> Iterator[None]:
+    """Within the context, what the library logs is said as notes; by the ``first`` of several processes only."""
+    log, handler = logging.getLogger("rdzip"), _Notes(say) if first else logging.NullHandler()
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
 
 
 def explain(error: Exception) -> str:

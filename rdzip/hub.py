@@ -8,6 +8,7 @@ HF_ENDPOINT (a mirror), HF_HUB_OFFLINE (never fetch), and whatever else huggingf
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -19,10 +20,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rdzip import models, registry
+from rdzip import models, origin, registry
 from rdzip.errors import ModelError
 from rdzip.models import modelfile
 from rdzip.models.modelfile import SUFFIX
+from rdzip.origin import Origin
 
 if TYPE_CHECKING:
     from rdzip.registry import Entry
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 Progress = Callable[[float], None]
 Source = Literal["bundled", "cache", "file", "hub"]
 
+_log = logging.getLogger(__name__)
 DEFAULT_ENDPOINT = "https://huggingface.co"
 _HASH = re.compile(r"[0-9a-f]{16,64}")
 
@@ -54,6 +57,16 @@ class ModelRef:
     revision: str | None
     measured: Mapping[str, float | str]
 
+    @property
+    def origin(self) -> Origin | None:
+        """Where on the hub it comes from, None if it comes from nowhere else."""
+        if self.repo is None:
+            return None
+        for entry in registry.entries():
+            if entry.sha256 == self.sha256 and entry.repo is not None:
+                return Origin(entry.repo, str(entry.revision), entry.file, entry.sha256, entry.bytes)
+        return origin.of_cached(self.path)
+
 
 @dataclass(frozen=True)
 class Verification:
@@ -73,12 +86,17 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "rdzip"
 
 
-def resolve(name: str | bytes | Path, *, offline: bool = False, progress: Progress | None = None) -> ModelRef:
+def resolve(
+    name: str | bytes | Path, *, offline: bool = False, progress: Progress | None = None, source: Origin | None = None
+) -> ModelRef:
     """The model called `name`, on this machine and with the right SHA-256; fetched if it must be.
 
     name: an id ("photo"), a path that ends in .safetensors, or a hash: 8 to 32 bytes of the file's SHA-256, or the
-    same in hex. progress: called with the fraction fetched, 0 to 1. Raises ModelError, which says what to do.
+    same in hex. progress: called with the fraction fetched, 0 to 1. source: where to fetch a model from that neither
+    the registry nor the cache knows by its hash. Raises ModelError, which says what to do.
     """
+    if source is not None and isinstance(name, bytes) and _unknown(name):
+        return _from_source(name, source, offline=offline, progress=progress)
     if (file := _as_file(name)) is not None:
         return _ref_of_file(file, "file")
     found = _look_up(name)
@@ -151,10 +169,13 @@ def verify(name: str | bytes | Path) -> Verification:
 
 
 def pull(name: str | bytes | Path, progress: Progress | None = None) -> ModelRef:
-    """Make a model available offline: fetch a registered one, or copy a given .safetensors file into the cache.
+    """Make a model available offline: fetch a registered one, or one at ORG/NAME@COMMIT/FILE.safetensors on the hub, or
+    copy a given .safetensors file into the cache.
 
     A copied file is found by the hash in the .rdz files that were made with it. Raises ModelError.
     """
+    if isinstance(name, str) and (place := origin.parse(name)) is not None:
+        return _pulled(place, progress)
     if (file := _as_file(name)) is None:
         return resolve(name, progress=progress)
     ref = _ref_of_file(file, "file")
@@ -201,7 +222,48 @@ def _ref_of_file(path: Path, source: Source, *, trusted: str | None = None) -> M
     meta = modelfile.read_meta(path)
     sha256 = trusted or modelfile.sha256(path)
     codecs = tuple(meta["codecs"])
-    return ModelRef(meta["id"], path, sha256, path.stat().st_size, source, codecs, meta["licence"], None, None, {})
+    place = origin.of_cached(path) if source == "cache" else None
+    repo, revision = (place.repo, place.revision) if place else (None, None)
+    rates = meta.get("measured")
+    measured = rates if isinstance(rates, dict) else {}
+    return ModelRef(
+        meta["id"], path, sha256, path.stat().st_size, source, codecs, meta["licence"], repo, revision, measured
+    )
+
+
+def _unknown(hash: bytes) -> bool:
+    """Whether neither the registry nor the cache has a model of this hash."""
+    name = hash.hex()
+    known = any(entry.sha256.startswith(name) for entry in registry.entries())
+    return not known and not any(cache_dir().glob(f"{name}*{SUFFIX}"))
+
+
+def _from_source(hash: bytes, source: Origin, *, offline: bool, progress: Progress | None) -> ModelRef:
+    """Fetch the model of a .rdz file from the repository that the file names."""
+    if source.sha256 is None or not source.sha256.startswith(hash.hex()):
+        raise ModelError(f"the file names the model {hash.hex()} at {source}, whose hash is another: it is corrupt")
+    if is_offline(offline):
+        raise ModelError(
+            f"the model {hash.hex()} is not on this machine, and fetching it from {source} is switched off: leave out "
+            f"--offline, unset HF_HUB_OFFLINE, or get the file and run 'rdzip models pull FILE{SUFFIX}'"
+        )
+    _log.info("fetching the model that the file names: %s (%s bytes)", source, source.bytes)
+    return _pulled(source, progress)
+
+
+def _pulled(source: Origin, progress: Progress | None) -> ModelRef:
+    """Fetch a model that the registry does not know, and note where it came from."""
+    if is_offline():
+        raise ModelError(f"fetching {source} is switched off (HF_HUB_OFFLINE): unset it")
+    path = _fetch(source, progress)
+    ref = _ref_of_file(path, "cache", trusted=path.stem)
+    origin.remember(path, Origin(source.repo, source.revision, source.file, ref.sha256, ref.bytes))
+    return _ref_of_file(path, "cache", trusted=path.stem)
+
+
+def is_offline(wanted: bool = False) -> bool:
+    """Whether nothing may be fetched: it is wished, or HF_HUB_OFFLINE says so."""
+    return wanted or any(_is_set(name) for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
 
 
 def _look_up(name: str | bytes | Path) -> Entry | ModelRef:
@@ -281,13 +343,14 @@ def _locate(entry: Entry, *, offline: bool, progress: Progress | None) -> ModelR
     way_out = f"set RDZIP_CACHE to a folder that holds {entry.sha256}{SUFFIX}"
     if entry.repo is None:
         raise ModelError(f"{missing} it comes with rdzip only: reinstall rdzip, or {way_out}")
-    if offline or any(_is_set(name) for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")):
+    if is_offline(offline):
         raise ModelError(
             f"{missing} fetching is switched off (HF_HUB_OFFLINE): unset it and run 'rdzip models pull {entry.id}', "
             f"or {way_out}"
         )
     try:
-        return _ref(entry, "cache", _fetch(entry, progress))
+        place = Origin(entry.repo, str(entry.revision), entry.file, entry.sha256, entry.bytes)
+        return _ref(entry, "cache", _fetch(place, progress))
     except ModelError as error:
         raise ModelError(f"{missing} {error}; check the network, set HF_ENDPOINT to a mirror, or {way_out}") from error
 
@@ -296,12 +359,15 @@ def _is_set(name: str) -> bool:
     return os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE")
 
 
-def _fetch(entry: Entry, progress: Progress | None) -> Path:
-    """Download a model into a temporary folder, check it, and only then move it into the cache; its path there."""
+def _fetch(source: Origin, progress: Progress | None) -> Path:
+    """Download a model into a temporary folder, check it, and only then move it into the cache; its path there.
+
+    Where nobody has told its hash, it must at least be a model file.
+    """
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
     endpoint = (os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")
-    where = f"{endpoint}/{entry.repo} at {str(entry.revision)[:12]}"
+    where = f"{endpoint}/{source.repo} at {source.revision[:12]}"
     folder = cache_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -313,25 +379,30 @@ def _fetch(entry: Entry, progress: Progress | None) -> Path:
         raise ModelError(f"the cache {folder} cannot be written ({error.strerror}): set RDZIP_CACHE") from error
     try:
         # Asking first fails at once without a network, where hf_hub_download goes on trying for half a minute.
-        url = hf_hub_url(str(entry.repo), entry.file, revision=entry.revision, endpoint=endpoint)
+        url = hf_hub_url(source.repo, source.file, revision=source.revision, endpoint=endpoint)
         size = get_hf_file_metadata(url, endpoint=endpoint).size
-        if size is not None and size != entry.bytes:
-            raise ModelError(f"{where} offers {size} bytes, {entry.bytes} expected")
+        expected = source.bytes or size
+        if size is not None and size != expected:
+            raise ModelError(f"{where} offers {size} bytes, {expected} expected")
+        if expected is None or expected > modelfile.MAX_FILE_BYTES:
+            raise ModelError(f"{where} offers {expected} bytes, at most {modelfile.MAX_FILE_BYTES} are a model")
         path = hf_hub_download(
-            str(entry.repo),
-            entry.file,
-            revision=entry.revision,
+            source.repo,
+            source.file,
+            revision=source.revision,
             cache_dir=temporary,
             endpoint=endpoint,
             library_name="rdzip",
-            tqdm_class=_meter(entry, progress),
+            tqdm_class=_meter(expected, progress),
         )
         data = Path(path).read_bytes()
-        if len(data) != entry.bytes or modelfile.sha256(data) != entry.sha256:
-            found = f"{len(data)} bytes, sha-256 {modelfile.sha256(data)[:16]}"
-            expected = f"{entry.bytes} bytes, {entry.sha256[:16]} expected"
-            raise ModelError(f"{where} gave a wrong file ({found}; {expected}), which was thrown away")
-        target = folder / (entry.sha256 + SUFFIX)
+        sha256 = modelfile.sha256(data)
+        if source.sha256 is None:
+            modelfile.read(data)
+        if len(data) != expected or sha256 != (source.sha256 or sha256):
+            found = f"{len(data)} bytes, sha-256 {sha256[:16]}; {expected} bytes, {str(source.sha256)[:16]} expected"
+            raise ModelError(f"{where} gave a wrong file ({found}), which was thrown away")
+        target = folder / (sha256 + SUFFIX)
         modelfile.write_atomically(target, data)
         return target
     except ModelError:
@@ -343,14 +414,14 @@ def _fetch(entry: Entry, progress: Progress | None) -> Path:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _meter(entry: Entry, progress: Progress | None) -> type:
+def _meter(size: int, progress: Progress | None) -> type:
     """A silent tqdm class for huggingface_hub that reports to `progress` and stops a download that never ends.
 
     huggingface_hub resumes a broken transfer for as long as any byte arrives, which can be for ever.
     """
     from tqdm.std import tqdm  # type: ignore[import-untyped]
 
-    limit = 4 * entry.bytes + (1 << 16)
+    limit = 4 * size + (1 << 16)
 
     class Meter(tqdm):  # type: ignore[misc]
         received = 0.0
@@ -363,8 +434,8 @@ def _meter(entry: Entry, progress: Progress | None) -> type:
             self.n += n or 0
             self.received += max(0, n or 0)
             if self.received > limit:
-                raise ModelError(f"the download was broken off: {self.received:.0f} bytes came, {entry.bytes} expected")
+                raise ModelError(f"the download was broken off: {self.received:.0f} bytes came, {size} expected")
             if progress is not None:
-                progress(min(1.0, max(0.0, self.n / entry.bytes)))
+                progress(min(1.0, max(0.0, self.n / size)))
 
     return Meter

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -19,6 +21,8 @@ from rdzip.models import modelfile
 REPO = "org/tiny-models"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FILE = "tiny.safetensors"
+NEW_REPO = "me/my-model"
+UPLOADED = "89abcdef0123456789abcdef0123456789abcdef"
 
 
 class TinyModel:
@@ -38,12 +42,16 @@ def tiny_bytes(seed: int = 0, *, id: str = "tiny", answer: str | None = None) ->
 
 @dataclass
 class Hub:
-    """A server for /ORG/NAME/resolve/COMMIT/FILE, in the manner of the hub, that can misbehave."""
+    """A server for /ORG/NAME/resolve/COMMIT/FILE, in the manner of the hub, that can misbehave.
+
+    It also takes commits (of small files, as "regular" ones), into `uploaded`: their files are then served at UPLOADED.
+    """
 
     data: bytes
     behaviour: str = "plain"
     url: str = ""
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
+    uploaded: dict[str, bytes] = field(default_factory=dict)
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         head = handler.command == "HEAD"
@@ -51,6 +59,12 @@ class Hub:
         self.requests.append((handler.command, handler.path, asked))
         if self.behaviour == "error" or (self.behaviour == "error on GET" and not head):
             self.send(handler, 500, b"broken", {})
+            return
+        own = f"/{NEW_REPO}/resolve/{UPLOADED}/"
+        if handler.path.startswith(own) and handler.path[len(own) :] in self.uploaded:
+            data = self.uploaded[handler.path[len(own) :]]
+            etag = f'"{hashlib.sha256(data).hexdigest()}"'
+            self.send(handler, 200, data, {"ETag": etag, "X-Repo-Commit": UPLOADED, "Accept-Ranges": "bytes"})
             return
         if handler.path not in (f"/{REPO}/resolve/{COMMIT}/{FILE}", "/storage/blob"):
             self.send(handler, 404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})
@@ -74,6 +88,32 @@ class Hub:
         if not head and (always or (self.behaviour == "truncate once" and asked is None)):
             cut = len(body) // 2
         self.send(handler, status, body, headers, cut=cut)
+
+    def take(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer a POST: a repository made, a card checked, files asked about, a commit."""
+        body = handler.rfile.read(int(handler.headers["Content-Length"] or 0))
+        self.requests.append(("POST", handler.path, None))
+        if self.behaviour == "forbidden":
+            self.send(handler, 403, b'{"error": "not yours"}', {"Content-Type": "application/json"})
+            return
+        if handler.path == "/api/repos/create":
+            answer: dict[str, Any] = {"url": f"{self.url}/{NEW_REPO}", "name": NEW_REPO}
+        elif handler.path == "/api/validate-yaml":
+            answer = {"errors": [], "warnings": []}
+        elif handler.path == f"/api/models/{NEW_REPO}/preupload/main":
+            files = [{"path": file["path"], "uploadMode": "regular", "shouldIgnore": False}
+                     for file in json.loads(body)["files"]]  # fmt: skip
+            answer = {"files": files}
+        elif handler.path.startswith(f"/api/models/{NEW_REPO}/commit/main"):
+            for line in body.splitlines():
+                entry = json.loads(line)
+                if entry["key"] == "file":
+                    self.uploaded[entry["value"]["path"]] = base64.b64decode(entry["value"]["content"])
+            answer = {"success": True, "commitUrl": f"{self.url}/{NEW_REPO}/commit/{UPLOADED}", "commitOid": UPLOADED}
+        else:
+            self.send(handler, 404, b"{}", {})
+            return
+        self.send(handler, 200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
 
     @staticmethod
     def send(
@@ -103,6 +143,9 @@ def serving() -> Iterator[Hub]:
             served.answer(self)
 
         do_HEAD = do_GET
+
+        def do_POST(self) -> None:
+            served.take(self)
 
         def log_message(self, format: str, *args: object) -> None:
             pass

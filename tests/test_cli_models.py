@@ -57,4 +57,7 @@ def test_train_hands_its_options_over(rdzip: Cli, tmp_path: Path, monkeypatch: p
         "overrides": ["steps=1", "a.b=2"],
         "resume": True,
         "device": "cpu",
+        "start": None,
+        "show": True,
+        "tensorboard": False,
     }

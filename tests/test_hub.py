@@ -125,7 +125,7 @@ def test_what_a_killed_download_left_is_removed_a_day_later(server: Hub, monkeyp
 def test_a_download_that_never_ends_is_broken_off() -> None:
     entry = register(tiny_bytes())
     seen: list[float] = []
-    meter = hub._meter(entry, seen.append)(total=entry.bytes, name="any")
+    meter = hub._meter(entry.bytes, seen.append)(total=entry.bytes, name="any")
     for _ in range(4):
         meter.update(entry.bytes)
         meter.update(-entry.bytes)

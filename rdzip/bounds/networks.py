@@ -11,6 +11,7 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from rdzip.bounds.ck import SampleObjective, supremum
 from rdzip.bounds.source import Source
+from rdzip.train.descent import Descent
 
 CLIP = 100.0  # largest norm of a gradient
 READY = 50  # steps at a new lambda in which only alpha follows
@@ -169,34 +171,36 @@ def train_all(
     else:
         body = perceptron(source.dim, options.hidden)
     network = Network(body, many.mean(0), many.var(0))
-    optimizer = torch.optim.Adam(network.parameters(), lr=options.rate)
     steps = max(1, options.train_steps // (4 if options.quick else 1))
     wanted = sorted(lambdas)
     saved: dict[float, NetworkU] = {}
-    before, log_a = wanted[0], math.nan
-    for i, lam in enumerate(wanted):
-        for step in range(steps):
-            share = min(1.0, 2 * step / steps)
-            now = before * (lam / before) ** share
-            network.s2 = source.dim / (2 * now)
-            for group in optimizer.param_groups:
-                group["lr"] = options.rate * (1.0 if step < 0.75 * steps else 0.2)
-            log_a = _step(network, optimizer, draw, options, log_a, move=i > 0 or step >= min(READY, steps // 4))
-            progress((i + (step + 1) / steps) / len(wanted))
-        saved[lam] = NetworkU(copy.deepcopy(network).eval())
-        before = lam
+    log_a = math.nan
+
+    def loss(step: int) -> Tensor | None:
+        nonlocal log_a
+        i, step = divmod(step, steps)
+        before = wanted[max(0, i - 1)]
+        network.s2 = source.dim / (2 * before * (wanted[i] / before) ** min(1.0, 2 * step / steps))
+        found, log_a = _loss(network, draw, options, log_a)
+        return found if i > 0 or step >= min(READY, steps // 4) else None
+
+    def pause() -> None:
+        progress(descent.step / (steps * len(wanted)))
+        if descent.step % steps == 0:
+            saved[wanted[descent.step // steps - 1]] = NetworkU(copy.deepcopy(network).eval())
+
+    descent = Descent(
+        network,
+        torch.optim.Adam(network.parameters(), lr=options.rate),
+        lambda step: options.rate * (1.0 if step % steps < 0.75 * steps else 0.2),
+        partial(nn.utils.clip_grad_norm_, max_norm=CLIP),
+    )
+    descent.run(steps * len(wanted), loss, 1, pause)
     return saved
 
 
-def _step(
-    network: Network,
-    optimizer: torch.optim.Optimizer,
-    draw: Callable[[int], Tensor],
-    options: TrainOptions,
-    log_a: float,
-    move: bool,
-) -> float:
-    """Make one step on E[log u] + C_k / alpha, and return log alpha after it."""
+def _loss(network: Network, draw: Callable[[int], Tensor], options: TrainOptions, log_a: float) -> tuple[Tensor, float]:
+    """Return E[log u] + C_k / alpha to descend, and log alpha after this step."""
     losses, found = [], []
     for _ in range(DRAWS):
         x = draw(options.train_k)
@@ -211,16 +215,10 @@ def _step(
     if not math.isnan(log_a):
         newest = log_a + max(-LARGEST_CHANGE, min(LARGEST_CHANGE, newest - log_a))
     log_a = newest if math.isnan(log_a) else (1 - options.beta) * log_a + options.beta * newest
-    if move:
-        parts = [mean + (log_c - log_a).clamp_max(LARGEST_CHANGE).exp() for mean, log_c in losses]
-        # beyond the clamp the gradient of log C itself: as steep as it is there, without the exponential's overflow
-        steep = [(c - c.detach()) * (float(c.detach()) - log_a > LARGEST_CHANGE) for _mean, c in losses]
-        parts = [part + more for part, more in zip(parts, steep, strict=True)]
-        optimizer.zero_grad()
-        torch.stack(parts).mean().backward()
-        nn.utils.clip_grad_norm_(network.parameters(), CLIP)
-        optimizer.step()
-    return log_a
+    parts = [mean + (log_c - log_a).clamp_max(LARGEST_CHANGE).exp() for mean, log_c in losses]
+    # beyond the clamp the gradient of log C itself: as steep as it is there, without the exponential's overflow
+    steep = [(c - c.detach()) * (float(c.detach()) - log_a > LARGEST_CHANGE) for _mean, c in losses]
+    return torch.stack([part + more for part, more in zip(parts, steep, strict=True)]).mean(), log_a
 
 
 def _highest(objective: SampleObjective, x: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from rdzip.bounds.sandwich import Row, compare, verdict
 from rdzip.bounds.source import NAMES, Source
 from rdzip.bounds.tasks import Failure, Record, Task, Where, work
 from rdzip.errors import InputError
+from rdzip.workers import Pool
 
 LEAST, MOST = 1e-20, 1e20
 """Of lambda: far beyond, its products with distortions leave the range of numbers."""
@@ -27,7 +28,8 @@ class Request:
     """What is asked for.
 
     methods: None or "sandwich" stand for those that suit the source. lambdas: None for those that show its curve.
-    options: by method and name, where they are not the default. jobs: processes at a time; 1 works in this one.
+    options: by method and name, where they are not the default. jobs: processes at a time; 1 works in this one. ray:
+    address of a Ray cluster to work on instead.
     """
 
     where: Where
@@ -37,6 +39,7 @@ class Request:
     jobs: int = 1
     device: str = "cpu"
     quick: bool = False
+    ray: str | None = None
 
 
 @dataclass(frozen=True)
@@ -153,8 +156,8 @@ def _work(
         add(record)
         on_record(record)
 
-    jobs = min(what.request.jobs, max(1, len(tasks)))
-    return work(what.request.where, what.source, tasks, jobs=jobs, on_record=keep, on_share=on_share)
+    pool = Pool(min(what.request.jobs, max(1, len(tasks))), what.request.ray)
+    return work(what.request.where, what.source, tasks, pool=pool, on_record=keep, on_share=on_share)
 
 
 def _result(records: list[Record], failures: list[Failure], files: list[Path]) -> Result:

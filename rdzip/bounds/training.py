@@ -1,4 +1,4 @@
-"""The loop that fits the networks of a bound: Adam, clipped per copy, best state kept per copy, exact resume.
+"""Fitting the networks of a bound: Adam, clipped per copy, best state kept per copy, exact resume.
 
 Every parameter has a leading axis of copies, one for each lambda, whose losses do not interact: gradients are clipped,
 and the best state is chosen, for each copy by itself. All randomness of a stretch of steps follows from the seed and
@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
-import pickle
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rdzip.errors import InputError
+from rdzip.train.descent import Clip, Descent, load, save
 
 STRETCH = 50
 """Steps between two reports, and between seeds of the generators."""
@@ -86,48 +84,49 @@ def fit(
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(parameters, lr=schedule.lr, betas=(0.9, 0.99), eps=1e-9, fused=True)
-    step, seconds = 0, 0.0
+    clip: Clip = partial(clip_copies, limit=schedule.clip)
+    if schedule.joint:
+        clip = partial(nn.utils.clip_grad_norm_, max_norm=schedule.clip)
+    descent = Descent(model, optimiser, schedule.rate, clip)
+    best: dict[str, Tensor] = {}
+    values = torch.empty(0)
+
+    def restore(state: dict[str, Any]) -> None:
+        nonlocal best, values
+        model.load_state_dict(state["model"])
+        best, values = state["best"], state["values"]
+        descent.restore(state)
+
     if checkpoint is not None and checkpoint.exists():
-        try:
-            state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-            model.load_state_dict(state["model"])
-            optimiser.load_state_dict(state["optimiser"])
-            best, values = state["best"], state["values"]
-            step, seconds = int(state["step"]), float(state["seconds"])
-        except (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
-            line = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(f"{checkpoint}: not a checkpoint of this run ({line}): delete it to start anew") from error
+        load(checkpoint, restore)
     else:
         best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         values = validate()
-    began = time.monotonic() - seconds
     every = max(1, schedule.steps // schedule.validations)
-    while step < schedule.steps:
-        key = [schedule.seed, step]
-        rng = np.random.default_rng(key)
-        noise = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        until = min(step + STRETCH, schedule.steps)
-        before = step
-        for loss in stretch(until - step, rng, noise):
-            for group in optimiser.param_groups:
-                group["lr"] = schedule.rate(step)
-            optimiser.zero_grad()
-            loss().sum().backward()  # type: ignore[no-untyped-call]
-            if schedule.joint:
-                nn.utils.clip_grad_norm_(parameters, schedule.clip)
-            else:
-                clip_copies(parameters, schedule.clip)
-            optimiser.step()
-            step += 1
-        if before // every != step // every or step == schedule.steps:
+    losses: Iterator[Callable[[], Tensor]] = iter(())
+    before = descent.step
+
+    def loss(step: int) -> Tensor:
+        nonlocal losses
+        if step % STRETCH == 0:
+            rng = np.random.default_rng([schedule.seed, step])
+            noise = torch.Generator().manual_seed(int(rng.integers(2**62)))
+            losses = iter(stretch(min(STRETCH, schedule.steps - step), rng, noise))
+        return next(losses)().sum()
+
+    def pause() -> None:
+        nonlocal values, before
+        if before // every != descent.step // every or descent.step == schedule.steps:
             values = _keep_best(model, validate(), best, values, schedule.joint)
             if checkpoint is not None:
-                _save(checkpoint, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "best": best,
-                                   "values": values, "step": step, "seconds": time.monotonic() - began})  # fmt: skip
-        progress(step / schedule.steps)
+                save(checkpoint, {"model": model.state_dict(), "best": best, "values": values, **descent.state()})
+        before = descent.step
+        progress(descent.step / schedule.steps)
+
+    descent.run(schedule.steps, loss, STRETCH, pause)
     model.load_state_dict(best)
-    seconds = time.monotonic() - began
-    return {"steps": schedule.steps, "steps_per_second": round(step / max(seconds, 1e-9), 2), "fit_seconds": seconds}
+    rate = descent.step / max(descent.seconds, 1e-9)
+    return {"steps": schedule.steps, "steps_per_second": round(rate, 2), "fit_seconds": descent.seconds}
 
 
 def _keep_best(model: nn.Module, found: Tensor, best: dict[str, Tensor], values: Tensor, joint: bool) -> Tensor:
@@ -142,13 +141,3 @@ def _keep_best(model: nn.Module, found: Tensor, best: dict[str, Tensor], values:
         if tensor.dim() and tensor.shape[0] == len(better):
             best[name][better] = tensor[better]
     return torch.where(better, found, values)
-
-
-def _save(path: Path, state: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

@@ -45,7 +45,9 @@ def segments(parsed: Container, header: BatchHeader) -> list[bytes | memoryview]
     """Return the bodies of the segments, in order; FormatError if there are others than the header says."""
     kind = SectionType.CHAIN if header.model else SectionType.MEMBER
     tables = (SectionType.NAMES, SectionType.SEQUENCES)
-    if wrong := [section.type for section in parsed.sections if section.type not in (kind, *tables)]:
+    if wrong := [
+        section.type for section in parsed.sections if section.type not in (kind, *tables, SectionType.ORIGIN)
+    ]:
         raise FormatError(
             f"header is inconsistent: a batch {'with' if header.model else 'without'} model and a section of type "
             f"{wrong[0]}; the file is corrupt"

@@ -16,7 +16,7 @@ from rdzip.formats import batch_frame, container, mosaic, rdz
 from rdzip.formats.batch import Batch, check_items
 from rdzip.formats.batch_frame import HASH, Frame
 from rdzip.formats.batch_header import IMAGE_MODES, BatchHeader, Form
-from rdzip.formats.neural import Neural, check_coder
+from rdzip.formats.neural import Neural, check_coder, origin_of
 from rdzip.formats.rdz import Progress
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ def decode_batch(
     needed = range(header.segments) if items is None else sorted({number // header.segment for number in numbers})
     if header.model:
         check_coder(header.model)
-        neural = neural or Neural(header.model.hash, threads=threads, device=device, offline=offline)
+        neural = neural or Neural(
+            header.model.hash, threads=threads, device=device, offline=offline, origin=origin_of(parsed)
+        )
     found: dict[int, NDArray[Any]] = {}
     loads = []
     for done, number in enumerate(needed):

@@ -59,7 +59,7 @@ def compress_batch(
         )
     else:
         batch, header, sections, facts = _as_chains(ways, neural, codec, wishes, part_of(progress, 0.0, split))
-    data = container.pack(header.to_map(), [*_tables(batch), *sections])
+    data = container.pack(header.to_map(), [*_tables(batch), *sections, *(neural.origin() if neural else [])])
     load = neural.seconds if neural else facts.load
     encoded = time.perf_counter()
     if verify:

@@ -28,7 +28,7 @@ FIRST_OPTIONAL = 128
 
 
 class SectionType(IntEnum):
-    """Types of section that this version writes; all are critical."""
+    """Types of section that this version writes; those below FIRST_OPTIONAL are critical."""
 
     COLOUR = 1  # every channel but those with a section of their own
     ALPHA = 2
@@ -40,6 +40,7 @@ class SectionType(IntEnum):
     CHAIN = 8  # of a batch: a segment of its items, coded one after the other by a model with latents
     NAMES = 9  # of a batch of images
     SEQUENCES = 10  # of a batch of sequences: their lengths and what else their file says
+    ORIGIN = 128  # where the model can be fetched; readers may skip it
 
 
 @dataclass(frozen=True)
@@ -195,12 +196,13 @@ def unpack(data: bytes | bytearray | memoryview) -> Container:
         section, at = read_section(view, at)
         if section is None:
             break
-        if section.type < FIRST_OPTIONAL and section.type not in SectionType.__members__.values():
+        known = section.type in SectionType.__members__.values()
+        if section.type < FIRST_OPTIONAL and not known:
             raise FormatError(
                 f"the file needs a newer rdzip: its section of type {section.type} is critical and unknown to version "
                 f"{VERSION}"
             )
-        if section.type < FIRST_OPTIONAL:
+        if known:
             sections.append(section)
     if at != len(view):
         raise FormatError(f"{len(view) - at} bytes follow the end mark: the file is corrupt, or two files were joined")

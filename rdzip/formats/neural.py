@@ -7,11 +7,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from rdzip import origin
 from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS, with_irec
 from rdzip.errors import CoderError, FormatError, InputError, ModelError
+from rdzip.formats import cbor
+from rdzip.formats.container import Container, Section, SectionType
 from rdzip.formats.header import ModelStamp
 from rdzip.formats.latent import codec_for
 from rdzip.formats.loss import NO_LOSS, Loss
+from rdzip.origin import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,13 +35,20 @@ class Neural:
     """A neural model that is loaded when it is first used.
 
     name: id, hash or file of the model. seconds: what loading it took. threads: how many torch may use, None for its
-    own choice.
+    own choice. origin: where to fetch it, if it is not known here.
     """
 
     def __init__(
-        self, name: str | bytes, *, threads: int | None = None, device: str | None = None, offline: bool = False
+        self,
+        name: str | bytes,
+        *,
+        threads: int | None = None,
+        device: str | None = None,
+        offline: bool = False,
+        origin: Origin | None = None,
     ) -> None:
         self.name, self.threads, self.device, self.offline = name, threads, device, offline
+        self._origin = origin
         self.seconds = 0.0
         self._ref: Any = None
         self._model: Any = None
@@ -55,6 +66,11 @@ class Neural:
         """What the header says of the model; ModelError if it cannot be found."""
         ref = self._resolve()
         return ModelStamp(ref.id, bytes.fromhex(ref.sha256)[:8], CODER)
+
+    def origin(self) -> list[Section]:
+        """The section that says where the model can be fetched; none for a model that comes from no repository."""
+        place = self._resolve().origin
+        return [Section(SectionType.ORIGIN, cbor.dumps(place.to_list()))] if place else []
 
     @property
     def codecs(self) -> tuple[str, ...]:
@@ -223,7 +239,7 @@ class Neural:
         from rdzip import hub
 
         if self._ref is None:
-            self._ref = hub.resolve(self.name, offline=self.offline)
+            self._ref = hub.resolve(self.name, offline=self.offline, source=self._origin)
         return self._ref
 
     def _load(self) -> Any:
@@ -299,6 +315,17 @@ def lossy_model(
     if codec in LOSSY_CODECS or neural.lossy:
         codec_for(neural.codecs, codec, neural.stamp.id)
     return neural if neural.lossy else None
+
+
+def origin_of(parsed: Container) -> Origin | None:
+    """Where a file's model can be fetched, None if the file does not say so in a way that is understood."""
+    body = parsed.find(SectionType.ORIGIN)
+    if body is None:
+        return None
+    try:
+        return origin.from_list(cbor.loads(bytes(body)))
+    except (FormatError, ModelError):
+        return None  # a newer rdzip may write it in another way
 
 
 def check_coder(stamp: ModelStamp) -> None:

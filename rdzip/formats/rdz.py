@@ -15,7 +15,7 @@ from rdzip.formats.describe import describe
 from rdzip.formats.header import REASONS, ImageHeader
 from rdzip.formats.latent import NO_WISHES, Wishes, codec_for
 from rdzip.formats.loss import NO_LOSS, Loss
-from rdzip.formats.neural import DEFAULT_MODEL, Neural, check_coder, latent_model, lossy_model
+from rdzip.formats.neural import DEFAULT_MODEL, Neural, check_coder, latent_model, lossy_model, origin_of
 from rdzip.formats.picture import Picture
 from rdzip.formats.report import Compressed, Decoded, Lossy, Report
 from rdzip.formats.sections import part_of
@@ -160,7 +160,7 @@ def decode(
     neural = None
     if header.model:
         check_coder(header.model)
-        neural = Neural(header.model.hash, threads=threads, device=device, offline=offline)
+        neural = Neural(header.model.hash, threads=threads, device=device, offline=offline, origin=origin_of(parsed))
     picture = sections.picture_of(parsed, header, neural, progress)
     if progress:
         progress(1.0)

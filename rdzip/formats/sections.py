@@ -60,6 +60,8 @@ def pack(picture: Picture, choice: Choice, neural: Neural | None, keep: str) -> 
     for plane in choice.planes:
         head = bytes([plane.codec]) + container.write_varint(plane.encoded.layout)
         sections.append(Section(plane.type, head + plane.encoded.payload))
+    if neural and header.model:
+        sections += neural.origin()
     return container.pack(header.to_map(), sections)
 
 

@@ -16,7 +16,7 @@ from rdzip.entropy.cdf import MixtureCdf, MixtureTables, make_tables
 from rdzip.entropy.philox import Philox
 from rdzip.errors import ModelError
 from rdzip.exact.devices import usable_device
-from rdzip.exact.layers import ACT_MAX, INPUT_MAX, IntegerLinear, QuantisedLinear, check_stream, limit_stream
+from rdzip.exact.layers import ACT_MAX, BIAS_UNIT, INPUT_MAX, IntegerLinear, QuantisedLinear, check_stream, limit_stream
 from rdzip.models import build, modelfile
 from rdzip.models.causal import ACTIVITY_MAX, DIFFERENCE_MAX, CausalConfig, CausalNet
 from rdzip.models.causal_exact import ExactLayers, ExactNet, Parameters
@@ -96,6 +96,34 @@ def _thaw(config: CausalConfig, tensors: Mapping[str, NDArray[Any]], kind: str) 
     if int(np.abs(compression.astype(np.int32)).max()) > INPUT_MAX:
         raise ModelError(f"model: expected {kind}.compression within {INPUT_MAX}")
     return ExactNet(c, layers, compression, activity_scale)
+
+
+def trainable(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> dict[str, CausalNet]:
+    """Networks by kind with the weights of a model file as real parameters, to be trained further.
+
+    They compute what the file's integers do: weight times 2**-exponent is on every finer grid too. Raises ModelError
+    for a file that is not of this architecture.
+    """
+    if meta.get("architecture") != ARCHITECTURE:
+        raise ModelError(
+            f"model: expected the architecture {ARCHITECTURE} to train further, found {meta.get('architecture')!r}"
+        )
+    from_tensors(tensors, meta)  # every check of a model that codes
+    nets = {}
+    for kind, fields in meta["networks"].items():
+        net = CausalNet(CausalConfig(**fields))
+        net.compression.copy_(torch.from_numpy(tensors[f"{kind}.compression"].copy()))
+        net.activity_scale.copy_(torch.from_numpy(tensors[f"{kind}.activity_scale"].copy()))
+        for name, layer in net.named_modules():
+            if isinstance(layer, QuantisedLinear):
+                weight, exponent, bias = (
+                    torch.from_numpy(tensors[f"{kind}.{name}.{part}"].astype(np.float64))
+                    for part in ("weight", "exponent", "bias")
+                )
+                layer.weight.data.copy_(weight * torch.exp2(-exponent)[:, None])
+                layer.bias.data.copy_(bias / BIAS_UNIT)
+        nets[kind] = net
+    return nets
 
 
 class CausalModel:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from rdzip.exact.layers import clip, ste_round
 from rdzip.models.mixture import MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE
+from rdzip.models.noise import uniform
 
 CENTRE = 128
 MEAN_GAIN = 32
@@ -43,7 +44,7 @@ def width(scale: Tensor) -> Tensor:
 
 def sample(mean: Tensor, scale: Tensor, generator: torch.Generator | None) -> Tensor:
     """Grid values 0..255 from the logistic distributions, with gradients by reparametrisation, straight through."""
-    u = torch.rand(mean.shape, generator=generator).to(mean.device).clamp_(1e-6, 1 - 1e-6)
+    u = uniform(mean.shape, generator).to(mean.device).clamp_(1e-6, 1 - 1e-6)
     noise = torch.log(u) - torch.log1p(-u)
     return ste_round(mean * (1 / MEAN_UNIT) + width(scale) * noise).clamp(0, 255)
 

@@ -22,12 +22,19 @@ NOTES = 88
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file, hex."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 22):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def read_samples(path: Path) -> Samples:
-    """Images uint8 [n, h, w] or [n, h, w, c] of a .npy, .npy.xz, idx or idx .gz file; InputError for anything else."""
+    """Images uint8 [n, h, w] or [n, h, w, c] of a .npy (mapped into memory), .npy.xz, idx or idx .gz file; InputError
+    for anything else."""
     try:
+        if path.suffix == ".npy":
+            return _checked(path, np.load(path, mmap_mode="r", allow_pickle=False))
         opened = gzip.open if path.suffix == ".gz" else lzma.open if path.suffix == ".xz" else open
         with opened(path, "rb") as file:
             start = file.read(4)
@@ -35,6 +42,10 @@ def read_samples(path: Path) -> Samples:
             found: Any = _idx(file.read()) if start[:3] == b"\0\0\x08" else np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError, lzma.LZMAError) as error:
         raise InputError(f"{path}: expected images in .npy or idx format, found none: {error}") from error
+    return _checked(path, found)
+
+
+def _checked(path: Path, found: Any) -> Samples:
     if not isinstance(found, np.ndarray) or found.dtype != np.uint8 or found.ndim not in (3, 4) or not found.size:
         raise InputError(f"{path}: expected uint8 [n, h, w] or [n, h, w, c], found {_described(found)}")
     return found

@@ -49,6 +49,14 @@ def half_chroma(image: Image, rng: np.random.Generator) -> Image:
     return np.clip(np.round(np.stack([red, green, blue], -1)), 0, 255).astype(np.uint8)
 
 
+def half_size(image: Image) -> Image:
+    """The image at half size, uint8 [h, w, 3] to [h // 2, w // 2, 3]: rounded means of 2 x 2, without JPEG's blocks."""
+    h, w = (side // 2 for side in image.shape[:2])
+    sums = image[: 2 * h, : 2 * w].reshape(h, 2, w, 2, -1).astype(np.uint16).sum((1, 3))
+    halved: Image = ((sums + 2) >> 2).astype(np.uint8)
+    return halved
+
+
 def variant(image: Image, copy: str, rng: np.random.Generator) -> Image:
     """A copy of a training image by name: "plain", or "mirror" and "chroma" joined by a dash."""
     for step in copy.split("-"):

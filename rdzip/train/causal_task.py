@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from rdzip.errors import InputError
 from rdzip.models import mixture
 from rdzip.models.causal import CausalConfig, CausalNet
-from rdzip.train.data import Crops, CropSampler, read_split
+from rdzip.train.crops import Crops, CropSampler
+from rdzip.train.data import read_split
 from rdzip.train.recipe import Recipe
 
 VALIDATION_BATCHES = 8
@@ -36,51 +37,71 @@ def bits_per_sample(net: CausalNet, crops: Crops, dtype: torch.dtype, quantise: 
 
 
 class CausalTask:
-    """Networks, losses and validation of a causal pixel model."""
+    """Networks, losses and validation of a causal pixel model. Where all images are grey, only the grey network trains.
+
+    [data] copies: variants of every image (see augment.py); shrunk: share of crops that are taken at half size, which
+    washes out traces of JPEG. [model] grey_every: steps from one batch of the grey network to the next; colour, grey:
+    shapes, for which those of the model that the training starts from stand in.
+    """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        training, validation = read_split(data, recipe.crop)
-        self.facts = {
-            "images": len(training.images), "skipped": training.skipped, "data_sha256": training.sha256
-        }  # fmt: skip
-        model = dict(recipe.model)
+        model, options = dict(recipe.model), dict(recipe.data)
         self.grey_every = int(model.pop("grey_every", 4))
-        self.nets = nn.ModuleDict(
-            {
-                "colour": CausalNet(_config(model.pop("colour", {}), 3)),
-                "grey": CausalNet(_config(model.pop("grey", {}), 1)),
-            }
-        ).to(device)
-        if model:
-            raise InputError(f"recipe: unknown keys in [model]: {', '.join(sorted(model))}")
+        shapes = {"colour": _config(model.pop("colour", {}), 3), "grey": _config(model.pop("grey", {}), 1)}
+        copies, shrunk = options.pop("copies", ["plain", "mirror"]), float(options.pop("shrunk", 0.0))
+        for name, left in (("model", model), ("data", options)):
+            if left:
+                raise InputError(f"recipe: unknown keys in [{name}]: {', '.join(sorted(left))}")
+        training, validation = read_split(data, recipe.crop)
+        self.facts: dict[str, Any] = {
+            "images": len(training.images), "held_out": len(validation.images) if validation else 0,
+            "skipped": training.skipped, "data_sha256": training.sha256
+        }  # fmt: skip
+        self.colour = not training.grey
+        self.nets = nn.ModuleDict({kind: CausalNet(shape) for kind, shape in shapes.items()}).to(device)
         self.device = device
         self.batch = recipe.batch
         self.dtype = torch.bfloat16 if recipe.bf16 else torch.float32
-        options = dict(recipe.data)
-        self.sampler = CropSampler(
-            training.images, options.pop("copies", ["plain", "mirror"]), recipe.crop, recipe.seed
-        )
-        if options:
-            raise InputError(f"recipe: unknown keys in [data]: {', '.join(sorted(options))}")
+        self.names = training.names
+        self.sampler = CropSampler(training.images, copies, recipe.crop, shrunk)
         self.validation: list[Crops] = []
         if validation is not None:
-            sampler = CropSampler(validation.images, ["plain"], recipe.crop, recipe.seed)
+            sampler = CropSampler(validation.images, ["plain"], recipe.crop)
             generator = torch.Generator().manual_seed(recipe.seed)
             self.validation = [sampler.draw(VALIDATION_CROPS, generator).to(device) for _ in range(VALIDATION_BATCHES)]
+
+    def start(self, name: str) -> None:
+        """Take the weights, and the networks' shapes, of a causal model."""
+        from rdzip import hub
+        from rdzip.models import modelfile
+        from rdzip.models.causal_file import trainable
+
+        ref = hub.resolve(name)
+        tensors, meta = modelfile.read(ref.path)
+        for kind, net in trainable(tensors, meta).items():
+            self.nets[kind] = net.to(self.device)
+        self.facts |= {"from": f"{ref.id} {ref.sha256}", "licence": ref.licence}
+
+    def drawn(self) -> list[str]:
+        """Images, and places in them, of the last batch."""
+        return [f"{self.names[p.image]} at ({p.y}, {p.x})" for p in self.sampler.places]
 
     def loss(self, step: int, generator: torch.Generator) -> Tensor:
         """Training loss of a step, bits per sample; the grey network joins every ``grey_every`` steps."""
         crops = self.sampler.draw(self.batch, generator).to(self.device)
-        loss = bits_per_sample(self.nets["colour"], crops, self.dtype).mean()  # type: ignore[arg-type]
-        if step % self.grey_every == 0:
-            loss = loss + bits_per_sample(self.nets["grey"], crops, self.dtype).mean()  # type: ignore[arg-type]
-        return loss
+        kinds = ["colour"] if self.colour else ["grey"]
+        if self.colour and step % self.grey_every == 0:
+            kinds.append("grey")
+        losses = [bits_per_sample(self.nets[kind], crops, self.dtype).mean() for kind in kinds]  # type: ignore[arg-type]
+        return torch.stack(losses).sum()
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Estimated rates on held-out crops, bits per sample: exact integer network, and the same network in float."""
         rates = {}
         for kind, net in self.nets.items():
+            if kind == "colour" and not self.colour:
+                continue
             for label, quantise in (("", True), ("_float", False)):
                 values = [bits_per_sample(net, c, torch.float32, quantise).mean() for c in self.validation]  # type: ignore[arg-type]
                 if values:

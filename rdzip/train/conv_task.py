@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rdzip.errors import InputError
 from rdzip.models.bitswap import BitSwapConfig, BitSwapNet
+from rdzip.models.noise import rows
 from rdzip.models.resnet_vae import ResNetConfig, ResNetVae
 from rdzip.train.arrays import read_samples, sha256
 from rdzip.train.data import read_split
@@ -51,20 +52,28 @@ class ConvTask:
         self.nets = nn.ModuleDict({"net": self.net}).to(device)
         if data.is_dir():
             training, validation = read_split(data, recipe.crop)
-            self.images = training.images
-            held = [] if validation is None else validation.images
-            digest = training.sha256
+            channels = self.net.config.channels
+            if channels == 1 and not training.grey:
+                raise InputError(f"{data}: expected grey images for a model of one channel, found coloured ones")
+            self.images = [image[..., :channels] for image in training.images]
+            held = [] if validation is None else [image[..., :channels] for image in validation.images]
+            digest, skipped, self.names = training.sha256, training.skipped, training.names
         else:
             samples = read_samples(data)
             self.images, held = list(samples[: len(samples) - held_out]), list(samples[len(samples) - held_out :])
-            digest = sha256(data)
+            digest, skipped, self.names = sha256(data), [], [f"{data.name}[{i}]" for i in range(len(self.images))]
         if not self.images:
             raise InputError(f"{data}: expected more than the {held_out} images that are held out")
+        self.chosen: np.ndarray[Any, Any] = np.zeros(0, np.int64)
         self.areas = np.cumsum([float(image.shape[0] * image.shape[1]) for image in self.images])
-        self.facts = {"images": len(self.images), "skipped": [], "data_sha256": digest}
+        self.facts = {"images": len(self.images), "skipped": skipped, "data_sha256": digest}
         rng = np.random.default_rng(recipe.seed)
         self.validation = self._tensor([self._crop(image, rng.random(2)) for image in held])
         self.dimensions = self.net.config.channels * self.crop * self.crop
+
+    def drawn(self) -> list[str]:
+        """Images of the last batch."""
+        return [self.names[i] for i in self.chosen]
 
     def _crop(self, image: np.ndarray[Any, Any], place: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         y, x = (int(p * (side - self.crop + 1)) for p, side in zip(place, image.shape[:2], strict=True))
@@ -78,8 +87,9 @@ class ConvTask:
 
     def loss(self, step: int, generator: torch.Generator) -> Tensor:
         """Negative ELBO of a batch, bits per sample; the latents' part is weighted lower during the warm-up."""
-        u = torch.rand(self.batch, 4, generator=generator, dtype=torch.float64).numpy()
+        u = rows(torch.rand(self.batch, 4, generator=generator, dtype=torch.float64), generator).numpy()
         chosen = np.searchsorted(self.areas, u[:, 0] * self.areas[-1], side="right").clip(0, len(self.images) - 1)
+        self.chosen = chosen
         crops = [self._crop(self.images[i], place[1:3]) for i, place in zip(chosen, u, strict=True)]
         if self.mirror:
             crops = [crop[:, ::-1] if place[3] < 0.5 else crop for crop, place in zip(crops, u, strict=True)]

@@ -1,4 +1,4 @@
-"""Training images: a folder decoded into padded planes in memory, and random crops of them with causal context."""
+"""Training images: a folder, or an array of images, split into those to train on and those held out."""
 
 from __future__ import annotations
 
@@ -8,119 +8,89 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from PIL import Image
-from torch import Tensor
 
 from rdzip.errors import InputError
-from rdzip.models.causal import CausalConfig, Context
-from rdzip.models.template import PAD, TEMPLATE, padded_planes
-from rdzip.train.augment import variant
+from rdzip.train import arrays
+from rdzip.train.decoded import SUFFIXES, Decoded, decoded
 
-SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm"}
+HELD_OUT = 10
+"""Of a folder or array without held-out images, one of so many is held out."""
 
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Decoded RGB images of a folder, the names of those that could not be read, and a hash of the files."""
+    """Images uint8 [h, w, 3] with their names, the names of those that cannot be used and why, a hash of the files,
+    and whether all images are grey."""
 
     images: list[NDArray[np.uint8]]
+    names: list[str]
     skipped: list[str]
     sha256: str
+    grey: bool = False
 
 
 def read_folder(folder: Path, smallest: int) -> ImageFolder:
-    """Every image below a folder as uint8 [h, w, 3], in order of path; unreadable ones and those under ``smallest``
-    pixels on a side are skipped and named. Raises InputError if nothing is left."""
-    images, skipped, digest = [], [], hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
-        try:
-            with Image.open(path) as image:
-                pixels = np.asarray(image.convert("RGB"))
-        except (OSError, SyntaxError, ValueError) as error:
-            skipped.append(f"{path.name}: {error}")
-            continue
-        if min(pixels.shape[:2]) < smallest:
-            skipped.append(f"{path.name}: smaller than {smallest} pixels")
-            continue
-        images.append(pixels)
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    if not images:
-        raise InputError(f"{folder}: expected a folder with images ({', '.join(sorted(SUFFIXES))}), found none usable")
-    return ImageFolder(images, skipped, digest.hexdigest())
+    """Every image below a folder, in order of path; unreadable ones and those under ``smallest`` pixels on a side are
+    skipped and named. Raises InputError if nothing is left."""
+    return _usable(folder, decoded(folder), smallest)
+
+
+def _usable(folder: Path, found: Decoded, smallest: int) -> ImageFolder:
+    large = [min(image.shape[:2]) >= smallest for image in found.images]
+    kept = [i for i, enough in enumerate(large) if enough]
+    small = [f"{name}: smaller than {smallest} pixels" for name, enough in zip(found.names, large, strict=True)
+             if not enough]  # fmt: skip
+    skipped = sorted(found.skipped + small)
+    if not kept:
+        why = f": {skipped[0]}" if skipped else f" ({', '.join(sorted(SUFFIXES))})"
+        raise InputError(f"{folder}: expected a folder with images, found none usable{why}")
+    digest = hashlib.sha256(b"".join(bytes.fromhex(found.digests[i]) for i in kept)).hexdigest()
+    return ImageFolder([found.images[i] for i in kept], [found.names[i] for i in kept], skipped, digest,
+                       all(found.grey[i] for i in kept))  # fmt: skip
 
 
 def read_split(data: Path, smallest: int) -> tuple[ImageFolder, ImageFolder | None]:
-    """Training images of a folder, and held-out ones where it is split into train/ and valid/."""
+    """Training images of a folder or an array file, and held-out ones.
+
+    Held out are those in valid/ where the folder has train/ and valid/, else every tenth image in order of the hashes
+    of files (of an array: at its end), if there are ten. Raises InputError if there are no images.
+    """
+    if data.is_file():
+        return _of_array(data, smallest)
     if not data.is_dir():
-        raise InputError(f"--data: expected a folder of images, found {data}")
+        raise InputError(f"--data: expected a folder of images or an array of them (.npy), found {data}")
     if (data / "train").is_dir():
         held_out = data / "valid"
-        return read_folder(data / "train", smallest), read_folder(held_out, smallest) if held_out.is_dir() else None
-    return read_folder(data, smallest), None
+        training = read_folder(data / "train", smallest)
+        return training, read_folder(held_out, smallest) if held_out.is_dir() else None
+    found = decoded(data)
+    usable = _usable(data, found, smallest)
+    count = len(usable.images) // HELD_OUT
+    if not count:
+        return usable, None
+    digests = dict(zip(found.names, found.digests, strict=True))
+    order = sorted(range(len(usable.images)), key=lambda i: digests[usable.names[i]])
+    held, kept = sorted(order[:count]), sorted(order[count:])
+    return _part(usable, kept, usable.skipped), _part(usable, held, [])
 
 
-@dataclass(frozen=True)
-class Crops:
-    """A batch of n crops: planes int16 [3, n, crop + PAD, crop + 2 PAD], and their positions [n] in the image."""
-
-    planes: Tensor
-    x: Tensor
-    y: Tensor
-
-    def context(self, config: CausalConfig) -> tuple[Context, list[Tensor]]:
-        """Causal context of all pixels of the crops, and the true value of each plane, int16 [n * crop**2]."""
-        n, rows, columns = self.planes.shape[1:]
-        h, w = rows - PAD, columns - 2 * PAD
-        neighbours, current = [], []
-        for plane in range(config.channels):
-            offsets = TEMPLATE[: config.plane_neighbours(plane)]
-            p = self.planes[plane]
-            shifted = [p[:, PAD + dy : PAD + dy + h, PAD + dx : PAD + dx + w].reshape(-1) for dy, dx in offsets]
-            neighbours.append(torch.stack(shifted).t())
-            current.append(p[:, PAD:, PAD : PAD + w].reshape(-1))
-        grid = (n, h, w)
-        x = (self.x[:, None, None] + torch.arange(w, device=self.x.device)).expand(grid).reshape(-1).to(torch.int16)
-        y = (
-            (self.y[:, None, None] + torch.arange(h, device=self.y.device)[:, None])
-            .expand(grid)
-            .reshape(-1)
-            .to(torch.int16)
-        )
-        return Context.of(neighbours, x, y), current
-
-    def to(self, device: torch.device) -> Crops:
-        """The same batch on a device."""
-        return Crops(self.planes.to(device), self.x.to(device), self.y.to(device))
+def _part(whole: ImageFolder, which: Sequence[int], skipped: list[str]) -> ImageFolder:
+    return ImageFolder([whole.images[i] for i in which], [whole.names[i] for i in which], skipped, whole.sha256,
+                       whole.grey)  # fmt: skip
 
 
-class CropSampler:
-    """Random square crops of a set of images, every pixel equally likely, drawn with a generator (so resumable)."""
-
-    def __init__(self, images: Sequence[NDArray[np.uint8]], copies: Sequence[str], crop: int, seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        self.crop = crop
-        starts, flat, offset = [], [], 0
-        for image in images:
-            for copy in copies:
-                p = padded_planes(variant(image, copy, rng))
-                starts.append((offset, p.shape[2], p.shape[1] - PAD, p.shape[2] - 2 * PAD))
-                flat.append(p.reshape(3, -1))
-                offset += flat[-1].shape[1]
-        self.flat = torch.from_numpy(np.concatenate(flat, 1))
-        self.table = torch.tensor(starts)
-        area = (self.table[:, 2] * self.table[:, 3]).double()
-        self.cumulative = (area / area.sum()).cumsum(0)
-
-    def draw(self, n: int, generator: torch.Generator) -> Crops:
-        """``n`` crops; the same generator state gives the same crops."""
-        u = torch.rand(n, 3, generator=generator, dtype=torch.float64)
-        image = torch.searchsorted(self.cumulative, u[:, 0].contiguous()).clamp_max(len(self.table) - 1)
-        start, stride, height, width = self.table[image].unbind(1)
-        y = (u[:, 1] * (height - self.crop + 1)).long()
-        x = (u[:, 2] * (width - self.crop + 1)).long()
-        rows, columns = self.crop + PAD, self.crop + 2 * PAD
-        window = torch.arange(rows)[None, :, None] * stride[:, None, None] + torch.arange(columns)
-        index = (window + (start + y * stride + x)[:, None, None]).reshape(-1)
-        return Crops(self.flat[:, index].reshape(3, n, rows, columns), x, y)
+def _of_array(data: Path, smallest: int) -> tuple[ImageFolder, ImageFolder | None]:
+    samples = arrays.read_samples(data)
+    if min(samples.shape[1:3]) < smallest:
+        raise InputError(f"{data}: expected images of at least {smallest} pixels a side, found {list(samples.shape)}")
+    if samples.ndim == 3:
+        samples = samples[..., None]
+    if samples.shape[3] not in (1, 3):
+        raise InputError(f"{data}: expected images of 1 or 3 channels, found {list(samples.shape)}")
+    images = [np.broadcast_to(image, (*image.shape[:2], 3)) for image in samples]
+    names = [f"{data.name}[{i}]" for i in range(len(images))]
+    whole = ImageFolder(images, names, [], arrays.sha256(data), samples.shape[3] == 1)
+    kept = len(images) - len(images) // HELD_OUT
+    training = _part(whole, range(kept), [])
+    return training, _part(whole, range(kept, len(images)), []) if kept < len(images) else None

@@ -15,8 +15,10 @@ from rdzip.models import hyper_file, irec_file, transform_file
 from rdzip.models.hyper_code import HyperNet
 from rdzip.models.hyper_file import config_of
 from rdzip.models.irec_code import IrecNet
+from rdzip.models.noise import rows
 from rdzip.models.slices import OCTAVES, SETTINGS, SliceConfig
 from rdzip.models.transform_code import LAGRANGE, CodeConfig, TransformNet, step_size
+from rdzip.train.augment import half_size
 from rdzip.train.data import read_split
 from rdzip.train.recipe import Recipe
 from rdzip.train.structure import SMALLEST, ms_ssim
@@ -73,7 +75,8 @@ class LossyTask:
         self.batch, self.crop, self.device = recipe.batch, recipe.crop, device
         self.dtype = torch.bfloat16 if recipe.bf16 else torch.float32
         training, validation = read_split(data, 2 * recipe.crop)
-        self.images = training.images
+        self.images, self.names = training.images, training.names
+        self.u: np.ndarray[Any, Any] = np.zeros((0, 7))
         self.facts = {
             "images": len(training.images), "skipped": training.skipped, "data_sha256": training.sha256
         }  # fmt: skip
@@ -82,14 +85,20 @@ class LossyTask:
         sides = [[n // 2 // self.net.config.stride * self.net.config.stride for n in i.shape[:2]] for i in held]
         self.validation = [_tensor([i[: h or None, : w or None]]) for i, (h, w) in zip(held, sides, strict=True)]
 
+    def drawn(self) -> list[str]:
+        """Images of the last batch."""
+        return [self.names[self._index(u)] for u in self.u]
+
+    def _index(self, u: np.ndarray[Any, Any]) -> int:
+        return min(int(np.searchsorted(self.areas, u[0] * self.areas[-1], "right")), len(self.images) - 1)
+
     def _crop(self, u: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        image = self.images[min(int(np.searchsorted(self.areas, u[0] * self.areas[-1], "right")), len(self.images) - 1)]
+        image = self.images[self._index(u)]
         side = self.crop * (2 if u[1] < self.shrunk else 1)
         y, x = (int(p * (n - side + 1)) for p, n in zip(u[2:4], image.shape[:2], strict=True))
         crop = image[y : y + side, x : x + side]
         if side > self.crop:
-            pairs = crop.reshape(self.crop, 2, self.crop, 2, 3).astype(np.uint16).sum((1, 3))
-            crop = ((pairs + 2) >> 2).astype(np.uint8)
+            crop = half_size(crop)
         crop = crop[:, ::-1] if u[4] < 0.5 else crop
         return crop.transpose(1, 0, 2) if u[5] < 0.5 else crop
 
@@ -108,8 +117,9 @@ class LossyTask:
 
     def loss(self, step: int, generator: torch.Generator) -> Tensor:
         """Training loss of a step, about 1 for a usual code."""
-        u = torch.rand(self.batch, 7, generator=generator, dtype=torch.float64)
-        x = _tensor([self._crop(row) for row in u.numpy()]).to(self.device)
+        u = rows(torch.rand(self.batch, 7, generator=generator, dtype=torch.float64), generator)
+        self.u = u.numpy()
+        x = _tensor([self._crop(row) for row in self.u]).to(self.device)
         settings = self.finest + torch.floor(u[:, 6] * (SETTINGS - self.finest)).float().to(self.device)
         total, _, _ = self.cost(x, settings, self.dtype)
         usual = USUAL_RATE * torch.exp2(-FALL * OCTAVES * settings / (SETTINGS - 1))

@@ -28,6 +28,7 @@ _OPTIMISER_KEYS = {
     "bf16": bool,
     "checkpoint_every": int,
     "validate_every": int,
+    "start": str,
 }
 
 
@@ -36,7 +37,8 @@ class Recipe:
     """A recipe: its name, the task (which network), the loop's settings and the task's own tables.
 
     steps: optimiser steps; batch: crops a step; crop: side of a crop in pixels; lr: peak learning rate; warmup: steps;
-    decay: share of the steps at the end over which lr falls linearly to 0; clip: gradient norm.
+    decay: share of the steps at the end over which lr falls linearly to 0; clip: gradient norm. start: a model, or the
+    folder of a run, whose weights the training starts from; "" for random ones.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Recipe:
     bf16: bool = True
     checkpoint_every: int = 1000
     validate_every: int = 1000
+    start: str = ""
     model: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rdzip.errors import InputError
+from rdzip.models.noise import normal, rows
 from rdzip.models.vae_mlp import VaeConfig, VaeMlp, bound
 from rdzip.train.arrays import read_samples, sha256
 from rdzip.train.recipe import Recipe
@@ -52,6 +53,7 @@ class VaeMlpTask:
         ends = accumulate(int(stage[0]) for stage in stages)
         self.stages = [(end, int(k), int(batch)) for end, (_, k, batch) in zip(ends, stages, strict=True)]
         flat = torch.from_numpy(images.reshape(len(images), -1).copy())
+        self.chosen = torch.zeros(0, dtype=torch.int64)
         self.images = flat[: len(flat) - held_out]
         generator = torch.Generator().manual_seed(recipe.seed)
         validation = flat[len(flat) - held_out :].float() / 255
@@ -60,6 +62,10 @@ class VaeMlpTask:
         mean = (self.images.float().mean(0) / 255).clamp(1e-4, 1 - 1e-4)
         with torch.no_grad():
             cast(Any, self.net.decoder[-1]).bias.copy_(32 * torch.log(mean / (1 - mean)))
+
+    def drawn(self) -> list[str]:
+        """Images of the last batch, by their number in the file."""
+        return [f"image {i}" for i in self.chosen.tolist()]
 
     def stage(self, step: int) -> tuple[int, int]:
         """Particles and batch of a step."""
@@ -71,10 +77,10 @@ class VaeMlpTask:
     def loss(self, step: int, generator: torch.Generator) -> Tensor:
         """Negative bound of freshly binarised images, bits per pixel."""
         particles, batch = self.stage(step)
-        index = torch.randint(len(self.images), (batch,), generator=generator)
-        intensity = self.images[index].float().mul_(1 / 255)
-        x = (torch.rand(intensity.shape, generator=generator) < intensity).float()
-        noise = torch.randn(batch, particles, self.net.config.latents, generator=generator)
+        self.chosen = torch.randint(len(self.images), (batch,), generator=generator)
+        intensity = self.images[self.chosen].float().mul_(1 / 255)
+        x = rows((torch.rand(intensity.shape, generator=generator) < intensity).float(), generator)
+        noise = normal((len(x), particles, self.net.config.latents), generator)
         x, noise = x.to(self.device), noise.to(self.device)
         beta = min(1.0, (step + 1) / max(1, self.ease)) if particles == 1 else None
         weights = self.net.log_weights(x, noise, self.dtype, beta=beta)

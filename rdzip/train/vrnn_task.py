@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from rdzip.errors import InputError
 from rdzip.models.mixture import MEAN_UNIT
+from rdzip.models.noise import normal, rows, uniform, world
 from rdzip.models.vrnn import BIAS_GAIN, LOGIT_UNIT, Layer, Step, VrnnConfig, VrnnNet, log_emission
 from rdzip.train.arrays import read_sequences, sha256
 from rdzip.train.recipe import Recipe
@@ -48,7 +49,7 @@ def sequence_bound(
     log_weight = torch.zeros(batch, particles, device=device)
     total = torch.zeros(batch, device=device)
     first = torch.arange(batch, device=device)[:, None] * particles
-    noise = torch.randn(steps, n, net.config.latents, generator=generator).to(device)
+    noise = normal((steps, n, net.config.latents), generator, dim=1).to(device)
     for t in range(steps):
         of_prior, of_posterior, of_emission, of_advance = step.recall(state)
         prior = step.prior(of_prior)
@@ -67,7 +68,8 @@ def sequence_bound(
             with torch.no_grad():
                 weight = torch.softmax(log_weight, 1)
                 few = (1 / (weight * weight).sum(1) < particles / 2) & alive
-                drawn = torch.multinomial(weight.cpu(), particles, True, generator=generator).to(device)
+                u = uniform((batch, particles), generator).to(device)
+                drawn = torch.searchsorted(weight.cumsum(1), u).clamp_max(particles - 1)
                 kept = torch.arange(particles, device=device).expand(batch, -1)
                 ancestors = (first + torch.where(few[:, None], drawn, kept)).view(-1)
             total = total + torch.where(few, _log_mean(log_weight), 0.0)
@@ -108,6 +110,7 @@ class VrnnTask:
         frozen = [copy.deepcopy(net).requires_grad_(False) for _ in range(2)]
         self.nets = nn.ModuleDict({"vrnn": net, "average": frozen[0], "best": frozen[1]}).to(device)
         self.nets.register_buffer("best_rate", torch.tensor(math.inf))
+        self.pieces: list[str] = []
         self.device = device
         self.batch, self.crop = recipe.batch, recipe.crop
         self.dtype = torch.bfloat16 if recipe.bf16 else torch.float32
@@ -115,13 +118,18 @@ class VrnnTask:
     def _net(self, name: str) -> VrnnNet:
         return cast(VrnnNet, self.nets[name])
 
+    def drawn(self) -> list[str]:
+        """Pieces of the last batch."""
+        return self.pieces
+
     def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """A batch of transposed pieces of sequences, float [steps, batch, dims], and their lengths [batch]."""
-        pieces = []
+        pieces, self.pieces = [], []
         for u, v, shift in torch.rand(self.batch, 3, generator=generator).tolist():
             roll = self.training[int(u * len(self.training))]
             start = int(v * (max(0, len(roll) - self.crop) + 1))
             k = int(shift * (2 * self.transpose + 1)) - self.transpose
+            self.pieces.append(f"sequence {int(u * len(self.training))} from step {start}")
             pieces.append(torch.roll(roll[start : start + self.crop], k, 1))
         lengths = torch.tensor([len(p) for p in pieces])
         return pad_sequence(pieces).to(self.device), lengths.to(self.device)
@@ -133,13 +141,15 @@ class VrnnTask:
             for mean, now in zip(self._net("average").parameters(), self._net("vrnn").parameters(), strict=True):
                 mean.lerp_(now, 1 - average)
         rolls, lengths = self.draw(generator)
+        steps = lengths.sum() / world(generator)
+        rolls, lengths = rows(rolls, generator, dim=1), rows(lengths, generator)
         resample = self.kind == "fivo"
         warm = min(1.0, self.warm_start + (1 - self.warm_start) * step / max(1, self.warm_steps))
         found = sequence_bound(
             self._net("vrnn"), rolls, lengths, self.particles, resample, generator,
             dropout=self.dropout, dtype=self.dtype, warm=warm,
         )  # fmt: skip
-        return found.sum() / lengths.sum()
+        return found.sum() / steps
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:

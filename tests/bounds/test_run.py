@@ -184,7 +184,7 @@ def test_stopping_keeps_what_is_done(tmp_path: Path, jobs: int) -> None:
 
 
 def test_a_killed_process_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rdzip.bounds.tasks.sys.executable", "/bin/false")
+    monkeypatch.setattr("rdzip.workers.sys.executable", "/bin/false")
     result = ran(None, jobs=2)
     assert "before it was done" in str(result.failures[0].error)
     assert len(result.failures) == len({(f.method, f.lambdas) for f in result.failures})

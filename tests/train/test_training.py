@@ -14,7 +14,8 @@ from rdzip.errors import InputError
 from rdzip.models import check_known_answer, modelfile
 from rdzip.train import run
 from rdzip.train.augment import half_chroma, variant
-from rdzip.train.data import CropSampler, read_folder
+from rdzip.train.crops import CropSampler
+from rdzip.train.data import read_folder
 from rdzip.train.recipe import load_recipe
 
 TINY = """
@@ -98,15 +99,15 @@ def test_resumed_run_gives_the_same_numbers(data: Path, recipe: str, tmp_path: P
     whole = run(recipe, data, tmp_path / "whole").read_bytes()
     out = tmp_path / "parts"
     with pytest.MonkeyPatch.context() as patch:
-        from rdzip.train import loop
+        from rdzip.train import descent
 
-        saved = loop._save
+        saved = descent.save
 
-        def save_then_die(folder: Path, state: dict[str, object]) -> None:
-            saved(folder, state)
+        def save_then_die(path: Path, state: dict[str, object]) -> None:
+            saved(path, state)
             raise KeyboardInterrupt
 
-        patch.setattr(loop, "_save", save_then_die)
+        patch.setattr(descent, "save", save_then_die)
         with pytest.raises(KeyboardInterrupt):
             run(recipe, data, out)
     torch.manual_seed(7)
@@ -173,7 +174,7 @@ def test_shipped_recipe_loads() -> None:
 
 def test_crops_show_the_image(data: Path) -> None:
     folder = read_folder(data / "train", 8)
-    sampler = CropSampler(folder.images[:1], ["plain"], 8, seed=0)
+    sampler = CropSampler(folder.images[:1], ["plain"], 8)
     crops = sampler.draw(5, torch.Generator().manual_seed(1))
     net = tiny_model.nets()["colour"]
     context, planes = crops.context(net.config)
