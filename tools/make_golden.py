@@ -3,6 +3,7 @@
 python tools/make_golden.py VERSION            adds tests/golden/VERSION/*.rdz and its index.json; never replaces any.
 python tools/make_golden.py VERSION-latents    the same, by the bundled models with latents.
 python tools/make_golden.py VERSION-irec       the same, by relative entropy coding.
+python tools/make_golden.py VERSION-lossy      with loss: the pictures lie beside, to which decoded ones are near.
 """
 
 from __future__ import annotations
@@ -97,23 +98,40 @@ def irec() -> dict[str, tuple[Any, dict[str, Any]]]:
     }
 
 
+def lossy() -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Pictures by name, each with a quality."""
+    photo = picture().crop((300, 180, 396, 252))
+    clear = photo.copy()
+    clear.putalpha(Image.fromarray((np.add.outer(np.arange(72), np.arange(96)) + 20).astype(np.uint8)))
+    return {
+        "colour": (photo, {"quality": 60}),
+        "coarse": (photo, {"quality": 5}),
+        "fine": (photo.crop((0, 0, 61, 43)), {"quality": 97}),
+        "grey": (photo.convert("L"), {"quality": 30}),
+        "colour-alpha": (clear, {"quality": 40}),
+    }
+
+
 def main() -> None:
     """Write the files of the version named on the command line."""
     folder = GOLDEN / sys.argv[1]
     folder.mkdir(parents=True)
-    index = {}
-    kinds = {"latents": latents, "irec": irec}
-    for name, (source, options) in kinds.get(folder.name.partition("-")[2], images)().items():
+    index: dict[str, dict[str, Any]] = {}
+    kind = {"latents": latents, "irec": irec, "lossy": lossy}.get(folder.name.partition("-")[2], images)
+    for name, (source, options) in kind().items():
         data = rdzip.compress(source, **options)
         pixels = rdzip.decompress_array(data)
         (folder / f"{name}.rdz").write_bytes(data)
         index[name] = {
             "file_sha256": hashlib.sha256(data).hexdigest(),
-            "codec": options["codec"] or rdzip.info(data)["codec"],
+            "codec": options.get("codec") or rdzip.info(data)["codec"],
             "shape": list(pixels.shape),
             "dtype": str(pixels.dtype),
-            "pixels_sha256": hashlib.sha256(pixels.tobytes()).hexdigest(),
         }
+        if kind is lossy:
+            Image.fromarray(pixels).save(folder / f"{name}.png")
+        else:
+            index[name]["pixels_sha256"] = hashlib.sha256(pixels.tobytes()).hexdigest()
     (folder / "index.json").write_text(json.dumps(index, indent=1) + "\n")
 
 
