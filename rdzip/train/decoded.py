@@ -60,7 +60,7 @@ def decoded(folder: Path) -> Decoded:
         index = _decode(folder, files, place, key, listing)
         if index["images"]:
             size = (place / f"{key}.rgb").stat().st_size
-            _log.info("decoded %d images of %s into %s, %.2f GB", len(index["images"]), folder, place, size / 1e9)
+            _log.info("images of %s decoded: %d, into %s, %.2f GB", folder, len(index["images"]), place, size / 1e9)
     images = []
     if index["images"]:
         flat = np.memmap(place / f"{key}.rgb", np.uint8, "r")

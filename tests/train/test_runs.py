@@ -124,7 +124,7 @@ def test_skipped_images_are_said(rdzip, data: Path, recipe: str, tmp_path: Path)
     ran = rdzip("train", recipe, "--data", data, "--out", tmp_path / "run", "--set", "steps=1")
     assert ran.code == 0
     assert "skipped broken.png: " in ran.err
-    assert "decoded 3 images" in ran.err
+    assert "decoded: 3, into" in ran.err
     assert ran.out.decode().strip() == str(tmp_path / "run" / "tiny.safetensors")
 
 
