@@ -60,7 +60,7 @@ def rates(data: Path, images: int, singles: int) -> Iterator[dict[str, Any]]:
         few = x[:singles]
         ideal_few = chain.encode(loaded, few, "bb-ans", Options()).bits.ideal
         settings = [(codec, {"particles": 10} if codec == "bb-cis" else {}) for codec in codecs]
-        settings += [("irec", setting) for setting in (SETTINGS if model == "cifar10-resnet-vae" else SETTINGS[:1])]
+        settings += [("irec", setting) for setting in SETTINGS if model == "cifar10-resnet-vae"]
         coded(few[:1], model, "bb-ans")  # what is only done once
         for codec, options in settings:
             size, encode, decode = coded(x, model, codec, **options)
@@ -80,7 +80,7 @@ def cost(data: Path) -> Iterator[dict[str, Any]]:
     path = sorted(p for p in folder.iterdir() if p.suffix.lower() in common.SUFFIXES)[0]
     pixels = np.asarray(Image.open(path).convert("RGB"))
     model = hub.load(hub.resolve("cifar10-resnet-vae"))
-    for side in (32, 64, 128, 256):
+    for side in (32, 64, 128, 192):
         x = np.ascontiguousarray(pixels[:side, :side])[None]
         done, encode = timed(lambda: chain.encode(model, x, "irec", Options()))  # noqa: B023
         _, decode = timed(lambda: chain.decode(model, done.payload, x.shape))  # noqa: B023

@@ -48,7 +48,7 @@ def model_of(path: Path) -> toy.ToyMixture:
     return hub.load(path)  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("options", [["stochastic"], ["bb-ans"], ["bb-is", 5], ["bb-cis", 50]])
+@pytest.mark.parametrize("options", [["stochastic"], ["bb-ans"], ["bb-is", 5], ["bb-cis", 50], ["irec"]])
 def test_arrays(rdzip: Cli, mixture: Path, tmp_path: Path, options: list[object]) -> None:
     source, packed, part = tmp_path / "toy.npy", tmp_path / "toy.npy.rdz", tmp_path / "part.npy"
     data = model_of(mixture).sample(300, np.random.default_rng(0))
