@@ -58,10 +58,9 @@ def compress(
     model: id, hash or file of the neural model, None for "photo". codec: "causal", "classic" or "mixing" to have no
     other, None for the smaller; with a model of latents one of its codecs, None for its default. quality: 1 to 100, or
     target_bpp: bits of the file per pixel, code an image with loss, by the model "photo-lossy" unless another is named.
-    particles, refine, steps, resample, interleave: options of a codec of latents, as on the command line. segment: items of a
-    batch that must be decoded together, None for all. metadata: "all" or "none". verify: decode the result and compare
-    before it is returned. effort: 1 to 9, None for the default: 7 and 8 take the slow codec mixing, 9 mixes the network
-    in.
+    particles, refine, steps, resample, interleave: options of a codec of latents, as on the command line. segment:
+    items of a batch that must be decoded together, None for all. metadata: "all" or "none". verify: decode the result
+    and compare before it is returned. effort: 1 to 9, or None; 7 and 8 take the slow codec mixing, 9 with the network.
     Raises InputError, ModelError or FormatError (rdzip.errors).
     """
     from rdzip.errors import InputError

@@ -56,8 +56,9 @@ def rate_table() -> Int32:
 def counted(counter: int, bit: int, rates: Int32, limit: int) -> int:
     """The counter after it has seen a bit; it counts no further than ``limit``."""
     n = counter & 1023
+    rate: int = np.int64(rates[n])
     p = counter >> 10
-    p += (((bit << 22) - bit - p) * np.int64(rates[n])) >> 16
+    p += (((bit << 22) - bit - p) * rate) >> 16
     if n < limit:
         n += 1
     elif n > limit:

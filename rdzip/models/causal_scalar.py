@@ -88,8 +88,9 @@ class ScalarNet(NamedTuple):
     @classmethod
     def none(cls) -> ScalarNet:
         """What stands for no network."""
-        integers, places, table, real = (np.zeros(0, t) for t in (np.int64, np.int64, np.int32, np.float32))
-        return cls(real, places.reshape(0, 3), integers, integers, *([table] * 4), integers, integers, *([real] * 6))
+        places, table, real = np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
+        tables, layers = (table, table, table, table), (real, real, real, real, real, real)
+        return cls(real, places.reshape(0, 3), places, places, *tables, places, places, *layers)
 
 
 @compiled
@@ -117,13 +118,14 @@ def _add_layer(total: Float32, net: ScalarNet, layer: int, inputs: Float32, acti
 
 @compiled
 def _difference(net: ScalarNet, d: int) -> float:
-    return np.float32(net.compression[min(max(d, -DIFFERENCE_MAX), DIFFERENCE_MAX) + DIFFERENCE_MAX])
+    compressed: float = np.float32(net.compression[min(max(d, -DIFFERENCE_MAX), DIFFERENCE_MAX) + DIFFERENCE_MAX])
+    return compressed
 
 
 @compiled
 def _value(px: Int32, plane_size: int, plane: int, at: int) -> int:
     """Sample of the first plane, or difference from it of another."""
-    v = np.int64(px[plane * plane_size + at])
+    v: int = np.int64(px[plane * plane_size + at])
     return v - np.int64(px[at]) if plane else v
 
 

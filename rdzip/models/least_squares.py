@@ -173,7 +173,7 @@ def predict(fit: Fit, pixels: NDArray[np.int32], at: int, plane_size: int, x: in
         return 0
     if s >= 255.0:
         return 4080
-    return np.int64(s * 16.0 + 0.5)
+    return int(s * 16.0 + 0.5)
 
 
 @compiled

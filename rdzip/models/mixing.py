@@ -100,7 +100,8 @@ class Mixer(NamedTuple):
 
 def _begin(squash: Int32, s: NDArray[np.int64]) -> Counters:
     """Counters of the probabilities with these logarithms of odds in 1/256, as if nothing had been seen."""
-    return squash[s + SQUASH_MAX].astype(np.uint32) << np.uint32(16)
+    counters: Counters = squash[s + SQUASH_MAX].astype(np.uint32) << np.uint32(16)
+    return counters
 
 
 def distance_table() -> Int32:
@@ -126,7 +127,8 @@ def _train(w: Int32, x: Int32, error: int) -> None:
 @compiled
 def _odds(stretch: Int32, counter: int) -> int:
     """Logarithm of the odds of a counter in 1/256."""
-    return np.int64(stretch[counter >> 20])
+    odds: int = np.int64(stretch[counter >> 20])
+    return odds
 
 
 @compiled
@@ -211,8 +213,8 @@ def _ask_predictors(m: Mixer, view: View, c: int, level: int, middle: int, besid
 @compiled
 def _corrected(m: Mixer, at: int, part: int) -> int:
     """Probability of 2**16 between two counters of a correction, CORRECTION_STEP times that."""
-    left = np.int64(m.correction[at]) >> 16
-    right = np.int64(m.correction[at + 1]) >> 16
+    left: int = np.int64(m.correction[at]) >> 16
+    right: int = np.int64(m.correction[at + 1]) >> 16
     return left * (CORRECTION_STEP - part) + right * part
 
 
