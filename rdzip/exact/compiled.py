@@ -50,9 +50,10 @@ def compiled(function: F) -> F:
     """The function compiled at its first call, and kept on disk; the function itself without numba."""
     if not COMPILES:
         return function
-    folder, before = _folder(), numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(folder or "")
+    config: Any = numba.config
+    folder, before = _folder(), config.CACHE_DIR
+    config.CACHE_DIR = str(folder or "")
     try:
         return cast(F, numba.njit(cache=folder is not None, nogil=True, error_model="numpy")(function))
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before
