@@ -50,6 +50,7 @@ def compress(
     seed: int | None = None,
     segment: int | None = None,
     batch: bool | None = None,
+    effort: int | None = None,
 ) -> bytes:
     """Return the .rdz file of an image or of many, without loss unless a quality, a rate or a lossy model is given.
 
@@ -58,12 +59,13 @@ def compress(
     sequences, uint8 [steps, dims] each. Prefer paths to Pillow images: Pillow has already cut 16-bit colour to 8 bits,
     and then it cannot be kept. batch: whether an array holds many images; None: if it has 4 axes, or 3 of which the
     last is longer than 4.
-    model: id, hash or file of the neural model, None for "photo". codec: "causal" or "classic" to have no other, None
-    for the smaller; with a model of latents one of its codecs, None for its default. quality: 1 to 100, or target_bpp:
-    bits of the file per pixel, code an image with loss, by the model "photo-lossy" unless another is named. particles,
-    refine, steps, resample, interleave, omega, epsilon, beams, seed: options of a codec of latents, as on the command
-    line. segment: items of a batch that must be decoded together, None for all. metadata: "all" or "none". verify:
-    decode the result and compare before it is returned.
+    model: id, hash or file of the neural model, None for "photo". codec: "causal", "classic" or "mixing" to have no
+    other, None for the smaller; with a model of latents one of its codecs, None for its default. quality: 1 to 100, or
+    target_bpp: bits of the file per pixel, code an image with loss, by the model "photo-lossy" unless another is named.
+    particles, refine, steps, resample, interleave, omega, epsilon, beams, seed: options of a codec of latents, as on
+    the command line. segment: items of a batch that must be decoded together, None for all. metadata: "all" or "none".
+    verify: decode the result and compare before it is returned. effort: 1 to 9, or None; 7 and 8 take the slow codec
+    mixing, 9 with the network.
     Raises InputError, ModelError or FormatError (rdzip.errors).
     """
     from rdzip.errors import InputError
@@ -75,6 +77,7 @@ def compress(
     loss = Loss(quality, target_bpp)
     wishes = Wishes(particles, refine, steps, resample, interleave, omega, epsilon, beams, seed, segment)
     options: dict[str, Any] = {"model": model, "codec": codec, "threads": threads, "offline": offline, "verify": verify}
+    options["effort"] = effort
     image, ways = _ways(image, batch)
     if ways is not None:
         if loss.wanted:

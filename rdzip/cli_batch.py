@@ -40,6 +40,7 @@ def code(ways: Sequence[Batch], coding: Coding, progress: Report) -> rdz.Compres
         device=coding.device,
         progress=progress,
         verify=coding.verify,
+        effort=coding.effort,
     )
 
 

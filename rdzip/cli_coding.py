@@ -46,6 +46,7 @@ class Coding:
     wishes: Wishes = NO_WISHES
     items: tuple[int, ...] | None = None
     loss: Loss = NO_LOSS
+    effort: int | None = None
 
 
 def compress(
@@ -190,6 +191,7 @@ def code(picture: Picture, coding: Coding, progress: Report) -> rdz.Compressed:
         progress=progress,
         verify=coding.verify,
         wishes=coding.wishes,
+        effort=coding.effort,
     )
 
 

@@ -105,7 +105,18 @@ def compress(
     codec: Annotated[
         str | None,
         typer.Option(
-            "--codec", metavar="C", help="Use this codec only: causal, classic, or one of a model. [the smaller]"
+            "--codec", metavar="C", help="Use this codec only: causal, classic, mixing, or a model's. [the smaller]"
+        ),
+    ] = None,
+    effort: Annotated[
+        int | None,
+        typer.Option(
+            "-e",
+            "--effort",
+            min=1,
+            max=9,
+            metavar="N",
+            help="Effort without loss: up to 6 causal, 7 and 8 mixing (slow), 9 mixing with the network. [6]",
         ),
     ] = None,
     particles: Annotated[
@@ -176,7 +187,7 @@ def compress(
         particles, refine, steps, resample.value if resample else None, interleave, omega, epsilon, beams, seed, segment
     )
     coding = cli_coding.Coding(
-        model, codec, metadata.value, not no_verify, threads, device, max_pixels, wishes, loss=loss
+        model, codec, metadata.value, not no_verify, threads, device, max_pixels, wishes, loss=loss, effort=effort
     )
     pool = Pool(jobs, ray)
     if archive is None:

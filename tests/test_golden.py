@@ -22,7 +22,7 @@ def expected(file: Path) -> dict[str, Any]:
 
 
 def test_there_are_golden_files() -> None:
-    assert {expected(file)["codec"] for file in FILES} == {"causal", "classic", "channel-ar", *LATENT_CODECS}
+    assert {expected(file)["codec"] for file in FILES} == {"causal", "classic", "mixing", "channel-ar", *LATENT_CODECS}
 
 
 @pytest.mark.parametrize("file", FILES, ids=[f"{f.parent.name}-{f.stem}" for f in FILES])

@@ -4,6 +4,7 @@ python tools/make_golden.py VERSION            adds tests/golden/VERSION/*.rdz a
 python tools/make_golden.py VERSION-latents    the same, by the bundled models with latents.
 python tools/make_golden.py VERSION-irec       the same, by relative entropy coding.
 python tools/make_golden.py VERSION-lossy      with loss: the pictures lie beside, to which decoded ones are near.
+python tools/make_golden.py VERSION-mixing     the same, by the codec mixing.
 """
 
 from __future__ import annotations
@@ -112,12 +113,28 @@ def lossy() -> dict[str, tuple[Any, dict[str, Any]]]:
     }
 
 
+def mixed() -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Inputs by name for the codec mixing, with its effort: 7 without the network, 9 with it."""
+    photo = picture().crop((300, 200, 333, 221))
+    rgba = photo.copy()
+    rgba.putalpha(photo.convert("L"))
+    return {
+        "colour": (photo, {"codec": "mixing", "effort": 9}),
+        "colour-alone": (photo, {"codec": "mixing", "effort": 7}),
+        "colour-alpha": (rgba, {"codec": "mixing", "effort": 9}),
+        "grey": (photo.convert("L"), {"codec": "mixing", "effort": 9}),
+        "grey-alone": (photo.convert("L"), {"codec": "mixing", "effort": 7}),
+        "one-pixel": (photo.crop((0, 0, 1, 1)), {"codec": "mixing", "effort": 9}),
+    }
+
+
 def main() -> None:
     """Write the files of the version named on the command line."""
     folder = GOLDEN / sys.argv[1]
     folder.mkdir(parents=True)
     index: dict[str, dict[str, Any]] = {}
-    kind = {"latents": latents, "irec": irec, "lossy": lossy}.get(folder.name.partition("-")[2], images)
+    kinds = {"latents": latents, "irec": irec, "lossy": lossy, "mixing": mixed}
+    kind = kinds.get(folder.name.partition("-")[2], images)
     for name, (source, options) in kind().items():
         data = rdzip.compress(source, **options)
         pixels = rdzip.decompress_array(data)

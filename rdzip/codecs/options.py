@@ -11,6 +11,8 @@ LATENT_CODECS = ("stochastic", "bb-ans", "bit-swap", "bb-is", "bb-cis", "bb-ais"
 """Codecs of models with latents, in the order of their numbers in a payload."""
 LOSSY_CODECS = ("hyperprior", "channel-ar", "irec-vae")
 """Codecs of lossy models, in the order of their layout numbers."""
+MIXING_ALONE, MIXING_WITH_NETWORK = 1, 2
+"""Layout numbers of the codec mixing: without and with the network of a causal model."""
 RESAMPLE = ("adaptive", "always", "never")
 LIMITS = {"particles": (1, 4096), "refine": (0, 1000), "steps": (0, 4096), "precision": (4, 16), "resample": (0, 2),
           "interleave": (0, 1), "omega": (20, 690), "epsilon": (0, 1000), "beams": (1, 4096),

@@ -35,13 +35,14 @@ def compress_batch(
     offline: bool = False,
     progress: Progress | None = None,
     verify: bool = True,
+    effort: int | None = None,
 ) -> rdz.Compressed:
     """Return the .rdz file of a batch and a report.
 
     ways: the batch, or several ways to see it, of which the first that the model takes is used. model: id, hash or
     file; a model with latents codes the items in chains, without one (or with a causal one) they are coded as one
-    picture by the codecs for pictures. codec: one that the model has, None for its default. verify: decode what was
-    written and compare. progress: called with the share done, 0 to 1.
+    picture by the codecs for pictures, with an effort as of compress_picture. codec: one that the model has, None for
+    its default. verify: decode what was written and compare. progress: called with the share done, 0 to 1.
     Raises InputError, ModelError, or FormatError (verification failed).
     """
     ways = [ways] if isinstance(ways, Batch) else list(ways)
@@ -50,12 +51,14 @@ def compress_batch(
     if lossy_model(model, codec, offline=offline):
         raise InputError(f"the model {model} loses detail of pictures, found an array or sequences: name another by -m")
     neural = latent_model(model, codec, threads=threads, device=device, offline=offline)
+    if neural is not None and effort is not None:
+        raise InputError(f"the model {neural.stamp.id} has one effort, found --effort {effort}: leave it out")
     split = 0.6 if verify else 1.0
     if neural is None:
         wishes.check(None)
         batch = ways[0]
         header, sections, facts = _as_pictures(
-            batch, wishes.segment, model, codec, threads, device, offline, part_of(progress, 0.0, split)
+            batch, wishes.segment, model, codec, threads, device, offline, part_of(progress, 0.0, split), effort
         )
     else:
         batch, header, sections, facts = _as_chains(ways, neural, codec, wishes, part_of(progress, 0.0, split))
@@ -151,6 +154,7 @@ def _as_pictures(
     device: str | None,
     offline: bool,
     progress: Progress | None,
+    effort: int | None,
 ) -> tuple[BatchHeader, list[Section], _Facts]:
     header = _header(batch, segment, None, 1)
     sections, bits, reports = [], Bits(0.0, 0.0, 0.0), []
@@ -170,6 +174,7 @@ def _as_pictures(
             offline=offline,
             progress=part_of(progress, first / header.count, end / header.count),
             verify=False,
+            effort=effort,
         )
         sections.append(Section(SectionType.MEMBER, done.data))
         bits += done.report.bits

@@ -21,7 +21,7 @@ from rdzip.formats.header import (
 )
 from rdzip.formats.modes import BY_NUMBER
 
-CODEC_NAMES = {0: "classic", 1: "causal", 2: "latent", 3: "lossy"}
+CODEC_NAMES = {0: "classic", 1: "causal", 2: "latent", 3: "lossy", 4: "mixing"}
 CLASSIC_METHODS = ("raw", "constant", "webp", "png", "png-lzma", "planes", "bits")
 
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "photo"
 DEFAULT_LOSSY_MODEL = "photo-lossy"
+EFFORTS = range(1, 10)
+MIXING_EFFORT, NETWORK_EFFORT = 7, 9
+"""Efforts from which on the codec mixing takes the place of causal, and from which on it mixes the network in."""
 CODER = 5  # constriction 0.5: 100 * major + minor
 
 
@@ -101,15 +104,25 @@ class Neural:
         """Return the pixels; CoderError for a corrupt payload, ModelError if the model cannot be had."""
         from rdzip.codecs import causal
 
-        if self.latent or self.lossy:
-            raise FormatError(
-                f"header is inconsistent: the model {self.stamp.id} has latents, the payload none; the file is corrupt"
-            )
-        model = self._load()
+        model = self._causal_model()
         pixels: NDArray[Any] = causal.decode(model, payload, shape, layout, progress=progress)
         if tuple(pixels.shape) != shape:
             raise CoderError(f"the payload holds {list(pixels.shape)}, expected {list(shape)}: the file is corrupt")
         return pixels
+
+    def encode_mixing(self, pixels: NDArray[Any], progress: Callable[[float], None] | None = None) -> Encoded:
+        """Return the payload of uint8 pixels [h, w] or [h, w, 3] by the codec mixing, this model's network mixed in."""
+        from rdzip.codecs import mixing
+
+        return mixing.encode(self._causal_model(), pixels, progress)
+
+    def decode_mixing(
+        self, payload: bytes, shape: tuple[int, ...], layout: int, progress: Callable[[float], None] | None = None
+    ) -> NDArray[Any]:
+        """Return the pixels that `encode_mixing` coded; CoderError for a corrupt payload."""
+        from rdzip.codecs import mixing
+
+        return mixing.decode(self._causal_model(), payload, shape, layout, progress)
 
     def takes(self, shape: tuple[int, ...]) -> bool:
         """Return whether a model with latents codes items of this shape; ModelError if it cannot be had."""
@@ -225,6 +238,13 @@ class Neural:
 
         return transform.synthesise(self._lossy_model(), found, shape, progress)
 
+    def _causal_model(self) -> Any:
+        if self.latent or self.lossy:
+            raise FormatError(
+                f"header is inconsistent: the model {self.stamp.id} has latents, the payload none; the file is corrupt"
+            )
+        return self._load()
+
     def _lossy_model(self) -> Any:
         if not self.lossy:
             raise FormatError(f"header is inconsistent: the model {self.stamp.id} is not lossy; the file is corrupt")
@@ -261,6 +281,32 @@ class Neural:
                 )
             self.seconds = time.perf_counter() - start
         return self._model
+
+
+class Mixing:
+    """The codec mixing as an encoder, with the network of a model or, where `neural` is None, without."""
+
+    def __init__(self, neural: Neural | None) -> None:
+        self.neural = neural
+
+    def encode(self, pixels: NDArray[Any], progress: Callable[[float], None] | None = None) -> Encoded:
+        """Return the payload of uint8 pixels [h, w] or [h, w, 3]."""
+        if self.neural is not None:
+            return self.neural.encode_mixing(pixels, progress)
+        from rdzip.codecs import mixing
+
+        return mixing.encode(None, pixels, progress)
+
+
+def mixing_wanted(codec: str | None, effort: int | None) -> bool:
+    """Return whether the codec mixing takes the place of causal; InputError for wishes that contradict each other."""
+    if effort is not None and effort not in EFFORTS:
+        raise InputError(f"expected an effort of {EFFORTS[0]} to {EFFORTS[-1]}, found {effort}")
+    if codec in (None, "mixing"):
+        return codec == "mixing" or (effort or 0) >= MIXING_EFFORT
+    if effort is not None and effort >= MIXING_EFFORT:
+        raise InputError(f"the codec {codec} has no effort {effort}: leave --effort or --codec out")
+    return False
 
 
 def latent_model(

@@ -15,7 +15,17 @@ from rdzip.formats.describe import describe
 from rdzip.formats.header import REASONS, ImageHeader
 from rdzip.formats.latent import NO_WISHES, Wishes, codec_for
 from rdzip.formats.loss import NO_LOSS, Loss
-from rdzip.formats.neural import DEFAULT_MODEL, Neural, check_coder, latent_model, lossy_model, origin_of
+from rdzip.formats.neural import (
+    DEFAULT_MODEL,
+    NETWORK_EFFORT,
+    Mixing,
+    Neural,
+    check_coder,
+    latent_model,
+    lossy_model,
+    mixing_wanted,
+    origin_of,
+)
 from rdzip.formats.picture import Picture
 from rdzip.formats.report import Compressed, Decoded, Lossy, Report
 from rdzip.formats.sections import part_of
@@ -50,12 +60,14 @@ def compress_picture(
     progress: Progress | None = None,
     verify: bool = True,
     wishes: Wishes = NO_WISHES,
+    effort: int | None = None,
 ) -> Compressed:
     """Return the .rdz file of a picture and a report.
 
     model: id, hash or file of the neural model; None is "photo", and then classic codecs alone where that cannot be
-    found, or with loss "photo-lossy". codec: "causal" or "classic" to have no other, None to have the smaller; with a
-    model of latents or a lossy one one of its codecs, None for its default. loss: what may be lost. wishes: about a
+    found, or with loss "photo-lossy". codec: "causal", "classic" or "mixing" to have no other, None to have the
+    smaller; with a model of latents or a lossy one one of its codecs, None for its default. effort: 1 to 9 or None; 7
+    and 8 take the codec mixing, 9 with the network. loss: what may be lost. wishes: about a
     codec of latents. metadata: "all" or "none". verify: decode what was written and compare. progress: called with the
     share done, 0 to 1.
     Raises InputError (what the codec cannot code), ModelError (a model that was asked for cannot be had), FormatError
@@ -68,25 +80,32 @@ def compress_picture(
         raise InputError("expected --segment with many items, found one picture: leave it out")
     start = time.perf_counter()
     lossy = lossy_model(model, codec, loss, threads=threads, device=device, offline=offline)
+    mixed = mixing_wanted(codec, effort)
     if lossy:
         from rdzip.formats.lossy import compress_lossy
 
+        if effort is not None:
+            raise InputError(f"the model {lossy.stamp.id} has one effort, found --effort {effort}: leave it out")
         wishes.check(codec_for(lossy.codecs, codec, lossy.stamp.id))
         return compress_lossy(picture, lossy, codec, loss, metadata=metadata, progress=progress, verify=verify)
     neural = latent_model(model, codec, threads=threads, device=device, offline=offline)
     latent = codec_for(neural.codecs, codec, neural.stamp.id) if neural else None
     wishes.check(latent)
-    if latent is None and codec != "classic" and picture.mode in NEURAL_MODES:
+    if latent is not None and effort is not None:
+        raise InputError(f"the codec {latent} has one effort, found --effort {effort}: leave it out")
+    if mixed and effort is not None and effort < NETWORK_EFFORT:
+        neural = None
+    elif latent is None and codec != "classic" and picture.mode in NEURAL_MODES:
         neural = Neural(model or DEFAULT_MODEL, threads=threads, device=device, offline=offline)
         if not neural.find():
-            if model is not None or codec is not None:
+            if model is not None or codec not in (None, "mixing"):
                 _ = neural.stamp  # raises the ModelError that says what to do
             neural = None
     share = 0.4 if verify else 1.0
     if neural and latent:
         choice = choose_latent(picture, neural, latent, wishes.options(latent), part_of(progress, 0.0, share))
     else:
-        choice = choose(picture, neural, codec, part_of(progress, 0.0, share))
+        choice = choose(picture, Mixing(neural) if mixed else neural, codec, part_of(progress, 0.0, share))
     data = sections.pack(picture, choice, neural, metadata)
     load = neural.seconds if neural else 0.0
     encoded = time.perf_counter()

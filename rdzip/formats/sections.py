@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rdzip.codecs import classic
-from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS
+from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS, MIXING_WITH_NETWORK
 from rdzip.errors import CoderError, FormatError
 from rdzip.formats import arrangement as arranging
 from rdzip.formats import container, metadata
@@ -16,7 +16,7 @@ from rdzip.formats.header import ImageHeader
 from rdzip.formats.modes import BY_NAME, BY_NUMBER
 from rdzip.formats.packing import pack_bytes, unpack_bytes
 from rdzip.formats.picture import Picture, symbols_hash
-from rdzip.formats.selection import CAUSAL, CLASSIC, CODECS, LATENT, TRANSFORM, Choice
+from rdzip.formats.selection import CAUSAL, CLASSIC, CODECS, LATENT, MIXING, TRANSFORM, Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ def part_of(progress: Progress | None, start: float, end: float) -> Progress | N
 
 def uses_model(choice: Choice) -> bool:
     """Return whether a plane needs the model."""
-    return any(plane.codec != CLASSIC for plane in choice.planes)
+    return any(plane.uses_model for plane in choice.planes)
 
 
 def pack(picture: Picture, choice: Choice, neural: Neural | None, keep: str) -> bytes:
@@ -154,11 +154,18 @@ def _plane(
         return classic.decode(payload, shape, dtype, layout)
     if codec == TRANSFORM:
         raise FormatError("header is inconsistent: a lossy payload in a lossless file; the file is corrupt")
-    if neural is None or dtype != np.uint8 or shape[2:] not in ((), (3,)):
+    alone = codec == MIXING and layout != MIXING_WITH_NETWORK
+    if (neural is None and not alone) or dtype != np.uint8 or shape[2:] not in ((), (3,)):
         raise FormatError(
             "header is inconsistent: a neural payload without a model or of samples that it cannot hold; the file is "
             "corrupt"
         )
+    if neural is None or alone:
+        from rdzip.codecs import mixing
+
+        return mixing.decode(None, bytes(payload), shape, layout, progress)
+    if codec == MIXING:
+        return neural.decode_mixing(bytes(payload), shape, layout, progress)
     by = neural.decode if codec == CAUSAL else neural.decode_tiles
     return by(bytes(payload), shape, layout, progress)
 
@@ -168,7 +175,7 @@ def _read(body: bytes | memoryview) -> tuple[int, int, bytes | memoryview]:
     if not len(body):
         raise FormatError("header is inconsistent: an empty section; the file is corrupt")
     layout, at = container.read_varint(body, 1)
-    if body[0] not in (CLASSIC, CAUSAL, LATENT, TRANSFORM):
+    if body[0] not in (CLASSIC, CAUSAL, LATENT, TRANSFORM, MIXING):
         known = ", ".join((*CODECS, *LATENT_CODECS, *LOSSY_CODECS))
         raise FormatError(f"the file needs a newer rdzip: its codec {body[0]} is unknown (known: {known})")
     return body[0], layout, body[at:]

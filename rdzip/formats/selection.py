@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rdzip.codecs import classic
+from rdzip.codecs.options import MIXING_WITH_NETWORK
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.errors import InputError
 from rdzip.formats.arrangement import arrange, histogram, palette_colours
 from rdzip.formats.container import SectionType
 from rdzip.formats.header import Arrangement, Reason
 from rdzip.formats.latent import factor_of
+from rdzip.formats.neural import Mixing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
     from rdzip.formats.neural import Neural
     from rdzip.formats.picture import Picture
 
-CODECS = ("classic", "causal")
-CLASSIC, CAUSAL, LATENT, TRANSFORM = range(4)
+CODECS = ("classic", "causal", "mixing")
+CLASSIC, CAUSAL, LATENT, TRANSFORM, MIXING = range(5)
+NAMES = {CLASSIC: "classic", CAUSAL: "causal", MIXING: "mixing"}
 # LATENT: one of rdzip.codecs.options.LATENT_CODECS, which the payload names. TRANSFORM: one of LOSSY_CODECS, by layout.
 MODEL_STAMP = 18  # bytes in the header
 NEURAL_MODES = ("L", "LA", "RGB", "RGBA")
@@ -61,6 +64,11 @@ class Plane:
         """Bytes of its payload and of what frames it."""
         return len(self.encoded.payload) + 10
 
+    @property
+    def uses_model(self) -> bool:
+        """Whether the model is needed to decode it."""
+        return self.codec != CLASSIC and (self.codec != MIXING or self.encoded.layout == MIXING_WITH_NETWORK)
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -77,12 +85,12 @@ class Choice:
     @property
     def codec(self) -> str:
         """Name of the codec of the colour planes."""
-        return self.name or CODECS[self.planes[0].codec]
+        return self.name or NAMES[self.planes[0].codec]
 
     @property
     def size(self) -> int:
         """Bytes of all planes, and of the model's stamp if one needs it."""
-        stamp = MODEL_STAMP if any(plane.codec != CLASSIC for plane in self.planes) else 0
+        stamp = MODEL_STAMP if any(plane.uses_model for plane in self.planes) else 0
         return stamp + sum(plane.size for plane in self.planes)
 
     @property
@@ -92,19 +100,22 @@ class Choice:
 
 
 def choose(
-    picture: Picture, neural: Neural | None, codec: str | None, progress: Callable[[float], None] | None = None
+    picture: Picture,
+    neural: Neural | Mixing | None,
+    codec: str | None,
+    progress: Callable[[float], None] | None = None,
 ) -> Choice:
     """Return the coded planes of a picture.
 
-    neural: the model to try, None when there is none. codec: "classic" or "causal" to have no other, None to have the
-    smaller.
+    neural: what to try beside classic codecs, None when there is nothing. codec: "classic", "causal" or "mixing" to
+    have no other, None to have the smaller.
     Raises InputError for a codec that cannot code the picture.
     """
     arrangement, samples = arrange(picture)
-    if codec == "causal":
+    if codec in ("causal", "mixing"):
         if picture.mode not in NEURAL_MODES or neural is None:
             raise InputError(
-                f"the codec causal codes the modes {', '.join(NEURAL_MODES)}, found {picture.mode}: leave the choice "
+                f"the codec {codec} codes the modes {', '.join(NEURAL_MODES)}, found {picture.mode}: leave the choice "
                 "to rdzip"
             )
         return Choice(arrangement, _neural_planes(samples, neural, progress), Reason.REQUESTED)
@@ -164,7 +175,7 @@ def _smaller(
     picture: Picture,
     arrangement: Arrangement,
     samples: NDArray[Any],
-    neural: Neural,
+    neural: Neural | Mixing,
     progress: Callable[[float], None] | None,
 ) -> Choice:
     """Return the smaller of neural and classic; the slow classic trials are made only where quick ones leave them a
@@ -232,13 +243,16 @@ def has_few_colours(samples: NDArray[Any]) -> bool:
     return True
 
 
-def _neural_planes(samples: NDArray[Any], neural: Neural, progress: Callable[[float], None] | None) -> list[Plane]:
+def _neural_planes(
+    samples: NDArray[Any], neural: Neural | Mixing, progress: Callable[[float], None] | None
+) -> list[Plane]:
     colour, alpha = apart(samples)
-    planes = [Plane(SectionType.COLOUR, CAUSAL, neural.encode(colour, progress))]
+    codec = MIXING if isinstance(neural, Mixing) else CAUSAL
+    planes = [Plane(SectionType.COLOUR, codec, neural.encode(colour, progress))]
     if alpha is not None:
         tried = Plane(SectionType.ALPHA, CLASSIC, classic.encode(alpha))
         if tried.size > alpha.size // 16:
-            tried = min(tried, Plane(SectionType.ALPHA, CAUSAL, neural.encode(alpha)), key=lambda plane: plane.size)
+            tried = min(tried, Plane(SectionType.ALPHA, codec, neural.encode(alpha)), key=lambda plane: plane.size)
         planes.append(tried)
     return planes
 

@@ -87,8 +87,8 @@ class ExactNet:
         self.config = config
         self.layers = layers
         self.device = torch.device("cpu")
-        self._compression = compression.astype(np.float32)
-        self._activity_scale = activity_scale.astype(np.float64)
+        self.compression = compression.astype(np.float32)
+        self.activity_scale = activity_scale.astype(np.float64)
         self._units = (64.0 + 26.0 * np.arange(ACTIVITY_MAX + 1)) * (1 / 256)
         k = config.components
         coefficients = max(config.outputs(i) for i in range(config.channels)) - 3 * k
@@ -128,7 +128,7 @@ class ExactNet:
         for nb, median in zip(view.neighbours, view.medians, strict=True):
             index = nb - median
             index += DIFFERENCE_MAX
-            inputs[start : start + len(nb), :n] = self._compression.take(index, mode="clip")
+            inputs[start : start + len(nb), :n] = self.compression.take(index, mode="clip")
             start += len(nb)
         px, py = x & 1, y & 1
         inputs[start, :n] = px * 64 - 32
@@ -150,7 +150,7 @@ class ExactNet:
             index = np.stack(seen)
             index += DIFFERENCE_MAX
             compressed = np.zeros((len(index), len(fan)), np.float32)
-            compressed[:, : index.shape[1]] = self._compression.take(index, mode="clip")
+            compressed[:, : index.shape[1]] = self.compression.take(index, mode="clip")
             u = u + self.layers.known[channel - 1](torch.from_numpy(compressed).to(self.device).t())
         for layer in self.layers.deep[channel]:
             u = u + layer(_activate(u))
@@ -178,7 +178,7 @@ class ExactNet:
         mixture = scaled[: 3 * k]
         mixture[:k] *= self._units[activity]
         mixture[:k] += correction
-        mixture[k : 2 * k] += self._activity_scale[activity]
+        mixture[k : 2 * k] += self.activity_scale[activity]
         mixture += 0.5
         np.floor(mixture, out=mixture)
         bounded = mixture[: 2 * k]

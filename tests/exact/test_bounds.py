@@ -67,7 +67,7 @@ def test_tail_in_float64_is_that_in_integers(net: ExactNet, seed: int, channel: 
         c = sum(x * y for x, y in zip(row[3 * k :], d, strict=True))
         for j in range(k):
             mean = (row[j] * (64 + 26 * a) + (c << 8) + (base << 24) + (1 << 17)) >> 18
-            scale = (row[k + j] + (int(net._activity_scale[a]) << 13) + (1 << 12)) >> 13
+            scale = (row[k + j] + (int(net.activity_scale[a]) << 13) + (1 << 12)) >> 13
             assert found.mean[j, i] == min(max(mean, MEAN_MIN), MEAN_MAX)
             assert found.scale[j, i] == min(max(scale, 0), SCALES - 1)
             assert found.logit[j, i] == (row[2 * k + j] + (1 << 11)) >> 12

@@ -1,0 +1,204 @@
+"""Codec "mixing": lossless coding bit by bit, many adaptive predictions mixed online, the causal network among them.
+
+Samples are coded in raster order, of each pixel green, red, blue, each as 8 binary decisions from its highest bit
+down. Encoder and decoder run the same code (models/mixing.py) and learn from each sample what it was.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdzip.codecs.options import MIXING_ALONE, MIXING_WITH_NETWORK
+from rdzip.codecs.result import Bits, Encoded
+from rdzip.entropy.binary import CODER, finish_coder, start_coder
+from rdzip.errors import CoderError, InputError
+from rdzip.exact.compiled import compiled
+from rdzip.exact.devices import exactly, threads
+from rdzip.models.adaptive import NETWORK, View, look, note_errors
+from rdzip.models.causal_exact import ExactNet
+from rdzip.models.causal_file import CausalModel
+from rdzip.models.causal_scalar import PARTS, ScalarNet, mixtures, run_head, run_trunk
+from rdzip.models.least_squares import Fit, end_row, fits, learn, predict, start_row
+from rdzip.models.mixing import LEAST_PROBABILITY, Mixer, code_sample
+from rdzip.models.template import OUTSIDE, PAD, padded_planes
+
+Progress = Callable[[float], None] | None
+Pixels = NDArray[np.uint8]
+
+SAMPLE_ORDER = (1, 0, 2)
+BUCKETS_PER_SAMPLE = 8
+BUCKET_BITS = (12, 22)
+NETWORK_ROWS = 8
+"""Rows whose mixtures the encoder computes at once."""
+
+
+class _Row:
+    """What codes an image row by row: planes int32 [channels, h + PAD, w + 2 PAD] of raw samples, and all states."""
+
+    def __init__(
+        self, model: CausalModel | None, shape: tuple[int, ...], data: NDArray[np.uint8], decoding: int
+    ) -> None:
+        self.height, self.width = shape[:2]
+        self.channels = 1 if len(shape) == 2 else shape[2]
+        self.stride = self.width + 2 * PAD
+        self.planes = np.full((self.channels, self.height + PAD, self.stride), OUTSIDE, np.int32)
+        self.net: ExactNet | None = model.nets["grey" if self.channels == 1 else "colour"] if model else None
+        table = np.zeros(0, np.int32)
+        self.scalar = ScalarNet.of(self.net, model.tables, self.stride) if model and self.net else ScalarNet.none()
+        self.view = View.of(self.channels, self.width)
+        self.mixer = Mixer.of(bucket_bits(math.prod(shape)), model.tables.sigmoid if model else table)
+        self.fits = fits(self.channels, self.width, self.stride)
+        self.coder = np.zeros(CODER, np.int64)
+        self.data, self.decoding = data, decoding
+        self.means = np.zeros(self.channels)
+        start_coder(self.coder, data, decoding)
+
+    def code(self, y: int, known: NDArray[np.int32]) -> None:
+        """Code row y, and fill the padding that it decides.
+
+        known int32 [w, channels, PARTS]: the network's mixtures; empty to compute them here, or for no network.
+        """
+        self.planes[:, y + PAD, :PAD] = self.planes[:, y + PAD - 1, PAD : PAD + 1]
+        _code_row(
+            self.fits,
+            self.view,
+            self.mixer,
+            self.scalar,
+            self.planes.reshape(-1),
+            known.reshape(-1),
+            self.coder,
+            self.data,
+            self.means,
+            self.width,
+            y,
+            self.decoding,
+        )
+        self.planes[:, y + PAD, PAD + self.width :] = self.planes[:, y + PAD, PAD + self.width - 1, None]
+
+
+@compiled
+def _code_row(
+    fits: tuple[Fit, ...],
+    view: View,
+    mixer: Mixer,
+    scalar: ScalarNet,
+    px: NDArray[np.int32],
+    known: NDArray[np.int32],
+    coder: NDArray[np.int64],
+    data: NDArray[np.uint8],
+    means: NDArray[np.float64],
+    width: int,
+    y: int,
+    decoding: int,
+) -> None:
+    channels = len(means)
+    stride = width + 2 * PAD
+    plane = len(px) // channels
+    computed = len(scalar.layers) > 0 and len(known) == 0
+    mixture = np.zeros(PARTS if len(scalar.layers) > 0 else 0, np.int32)
+    for fit in fits:
+        start_row(fit)
+    for x in range(width):
+        at = (y + PAD) * stride + PAD + x
+        for c in range(channels):
+            means[c] = 0.5 * (np.float64(px[c * plane + at - 1]) + np.float64(px[c * plane + at - stride]))
+        if computed:
+            run_trunk(scalar, px, plane, at, x, y)
+        for c in range(channels):
+            for o in range(2):
+                view.means[o] = predict(fits[3 * o + c], px, at, plane, x, means, c)
+            view.means[NETWORK] = view.means[0]
+            if len(mixture) > 0:
+                if computed:
+                    run_head(scalar, px, plane, at, c, mixture)
+                else:
+                    mixture[:] = known[(x * channels + c) * PARTS : (x * channels + c + 1) * PARTS]
+                view.means[NETWORK] = mixture_mean(mixture)
+            look(view, px, plane, stride, channels, c, x, y, at)
+            value = code_sample(mixer, view, mixture, coder, data, decoding, c, np.int64(px[c * plane + at]))
+            px[c * plane + at] = value
+            for o in range(2):
+                learn(fits[3 * o + c], x, value, means[c])
+            note_errors(view, c, x, y, width, value)
+    for fit in fits:
+        end_row(fit)
+
+
+@compiled
+def mixture_mean(mixture: NDArray[np.int32]) -> int:
+    """Mean of a mixture in 1/16 of a sample value, 0..4080."""
+    s = 0
+    for k in range(PARTS // 3):
+        s += np.int64(mixture[k]) * np.int64(mixture[2 * (PARTS // 3) + k])
+    return min(max((s + (1 << 13)) >> 14, 0), 4080)
+
+
+def bucket_bits(samples: int) -> int:
+    """log2 of the number of buckets of 16 counters for an image of so many samples."""
+    return min(max((samples * BUCKETS_PER_SAMPLE).bit_length(), BUCKET_BITS[0]), BUCKET_BITS[1])
+
+
+def encode(model: CausalModel | None, pixels: Pixels, progress: Progress = None) -> Encoded:
+    """Lossless payload of uint8 pixels [h, w] or [h, w, 3], h, w >= 1, with its rates in bits.
+
+    model: whose network to mix in, None for none.
+    """
+    if pixels.dtype != np.uint8 or not pixels.size or pixels.shape[2:] not in ((), (3,)):
+        raise InputError(
+            f"mixing codec: expected uint8 pixels [h, w] or [h, w, 3], found {pixels.dtype} {list(pixels.shape)}"
+        )
+    samples = (pixels[..., SAMPLE_ORDER] if pixels.ndim == 3 else pixels[..., None]).astype(np.int32)
+    data = np.zeros(3 * pixels.size + 64, np.uint8)  # no decision costs over 15 bits; far less than 24 bits a sample
+    row = _Row(model, pixels.shape, data, 0)
+    seen = padded_planes(pixels) if row.net else None
+    known = np.zeros(0, np.int32)
+    for y in range(row.height):
+        if row.net is not None and seen is not None and model is not None:
+            if y % NETWORK_ROWS == 0:
+                with exactly(), threads(1):
+                    block = mixtures(row.net, model.tables, seen, y, min(y + NETWORK_ROWS, row.height))
+            known = block[y % NETWORK_ROWS]
+        row.planes[:, y + PAD, PAD:-PAD] = samples[y].T
+        row.code(y, known)
+        if progress and y % 8 == 0:
+            progress(y / row.height)
+    size = finish_coder(row.coder, data)
+    values = np.arange(1, 1 << 16)
+    ideal = float((row.mixer.coded[1:] * (16 - np.log2(values))).sum())
+    bits = 8.0 * size
+    return Encoded(data[:size].tobytes(), Bits(ideal, bits, bits), MIXING_WITH_NETWORK if model else MIXING_ALONE)
+
+
+def decode(
+    model: CausalModel | None, payload: bytes, shape: tuple[int, ...], layout: int, progress: Progress = None
+) -> Pixels:
+    """Pixels uint8 of ``shape`` from a payload; CoderError if it is corrupt."""
+    if layout not in (MIXING_ALONE, MIXING_WITH_NETWORK):
+        raise CoderError(f"mixing codec: expected layout 1 or 2, found {layout}: the file needs a newer rdzip")
+    if layout == MIXING_WITH_NETWORK and model is None:
+        raise CoderError("mixing codec: the payload needs a model, found none: the file is corrupt")
+    # a sample costs 8 decisions, each at least 2**16 / (2**16 - LEAST_PROBABILITY) of a bit's odds
+    if 8 * LEAST_PROBABILITY * math.prod(shape) > 65536 * (8 * len(payload) + 64):
+        raise CoderError(
+            f"coded data of {len(payload)} bytes cannot hold {math.prod(shape)} samples: the file is corrupt"
+        )
+    row = _Row(model if layout == MIXING_WITH_NETWORK else None, shape, np.frombuffer(bytearray(payload), np.uint8), 1)
+    none = np.zeros(0, np.int32)
+    for y in range(row.height):
+        row.code(y, none)
+        if progress and y % 8 == 0:
+            progress(y / row.height)
+    if row.coder[3] + 1 != len(payload):
+        raise CoderError("coded data are left over or missing after the last pixel: the file is corrupt")
+    found = row.planes[:, PAD:, PAD:-PAD]
+    pixels = np.empty(shape, np.uint8)
+    if len(shape) == 2:
+        pixels[:] = found[0]
+    else:
+        for channel, plane in zip(SAMPLE_ORDER, found, strict=True):
+            pixels[..., channel] = plane
+    return pixels

@@ -1,0 +1,59 @@
+"""Scalar code that numba compiles where it is installed, and that Python runs as it is where not.
+
+Only integers, and float64 with + - * / in the order that the source has: no fast mathematics, so neither the compiler
+nor the processor may change a result (docs/exactness.md). What was compiled is kept in a folder of the user, named by a
+hash of all sources: numba itself would go on using a function whose callee in another file has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+try:
+    if os.environ.get("RDZIP_COMPILE") == "0":
+        raise ImportError
+    import numba
+except ImportError:
+    COMPILES = False
+else:
+    COMPILES = True
+
+
+@lru_cache(maxsize=1)
+def _folder() -> Path | None:
+    """Where compiled code is kept; None if nothing can be kept."""
+    digest = hashlib.sha256()
+    package = Path(__file__).resolve().parents[1]
+    for part in ("entropy", "exact", "models", "codecs"):
+        for path in sorted((package / part).glob("*.py")):
+            digest.update(path.read_bytes())
+    own = os.environ.get("NUMBA_CACHE_DIR")
+    try:
+        cache = Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rdzip"
+        folder = cache / "compiled" / digest.hexdigest()[:16]
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError):  # read-only, or no home
+        return None
+
+
+def compiled(function: F) -> F:
+    """The function compiled at its first call, and kept on disk; the function itself without numba."""
+    if not COMPILES:
+        return function
+    config: Any = numba.config
+    folder, before = _folder(), config.CACHE_DIR
+    config.CACHE_DIR = str(folder or "")
+    try:
+        return cast(F, numba.njit(cache=folder is not None, nogil=True, error_model="numpy")(function))
+    finally:
+        config.CACHE_DIR = before

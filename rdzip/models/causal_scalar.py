@@ -1,0 +1,246 @@
+"""The finished causal network for one pixel after the other: what models/causal_exact.py computes for many at once.
+
+Float32 sums are exact here as there (docs/exactness.md, section 1), so their order does not matter; the rest is in
+integers. Layers add the weights of one input to all outputs, and skip inputs that are 0, as most activations are.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdzip.entropy.cdf import MixtureTables
+from rdzip.exact.compiled import compiled
+from rdzip.models.causal import ACTIVITY_MAX, COLOUR_DIFFERENCES, DIFFERENCE_MAX, FIRST_DIFFERENCES
+from rdzip.models.causal_exact import ExactNet
+from rdzip.models.template import PAD, TEMPLATE
+
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+Float32 = NDArray[np.float32]
+COMPONENTS = 3
+PARTS = 3 * COMPONENTS
+"""Numbers of a mixture: means in 1/64, inverse scales, weights of 2**12."""
+
+
+class ScalarNet(NamedTuple):
+    """Layers, tables and scratch of a network; an empty one stands for none.
+
+    weights float32: of each layer the weights [inputs, outputs] and then the biases [outputs]; layers int64 [layers,
+    3]: where they start, inputs, outputs; in the order stem, blocks, fan, known, deep, out. counts int64: neighbours of
+    the first plane, of the others, channels, blocks, blocks of a head. offsets int64 [k]: the template's places.
+    """
+
+    weights: Float32
+    layers: Int64
+    counts: Int64
+    offsets: Int64
+    compression: Int32
+    activity_scale: Int32
+    inverse_scale: Int32
+    exponential: Int32
+    medians: Int64
+    activities: Int64
+    inputs: Float32
+    trunk: Float32
+    fans: Float32
+    head: Float32
+    outputs: Float32
+    before: Float32
+
+    @classmethod
+    def of(cls, net: ExactNet, tables: MixtureTables, stride: int) -> ScalarNet:
+        """A network for planes with a stride."""
+        config, found = net.config, net.layers
+        deep = [deep for deeps in found.deep for deep in deeps]
+        parts, places, at = [], [], 0
+        for layer in [found.stem, *found.blocks, found.fan, *found.known, *deep, *found.out]:
+            weight, exponent, bias = (layer.integers[part].numpy() for part in ("weight", "exponent", "bias"))
+            half = 0.5 if layer in (found.stem, found.fan) else 0.0  # of the rounding of activations
+            parts.append((weight * 2.0 ** -exponent.astype(np.float64)[:, None]).T.reshape(-1))
+            parts.append(bias / 128 + half)
+            places.append((at, weight.shape[1], weight.shape[0]))
+            at += weight.size + bias.size
+        return cls(
+            np.concatenate(parts).astype(np.float32),
+            np.array(places, np.int64),
+            np.array(
+                [config.neighbours, config.colour_neighbours, config.channels, config.blocks, config.head_blocks],
+                np.int64,
+            ),
+            np.array([dy * stride + dx for dy, dx in TEMPLATE[: config.neighbours]], np.int64),
+            net.compression.astype(np.int32),
+            net.activity_scale.astype(np.int32),
+            tables.inverse_scale,
+            tables.exponential,
+            np.zeros(3, np.int64),
+            np.zeros(3, np.int64),
+            np.zeros(config.inputs, np.float32),
+            np.zeros(config.width, np.float32),
+            np.zeros(config.channels * config.head, np.float32),
+            np.zeros(config.head, np.float32),
+            np.zeros(max(config.outputs(c) for c in range(config.channels)), np.float32),
+            np.zeros(max(config.width, config.head), np.float32),
+        )
+
+    @classmethod
+    def none(cls) -> ScalarNet:
+        """What stands for no network."""
+        places, table, real = np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
+        tables, layers = (table, table, table, table), (real, real, real, real, real, real)
+        return cls(real, places.reshape(0, 3), places, places, *tables, places, places, *layers)
+
+
+@compiled
+def _axpy(total: Float32, a: float, part: Float32) -> None:
+    for i in range(len(total)):
+        total[i] += a * part[i]
+
+
+@compiled
+def _add_layer(total: Float32, net: ScalarNet, layer: int, inputs: Float32, active: int) -> None:
+    """Add a layer's outputs to a stream; active: its inputs are a stream, which activation rounds and clips."""
+    at = net.layers[layer, 0]
+    count = net.layers[layer, 1]
+    size = net.layers[layer, 2]
+    _axpy(total, np.float32(1.0), net.weights[at + count * size : at + count * size + size])
+    for i in range(count):
+        a = inputs[i]
+        if active:
+            a = np.floor(a)
+            if a > np.float32(255.0):
+                a = np.float32(255.0)
+        if a > np.float32(0.0) or (a < np.float32(0.0) and not active):
+            _axpy(total, a, net.weights[at + i * size : at + i * size + size])
+
+
+@compiled
+def _difference(net: ScalarNet, d: int) -> float:
+    compressed: float = np.float32(net.compression[min(max(d, -DIFFERENCE_MAX), DIFFERENCE_MAX) + DIFFERENCE_MAX])
+    return compressed
+
+
+@compiled
+def _value(px: Int32, plane_size: int, plane: int, at: int) -> int:
+    """Sample of the first plane, or difference from it of another."""
+    v: int = np.int64(px[plane * plane_size + at])
+    return v - np.int64(px[at]) if plane else v
+
+
+@compiled
+def run_trunk(net: ScalarNet, px: Int32, plane_size: int, at: int, x: int, y: int) -> None:
+    """Run the layers that are common to all channels of the pixel at ``at``."""
+    k = 0
+    off = net.offsets
+    for plane in range(net.counts[2]):
+        w = _value(px, plane_size, plane, at + off[0])
+        n = _value(px, plane_size, plane, at + off[1])
+        nw = _value(px, plane_size, plane, at + off[2])
+        ne = _value(px, plane_size, plane, at + off[3])
+        ww = _value(px, plane_size, plane, at + off[4])
+        nn = _value(px, plane_size, plane, at + off[5])
+        median = max(min(w, n), min(max(w, n), w + n - nw))
+        net.medians[plane] = median
+        net.activities[plane] = abs(w - nw) + abs(n - nw) + abs(n - ne) + abs(w - ww) + abs(n - nn)
+        for i in range(net.counts[1 if plane else 0]):
+            net.inputs[k] = _difference(net, _value(px, plane_size, plane, at + off[i]) - median)
+            k += 1
+    net.inputs[k] = (x & 1) * 64 - 32
+    net.inputs[k + 1] = (y & 1) * 64 - 32
+    net.inputs[k + 2] = ((x ^ y) & 1) * 64 - 32
+    net.inputs[k + 3] = (net.medians[0] - 128) >> 1
+    net.trunk[:] = np.float32(0.0)
+    _add_layer(net.trunk, net, 0, net.inputs, 0)
+    for block in range(net.counts[3]):
+        net.before[: len(net.trunk)] = net.trunk
+        _add_layer(net.trunk, net, 1 + block, net.before, 1)
+    net.fans[:] = np.float32(0.0)
+    _add_layer(net.fans, net, 1 + net.counts[3], net.trunk, 1)
+
+
+@compiled
+def run_head(net: ScalarNet, px: Int32, plane_size: int, at: int, c: int, mixture: Int32) -> None:
+    """Fill the mixture int32 [PARTS] of channel c, whose earlier channels ``px`` holds."""
+    width = len(net.head)
+    head = net.head
+    head[:] = net.fans[c * width : (c + 1) * width]
+    a = net.activities[c]
+    base = net.medians[c]
+    if c > 0:
+        for q in range(c):
+            v = _value(px, plane_size, q, at)
+            net.before[3 * q] = _difference(net, v - net.medians[q])
+            net.before[3 * q + 1] = _difference(net, v - _value(px, plane_size, q, at + net.offsets[0]))
+            net.before[3 * q + 2] = _difference(net, v - _value(px, plane_size, q, at + net.offsets[1]))
+            if q == c - 1:
+                a += abs(v - net.medians[q]) >> 1
+        _add_layer(head, net, 2 + net.counts[3] + c - 1, net.before, 0)
+        base += px[at]
+    deep = 1 + net.counts[3] + net.counts[2]
+    for i in range(net.counts[4]):
+        net.before[:width] = head
+        _add_layer(head, net, deep + c * net.counts[4] + i, net.before, 1)
+    count = COLOUR_DIFFERENCES if c > 0 else FIRST_DIFFERENCES
+    o = net.outputs[: PARTS + count + c]
+    o[:] = np.float32(0.0)
+    _add_layer(o, net, deep + net.counts[2] * net.counts[4] + c, head, 1)
+
+    a = min(a, ACTIVITY_MAX)
+    correction = np.int64(0)
+    for i in range(count):
+        d = _value(px, plane_size, c, at + net.offsets[i]) - net.medians[c]
+        correction += np.int64(o[PARTS + i] * np.float32(2048.0)) * d
+    for q in range(c):
+        d = _value(px, plane_size, q, at) - net.medians[q]
+        correction += np.int64(o[PARTS + count + q] * np.float32(2048.0)) * d
+    largest = np.int64(-1) << 40
+    for k in range(COMPONENTS):
+        logit = (np.int64(o[2 * COMPONENTS + k] * np.float32(2048.0)) + (1 << 11)) >> 12
+        mixture[2 * COMPONENTS + k] = logit
+        largest = max(largest, logit)
+    total = np.int64(0)
+    for k in range(COMPONENTS):
+        offset = np.int64(o[k] * np.float32(2048.0))
+        mean = (offset * (64 + 26 * a) + (correction << 8) + (base << 24) + (1 << 17)) >> 18
+        mixture[k] = min(max(mean, -1024), 17408)
+        spread = np.int64(o[COMPONENTS + k] * np.float32(2048.0))
+        scale = (spread + (np.int64(net.activity_scale[a]) << 13) + (1 << 12)) >> 13
+        mixture[COMPONENTS + k] = net.inverse_scale[min(max(scale, 0), 63)]
+        e = np.int64(net.exponential[min(largest - mixture[2 * COMPONENTS + k], 191)])
+        mixture[2 * COMPONENTS + k] = e
+        total += e
+    left = np.int64(4096)
+    for k in range(COMPONENTS):
+        e = (np.int64(mixture[2 * COMPONENTS + k]) << 12) // total
+        mixture[2 * COMPONENTS + k] = e
+        left -= e
+    mixture[2 * COMPONENTS] += left
+
+
+def mixtures(net: ExactNet, tables: MixtureTables, planes: NDArray[np.int16], first: int, stop: int) -> Int32:
+    """The same mixtures of rows first..stop-1 at once, int32 [rows, w, channels, PARTS], all samples being known.
+
+    planes: padded planes int16 [channels, h + PAD, w + 2 PAD], as ``template.padded_planes`` makes them.
+    """
+    height, width = stop - first, planes.shape[2] - 2 * PAD
+    neighbours = [
+        np.stack(
+            [
+                plane[PAD + first + dy : PAD + stop + dy, PAD + dx : PAD + dx + width].reshape(-1)
+                for dy, dx in TEMPLATE[: net.config.plane_neighbours(p)]
+            ]
+        )
+        for p, plane in enumerate(planes)
+    ]
+    y, x = np.divmod(np.arange(height * width), width)
+    view = net.view(neighbours)
+    fans = net.trunk(view, x, y + first).split(net.config.head, 1)
+    values = [plane[PAD + first : PAD + stop, PAD : PAD + width].reshape(-1) for plane in planes]
+    found = np.empty((height * width, len(planes), PARTS), np.int32)
+    for c, fan in enumerate(fans):
+        parameters = net.head(c, fan, view, values[:c])
+        parts = (parameters.mean, tables.inverse_scale.take(parameters.scale), tables.weights(parameters.logit))
+        found[:, c] = np.concatenate(parts).T
+    return found.reshape(height, width, len(planes), PARTS)

@@ -1,0 +1,150 @@
+"""Codec mixing: round trips, the network for one pixel as for many, Python as numba, damage."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_model
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rdzip.codecs import mixing
+from rdzip.errors import CoderError, InputError
+from rdzip.exact.devices import exactly
+from rdzip.models.causal_file import CausalModel
+from rdzip.models.causal_scalar import PARTS, ScalarNet, mixtures, run_head, run_trunk
+from rdzip.models.template import PAD, padded_planes
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def tiny() -> CausalModel:
+    with tempfile.TemporaryDirectory() as folder:
+        return tiny_model.load(tiny_model.write(Path(folder) / "tiny.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def model() -> CausalModel:
+    return tiny()
+
+
+def picture(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    """Smooth, noisy and extreme samples."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0 : shape[0], 0 : shape[1]]
+    smooth = (120 + 60 * np.sin(x / 5) + 50 * np.cos(y / 7)).reshape(*shape[:2], *[1] * (len(shape) - 2))
+    samples = smooth + 10 * np.arange(shape[2] if len(shape) == 3 else 1).reshape([1] * (len(shape) - 2) + [-1])
+    wild = rng.random(shape) < 0.02
+    noisy = np.clip(samples.reshape(smooth.shape[:2] + shape[2:]) + rng.normal(0, 2, shape), 0, 255)
+    return np.where(wild, rng.choice([0, 255], shape), noisy).astype(np.uint8)
+
+
+SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9)) | st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))
+
+
+@settings(max_examples=15, deadline=None)
+@given(shape=SHAPES, seed=st.integers(0, 99), kind=st.sampled_from(["noise", "picture", "flat"]))
+def test_pixels_come_back(model: CausalModel, shape: tuple[int, ...], seed: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    pixels = {
+        "noise": rng.integers(0, 256, shape, np.uint8),
+        "picture": picture(shape, seed),
+        "flat": np.full(shape, seed, np.uint8),
+    }[kind]
+    for used in (None, model):
+        coded = mixing.encode(used, pixels)
+        assert np.array_equal(mixing.decode(used, coded.payload, shape, coded.layout), pixels)
+
+
+def test_it_learns(model: CausalModel) -> None:
+    pixels = np.tile(picture((24, 24, 3)), (3, 3, 1))
+    coded = mixing.encode(None, pixels)
+    assert np.array_equal(mixing.decode(None, coded.payload, pixels.shape, coded.layout), pixels)
+    assert coded.bits.total < 0.9 * 9 * mixing.encode(None, picture((24, 24, 3))).bits.total
+    assert coded.bits.ideal - 8 <= coded.bits.total <= coded.bits.ideal * 1.001 + 16
+
+
+@pytest.mark.parametrize("shape", [(7, 12, 3), (6, 11), (1, 1, 3), (1, 5), (5, 1, 3)])
+def test_the_network_for_one_pixel_is_that_for_many(model: CausalModel, shape: tuple[int, ...]) -> None:
+    for pixels in (picture(shape), np.random.default_rng(1).integers(0, 256, shape, np.uint8)):
+        seen = padded_planes(pixels)
+        net = model.nets["colour" if seen.shape[0] == 3 else "grey"]
+        with exactly():
+            expected = mixtures(net, model.tables, seen, 0, shape[0])
+        raw = seen.astype(np.int32)
+        raw[1:] += raw[0]
+        scalar, found = ScalarNet.of(net, model.tables, seen.shape[2]), np.zeros(PARTS, np.int32)
+        for y in range(shape[0]):
+            for x in range(shape[1]):
+                at = (y + PAD) * seen.shape[2] + PAD + x
+                run_trunk(scalar, raw.reshape(-1), raw[0].size, at, x, y)
+                for c in range(len(seen)):
+                    run_head(scalar, raw.reshape(-1), raw[0].size, at, c, found)
+                    assert np.array_equal(found, expected[y, x, c])
+
+
+def digest(model: CausalModel) -> str:
+    """Hash of the payloads of two pictures, decoded with the network run for one pixel after the other."""
+    found = hashlib.sha256()
+    for shape in ((7, 9, 3), (6, 8)):
+        pixels = picture(shape)
+        coded = mixing.encode(model, pixels)
+        assert np.array_equal(mixing.decode(model, coded.payload, shape, coded.layout), pixels)
+        found.update(coded.payload)
+    return found.hexdigest()
+
+
+def test_python_does_what_numba_does(model: CausalModel) -> None:
+    script = (
+        "import sys; sys.path[:0] = ['tests', 'tests/codecs']; import test_mixing; from rdzip.exact import compiled;"
+        "assert not compiled.COMPILES; print(test_mixing.digest(test_mixing.tiny()))"
+    )
+    environment = os.environ | {"RDZIP_COMPILE": "0", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == digest(model)
+
+
+def damaged(payload: bytes) -> dict[str, bytes]:
+    """Ways to break a payload."""
+    middle = len(payload) // 2
+    return {
+        "flipped": payload[:middle] + bytes([payload[middle] ^ 16]) + payload[middle + 1 :],
+        "short": payload[:middle],
+        "empty": b"",
+        "long": payload + b"\1",
+        "zeros": bytes(len(payload)),
+        "ones": b"\xff" * len(payload),
+    }
+
+
+@pytest.mark.parametrize("how", ["flipped", "short", "empty", "long", "zeros", "ones"])
+def test_damage_is_noticed(model: CausalModel, how: str) -> None:
+    pixels = picture((12, 10, 3))
+    for used in (None, model):
+        coded = mixing.encode(used, pixels)
+        try:
+            found: Any = mixing.decode(used, damaged(coded.payload)[how], pixels.shape, coded.layout)
+        except CoderError:
+            continue
+        assert not np.array_equal(found, pixels)
+
+
+def test_what_cannot_be_decoded_is_refused(model: CausalModel) -> None:
+    coded = mixing.encode(model, picture((4, 4, 3)))
+    with pytest.raises(CoderError, match="layout 1 or 2, found 3"):
+        mixing.decode(model, coded.payload, (4, 4, 3), 3)
+    with pytest.raises(CoderError, match="needs a model"):
+        mixing.decode(None, coded.payload, (4, 4, 3), coded.layout)
+    with pytest.raises(CoderError, match="cannot hold"):
+        mixing.decode(None, b"\1\2", (4000, 4000, 3), 1)
+    with pytest.raises(InputError, match="expected uint8 pixels"):
+        mixing.encode(None, np.zeros((4, 4), np.uint16))

@@ -1,0 +1,58 @@
+"""Efforts choose the codec; files by the codec mixing come back, with and without a model, and say what they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rdzip
+from rdzip import demo
+from rdzip.errors import FormatError, InputError
+
+
+def picture(shape: tuple[int, ...] = (14, 12, 3)) -> np.ndarray:
+    """A smooth picture with noise, its alpha, if it has one, with noise too."""
+    rng = np.random.default_rng(3)
+    return np.clip(np.linspace(40, 200, int(np.prod(shape))).reshape(shape) + rng.normal(0, 4, shape), 0, 255).astype(
+        np.uint8
+    )
+
+
+@pytest.mark.parametrize("shape", [(14, 12, 3), (14, 12), (9, 8, 4), (7, 5, 2), (1, 1, 3)])
+@pytest.mark.parametrize("effort", [7, 9])
+def test_mixing_files_come_back(shape: tuple[int, ...], effort: int) -> None:
+    pixels = picture(shape)
+    data = rdzip.compress(pixels, codec="mixing", effort=effort)
+    facts = rdzip.info(data)
+    assert (facts["codec"], facts["model"]) == ("mixing", "photo" if effort == 9 else None)
+    assert np.array_equal(rdzip.decompress_array(data), pixels)
+
+
+def test_the_effort_chooses_the_codec() -> None:
+    photo = demo.picture().crop((300, 200, 440, 330))
+    found = {effort: rdzip.info(rdzip.compress(photo, effort=effort, verify=False)) for effort in (6, 7)}
+    assert [found[effort]["codec"] for effort in (6, 7)] == ["causal", "mixing"]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"effort": 0}, "expected an effort of 1 to 9, found 0"),
+        ({"effort": 10}, "found 10"),
+        ({"effort": 8, "codec": "causal"}, "the codec causal has no effort 8"),
+        ({"effort": 8, "codec": "classic"}, "the codec classic has no effort 8"),
+        ({"effort": 9, "model": "mnist-binary"}, "has one effort"),
+    ],
+)
+def test_wishes_that_contradict_each_other(options: dict[str, Any], text: str) -> None:
+    with pytest.raises(InputError, match=text):
+        rdzip.compress(picture(), **options)
+
+
+def test_a_damaged_payload_is_a_format_error() -> None:
+    data = bytearray(rdzip.compress(picture(), codec="mixing", effort=7))
+    data[len(data) // 2] ^= 64
+    with pytest.raises(FormatError):
+        rdzip.decompress_array(bytes(data))

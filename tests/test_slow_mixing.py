@@ -1,0 +1,42 @@
+"""docs/format.md says enough of mixing payloads: a decoder written from it alone reads what rdzip writes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import slow_mixing
+import tiny_model
+from slow_decoder import Network, read_model
+
+from rdzip.codecs import mixing
+
+FORMAT = (Path(__file__).resolve().parents[1] / "docs" / "format.md").read_text("utf-8")
+CONTEXTS = [
+    [[int(f) for f in item.split(",") if f != "-"] for item in block.split()]
+    for block in re.findall(r"```contexts\n(.*?)```", FORMAT, re.DOTALL)
+]
+
+
+def picture(shape: tuple[int, ...]) -> np.ndarray:
+    """Waves, noise and repeats."""
+    rng = np.random.default_rng(7)
+    y, x = np.mgrid[0 : shape[0], 0 : shape[1]]
+    waves = (120 + 60 * np.sin(x / 3) + 40 * np.cos(y / 4)).reshape(*shape[:2], *[1] * (len(shape) - 2))
+    return np.clip(waves + rng.normal(0, 3, shape), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("shape", [(3, 9, 3), (6, 10), (1, 1, 3)])
+def test_the_page_says_what_the_codec_does(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    file = tiny_model.write(tmp_path / "tiny.safetensors")
+    assert [len(contexts) for contexts in CONTEXTS] == [28, 28]
+    pixels, channels = picture(shape), 3 if len(shape) == 3 else 1
+    network = Network(*read_model(file.read_bytes()), kind="colour" if channels == 3 else "grey")
+    for model, used in ((None, None), (tiny_model.load(file), network)):
+        coded = mixing.encode(model, pixels)
+        found = slow_mixing.decode(coded.payload, *shape[:2], channels, CONTEXTS, used)
+        assert found == pixels.tobytes()
+    with pytest.raises(slow_mixing.Damaged):
+        slow_mixing.decode(mixing.encode(None, pixels[:1, :1]).payload + b"\1", 1, 1, channels, CONTEXTS, None)
