@@ -41,7 +41,8 @@ def read_samples(path: Path) -> Samples:
             file.seek(0)
             found: Any = _idx(file.read()) if start[:3] == b"\0\0\x08" else np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError, lzma.LZMAError) as error:
-        raise InputError(f"{path}: expected images in .npy or idx format, found none: {error}") from error
+        why = "" if "pickle" in str(error) else f": {error}"  # numpy's advice to load it unsafely is none of ours
+        raise InputError(f"{path}: expected images in .npy or idx format, found none{why}") from error
     return _checked(path, found)
 
 
