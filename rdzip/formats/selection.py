@@ -48,6 +48,7 @@ SHARE_OF_ANY_PNG = 0.1
 FEW_COLOURS = 256
 FEW_LEVELS = 32
 SMALL_PIXELS = 1 << 14  # so small that every way is tried
+LEARNING_SAMPLES = 1 << 19  # up to which the codec causal may be smaller than mixing, which has much to learn
 HARDLY_ANY_BITS = 0.15  # bits a sample at which a classic codec leaves nothing to gain
 
 
@@ -188,7 +189,10 @@ def _smaller(
     quick = classic.webp_size(samples, 1) if trial else samples.nbytes
     if not small and (8 * quick < HARDLY_ANY_BITS * samples.size or has_few_colours(samples)):
         return _classic_choice(picture, arrangement, samples, Reason.CLASSIC_GRAPHICS)
-    coded = Choice(arrangement, _neural_planes(samples, neural, progress), Reason.NEURAL_QUICK)
+    planes = _neural_planes(samples, neural, progress)
+    if isinstance(neural, Mixing) and neural.neural is not None and samples.size <= LEARNING_SAMPLES:
+        planes = min(planes, _neural_planes(samples, neural.neural, None), key=lambda p: sum(plane.size for plane in p))
+    coded = Choice(arrangement, planes, Reason.NEURAL_QUICK)
     if trial and classic.repeats(samples) > REPEATS:
         if coded.size < SHARE_OF_METHOD[1] * quick:
             return coded

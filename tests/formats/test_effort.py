@@ -56,3 +56,11 @@ def test_a_damaged_payload_is_a_format_error() -> None:
     data[len(data) // 2] ^= 64
     with pytest.raises(FormatError):
         rdzip.decompress_array(bytes(data))
+
+
+def test_a_small_picture_gets_the_smaller_of_mixing_and_causal() -> None:
+    photo = demo.picture().crop((300, 200, 420, 310))
+    best = rdzip.compress(photo, effort=9, verify=False)
+    sizes = {codec: len(rdzip.compress(photo, codec=codec, verify=False)) for codec in ("causal", "mixing")}
+    assert len(best) <= min(sizes.values())
+    assert rdzip.info(best)["codec"] == min(sizes, key=lambda codec: sizes[codec])
