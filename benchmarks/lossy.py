@@ -30,6 +30,8 @@ PEERS = "jpeg,webp,avif,jxl,heic"
 QUALITIES = "1,10,20,30,40,50,60,75,90"
 RATES = (0.2, 1.5)
 TARGETS = (0.15, 0.25, 0.5, 1.0, 2.0)
+EVERY = 4
+"""One image in so many is coded at target rates."""
 PUBLISHED = Path(__file__).parent / "published"
 
 
@@ -60,7 +62,7 @@ def compared(all_curves: Sequence[Curve], names: Sequence[str]) -> list[dict[str
 def rate_control(model: str, items: Sequence[pictures.Item]) -> dict[str, Any]:
     """How far files are from target rates and from their estimates, in percent; over all images and targets."""
     misses, gaps, missed = [], [], []
-    for item in items:
+    for item in items[::EVERY]:
         pixels, _ = pictures.read(item.path)
         for target in TARGETS:
             done = compress_picture(from_array(pixels), model=model, loss=Loss(target_bpp=target))

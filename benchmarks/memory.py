@@ -1,6 +1,6 @@
 """Peak memory of the command line on a 48-megapixel photograph, compressing and decompressing.
 
-python benchmarks/memory.py ../shared/data/photos/train
+python benchmarks/memory.py ../shared/data/photos/train [--quality 60]
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pathlib import Path
 import common
 import numpy as np
 from PIL import Image
+
+from rdzip.bench.measure import mse
 
 WIDTH, HEIGHT = 8000, 6000
 
@@ -51,14 +53,16 @@ def run(*command: str) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--quality", type=int, help="with loss, and verified as the command line does")
     arguments = parser.parse_args()
+    way = ["--no-verify"] if arguments.quality is None else ["-q", str(arguments.quality)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         Image.fromarray(mosaic(arguments.folder)).save(folder / "large.png", compress_level=1)
-        encode = run("compress", str(folder / "large.png"), "--no-verify")
+        encode = run("compress", str(folder / "large.png"), *way)
         size = (folder / "large.png.rdz").stat().st_size
         decode = run("decompress", str(folder / "large.png.rdz"), "-o", str(folder / "back.png"))
-        same = np.array_equal(np.asarray(Image.open(folder / "large.png")), np.asarray(Image.open(folder / "back.png")))
+        found = mse(*(np.asarray(Image.open(folder / name)) for name in ("large.png", "back.png")))
         info = json.loads(
             subprocess.run(
                 [sys.executable, "-m", "rdzip", "info", str(folder / "large.png.rdz"), "--json"],
@@ -67,8 +71,10 @@ def main() -> None:
             ).stdout
         )
     record = {"pixels": WIDTH * HEIGHT, "bytes": size, "codec": info["codec"], "compress": encode, "decompress": decode}
+    record |= {"identical": found == 0} if arguments.quality is None else {"q": arguments.quality, "mse": found}
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 2**30
-    print(common.write("memory-48mp", record | {"identical": same, "script_gib": round(own, 2)}), record, same)
+    file = "memory-48mp" if arguments.quality is None else "memory-48mp-lossy"
+    print(common.write(file, record | {"script_gib": round(own, 2)}), record)
 
 
 if __name__ == "__main__":

@@ -17,12 +17,12 @@ import tiny_vrnn
 
 from rdzip import registry
 from rdzip.codecs import chain, classic, tiled
-from rdzip.codecs.options import Options
+from rdzip.codecs.options import LATENT_CODECS, Options
 from rdzip.models import build, modelfile, toy
 from rdzip.models.vae_mlp_file import export
 
 FILES = ("sites", "codecs", "irec", "models", "images", "latents")
-BUNDLED = [path.stem for path in sorted(registry.WEIGHTS.glob("*.safetensors")) if path.stem != "photo"]
+BUNDLED = [entry.id for entry in registry.entries() if set(entry.codecs) <= set(LATENT_CODECS)]
 CONVOLUTIONAL = {"grey": (5, 6), "deep": (5, 4, 3), "resnet": (3, 5, 3)}
 
 

@@ -20,8 +20,9 @@ import tiny_irec
 import tiny_transform
 
 import rdzip
-from rdzip import hub
+from rdzip import hub, registry
 from rdzip.codecs import transform, transform_tiles
+from rdzip.codecs.options import LOSSY_CODECS
 from rdzip.codecs.transform_tiles import Region
 from rdzip.errors import CoderError
 from rdzip.models import build, modelfile
@@ -46,6 +47,7 @@ class Case:
         return slow_lossy.CODECS.index(self.codec)
 
 
+BUNDLED = [entry.id for entry in registry.entries() if set(entry.codecs) <= set(LOSSY_CODECS)]
 SIZES = ((1, 1), (3, 50), (40, 8), (77, 66))
 
 
@@ -120,6 +122,14 @@ def test_damaged_payloads_are_read_alike(case: Case) -> None:
             assert np.array_equal(np.array(tile[name]), values)
         outcomes.add("read")
     assert "refused" in outcomes
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_models(name: str) -> None:
+    """The weights that users have, with their large sums."""
+    file = registry.WEIGHTS / f"{name}.safetensors"
+    (codec,) = modelfile.read_meta(file)["codecs"]
+    check(Case(file, codec, (), 64, (0, 0)), 60, lossy_stub.photo(20, 30))
 
 
 def test_extreme_residuals(case: Case) -> None:

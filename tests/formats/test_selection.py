@@ -35,6 +35,9 @@ class StandIn:
     def stamp(self):
         return ModelStamp("photo", b"standin!", 5)
 
+    def origin(self):
+        return []
+
     def encode(self, pixels, progress=None):
         StandIn.calls += 1
         size = max(8, int(StandIn.share * classic.webp_size(pixels, 6)))
