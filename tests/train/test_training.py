@@ -1,6 +1,5 @@
 """Training: recipes are checked, a resumed run equals an uninterrupted one, and a run ends in a usable model file."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 import tiny_model
 import torch
 from PIL import Image
+from train_support import TINY, fill, log
 
 from rdzip.codecs import causal
 from rdzip.errors import InputError
@@ -18,46 +18,11 @@ from rdzip.train.crops import CropSampler
 from rdzip.train.data import read_folder
 from rdzip.train.recipe import load_recipe
 
-TINY = """
-name = "tiny"
-task = "causal"
-steps = 6
-batch = 2
-crop = 8
-lr = 1e-3
-warmup = 2
-bf16 = false
-checkpoint_every = 3
-validate_every = 3
-[data]
-copies = ["plain", "chroma-mirror"]
-[model]
-grey_every = 2
-[model.colour]
-neighbours = 12
-colour_neighbours = 10
-width = 16
-blocks = 1
-head = 8
-[model.grey]
-neighbours = 12
-width = 8
-blocks = 1
-head = 8
-"""
-
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[:40, :48]
     for part, count in (("train", 3), ("valid", 1)):
-        folder = tmp_path / "data" / part
-        folder.mkdir(parents=True)
-        for i in range(count):
-            layers = np.stack([120 + 60 * np.sin((x + 9 * i) / (6 + c)) + 30 * np.cos(y / 5) for c in range(3)], -1)
-            pixels = np.clip(layers + rng.normal(0, 2, layers.shape), 0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(folder / f"{i}.png")
+        fill(tmp_path / "data" / part, count)
     (tmp_path / "data" / "train" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnot an image")
     return tmp_path / "data"
 
@@ -67,10 +32,6 @@ def recipe(tmp_path: Path) -> str:
     path = tmp_path / "tiny.toml"
     path.write_text(TINY)
     return str(path)
-
-
-def log(out: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
 
 
 def test_run_ends_in_a_model_that_codes(data: Path, recipe: str, tmp_path: Path) -> None:
