@@ -145,18 +145,3 @@ def test_help_and_info_import_nothing_heavy(photo: Path) -> None:
         ran = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, check=True, text=True)
         loaded = set(ran.stdout.splitlines()[-1].split())
         assert not loaded & {"torch", "numpy", "PIL", "rich", "constriction", "huggingface_hub"}
-
-
-@posix
-def test_help_and_info_answer_at_once(photo: Path) -> None:
-    import resource
-
-    target = photo.with_name("a.png.rdz")
-    assert finished("compress", photo, "--codec", "classic").returncode == 0
-    for arguments in (["--help"], ["info", target]):
-        # Processor time: the machine may be busy with something else.
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        for _ in range(3):
-            assert finished(*arguments).returncode == 0
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 3 < 0.3
