@@ -101,7 +101,7 @@ def card(document: Mapping[str, Any], sha256: str, size: int, parameters: int) -
     body = [
         f"# {name}",
         "",
-        f"A model for [rdzip](https://pypi.org/project/rdzip): architecture `{document['architecture']}`, codecs "
+        f"A model for rdzip: architecture `{document['architecture']}`, codecs "
         f"{', '.join(document['codecs'])}. It holds integers only, so files decode to the same everywhere.",
         "",
         f"- {parameters:,} parameters, {size:,} bytes",
