@@ -49,6 +49,8 @@ class ScalarNet(NamedTuple):
     head: Float32
     outputs: Float32
     before: Float32
+    factors: Float32
+    some: Int64
 
     @classmethod
     def of(cls, net: ExactNet, tables: MixtureTables, stride: int) -> ScalarNet:
@@ -63,6 +65,7 @@ class ScalarNet(NamedTuple):
             parts.append(bias / 128 + half)
             places.append((at, weight.shape[1], weight.shape[0]))
             at += weight.size + bias.size
+        largest = max(count for _, count, _ in places)
         return cls(
             np.concatenate(parts).astype(np.float32),
             np.array(places, np.int64),
@@ -83,37 +86,51 @@ class ScalarNet(NamedTuple):
             np.zeros(config.head, np.float32),
             np.zeros(max(config.outputs(c) for c in range(config.channels)), np.float32),
             np.zeros(max(config.width, config.head), np.float32),
+            np.zeros(largest + 1, np.float32),
+            np.zeros(largest + 1, np.int64),
         )
 
     @classmethod
     def none(cls) -> ScalarNet:
         """What stands for no network."""
         places, table, real = np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
-        tables, layers = (table, table, table, table), (real, real, real, real, real, real)
-        return cls(real, places.reshape(0, 3), places, places, *tables, places, places, *layers)
-
-
-@compiled
-def _axpy(total: Float32, a: float, part: Float32) -> None:
-    for i in range(len(total)):
-        total[i] += a * part[i]
+        tables, layers = (table, table, table, table), (real, real, real, real, real, real, real)
+        return cls(real, places.reshape(0, 3), places, places, *tables, places, places, *layers, places)
 
 
 @compiled
 def _add_layer(total: Float32, net: ScalarNet, layer: int, inputs: Float32, active: int) -> None:
     """Add a layer's outputs to a stream; active: its inputs are a stream, which activation rounds and clips."""
-    at = net.layers[layer, 0]
     count = net.layers[layer, 1]
     size = net.layers[layer, 2]
-    _axpy(total, np.float32(1.0), net.weights[at + count * size : at + count * size + size])
+    rows = net.weights[net.layers[layer, 0] :][: (count + 1) * size]
+    some = 0
     for i in range(count):
         a = inputs[i]
         if active:
-            a = np.floor(a)
-            if a > np.float32(255.0):
-                a = np.float32(255.0)
-        if a > np.float32(0.0) or (a < np.float32(0.0) and not active):
-            _axpy(total, a, net.weights[at + i * size : at + i * size + size])
+            a = min(max(np.floor(a), np.float32(0.0)), np.float32(255.0))
+        if a != np.float32(0.0):
+            net.some[some] = i * size
+            net.factors[some] = a
+            some += 1
+    net.some[some] = count * size  # the biases
+    net.factors[some] = 1.0
+    some += 1
+    whole = some - some % 4
+    for k in range(0, whole, 4):
+        # four at a time: the sums are loaded and stored a quarter as often
+        a, b, c, d = net.factors[k], net.factors[k + 1], net.factors[k + 2], net.factors[k + 3]
+        p = rows[net.some[k] :][:size]
+        q = rows[net.some[k + 1] :][:size]
+        r = rows[net.some[k + 2] :][:size]
+        s = rows[net.some[k + 3] :][:size]
+        for j in range(size):
+            total[j] += a * p[j] + b * q[j] + c * r[j] + d * s[j]
+    for k in range(whole, some):
+        a = net.factors[k]
+        p = rows[net.some[k] :][:size]
+        for j in range(size):
+            total[j] += a * p[j]
 
 
 @compiled
