@@ -55,6 +55,7 @@ class _Row:
         self.coder = np.zeros(CODER, np.int64)
         self.data, self.decoding = data, decoding
         self.means = np.zeros(self.channels)
+        self.mixture = np.zeros(PARTS if self.net else 0, np.int32)
         start_coder(self.coder, data, decoding)
 
     def code(self, y: int, known: NDArray[np.int32]) -> None:
@@ -73,6 +74,7 @@ class _Row:
             self.coder,
             self.data,
             self.means,
+            self.mixture,
             self.width,
             y,
             self.decoding,
@@ -91,6 +93,7 @@ def _code_row(
     coder: NDArray[np.int64],
     data: NDArray[np.uint8],
     means: NDArray[np.float64],
+    mixture: NDArray[np.int32],
     width: int,
     y: int,
     decoding: int,
@@ -99,7 +102,6 @@ def _code_row(
     stride = width + 2 * PAD
     plane = len(px) // channels
     computed = len(scalar.layers) > 0 and len(known) == 0
-    mixture = np.zeros(PARTS if len(scalar.layers) > 0 else 0, np.int32)
     for fit in fits:
         start_row(fit)
     for x in range(width):
@@ -116,7 +118,8 @@ def _code_row(
                 if computed:
                     run_head(scalar, px, plane, at, c, mixture)
                 else:
-                    mixture[:] = known[(x * channels + c) * PARTS : (x * channels + c + 1) * PARTS]
+                    for i in range(PARTS):
+                        mixture[i] = known[(x * channels + c) * PARTS + i]
                 view.means[NETWORK] = mixture_mean(mixture)
             look(view, px, plane, stride, channels, c, x, y, at)
             value = code_sample(mixer, view, mixture, coder, data, decoding, c, np.int64(px[c * plane + at]))

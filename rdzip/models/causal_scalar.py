@@ -99,6 +99,12 @@ class ScalarNet(NamedTuple):
 
 
 @compiled
+def _copy(to: Float32, source: Float32, first: int, count: int) -> None:
+    for i in range(count):
+        to[i] = source[first + i]
+
+
+@compiled
 def _add_layer(total: Float32, net: ScalarNet, layer: int, inputs: Float32, active: int) -> None:
     """Add a layer's outputs to a stream; active: its inputs are a stream, which activation rounds and clips."""
     count = net.layers[layer, 1]
@@ -171,7 +177,7 @@ def run_trunk(net: ScalarNet, px: Int32, plane_size: int, at: int, x: int, y: in
     net.trunk[:] = np.float32(0.0)
     _add_layer(net.trunk, net, 0, net.inputs, 0)
     for block in range(net.counts[3]):
-        net.before[: len(net.trunk)] = net.trunk
+        _copy(net.before, net.trunk, 0, len(net.trunk))
         _add_layer(net.trunk, net, 1 + block, net.before, 1)
     net.fans[:] = np.float32(0.0)
     _add_layer(net.fans, net, 1 + net.counts[3], net.trunk, 1)
@@ -182,7 +188,7 @@ def run_head(net: ScalarNet, px: Int32, plane_size: int, at: int, c: int, mixtur
     """Fill the mixture int32 [PARTS] of channel c, whose earlier channels ``px`` holds."""
     width = len(net.head)
     head = net.head
-    head[:] = net.fans[c * width : (c + 1) * width]
+    _copy(head, net.fans, c * width, width)
     a = net.activities[c]
     base = net.medians[c]
     if c > 0:
@@ -197,7 +203,7 @@ def run_head(net: ScalarNet, px: Int32, plane_size: int, at: int, c: int, mixtur
         base += px[at]
     deep = 1 + net.counts[3] + net.counts[2]
     for i in range(net.counts[4]):
-        net.before[:width] = head
+        _copy(net.before, head, 0, width)
         _add_layer(head, net, deep + c * net.counts[4] + i, net.before, 1)
     count = COLOUR_DIFFERENCES if c > 0 else FIRST_DIFFERENCES
     o = net.outputs[: PARTS + count + c]
