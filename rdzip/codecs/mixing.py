@@ -22,7 +22,7 @@ from rdzip.models.adaptive import NETWORK, View, look, note_errors
 from rdzip.models.causal_exact import ExactNet
 from rdzip.models.causal_file import CausalModel
 from rdzip.models.causal_scalar import PARTS, ScalarNet, mixtures, run_head, run_trunk
-from rdzip.models.least_squares import Fit, end_row, fits, learn, predict, start_row
+from rdzip.models.least_squares import Fits, end_row, fit, learn, predict, start_row
 from rdzip.models.mixing import LEAST_PROBABILITY, Mixer, code_sample
 from rdzip.models.template import OUTSIDE, PAD, padded_planes
 
@@ -51,7 +51,7 @@ class _Row:
         self.scalar = ScalarNet.of(self.net, model.tables, self.stride) if model and self.net else ScalarNet.none()
         self.view = View.of(self.channels, self.width)
         self.mixer = Mixer.of(bucket_bits(math.prod(shape)), model.tables.sigmoid if model else table)
-        self.fits = fits(self.channels, self.width, self.stride)
+        self.fits = Fits.of(self.channels, self.width, self.stride)
         self.coder = np.zeros(CODER, np.int64)
         self.data, self.decoding = data, decoding
         self.means = np.zeros(self.channels)
@@ -84,7 +84,7 @@ class _Row:
 
 @compiled
 def _code_row(
-    fits: tuple[Fit, ...],
+    fits: Fits,
     view: View,
     mixer: Mixer,
     scalar: ScalarNet,
@@ -102,17 +102,16 @@ def _code_row(
     stride = width + 2 * PAD
     plane = len(px) // channels
     computed = len(scalar.layers) > 0 and len(known) == 0
-    for fit in fits:
-        start_row(fit)
+    start_row(fits)
     for x in range(width):
         at = (y + PAD) * stride + PAD + x
         for c in range(channels):
             means[c] = 0.5 * (np.float64(px[c * plane + at - 1]) + np.float64(px[c * plane + at - stride]))
+        fit(fits, x)
         if computed:
             run_trunk(scalar, px, plane, at, x, y)
         for c in range(channels):
-            for o in range(2):
-                view.means[o] = predict(fits[3 * o + c], px, at, plane, x, means, c)
+            predict(fits, px, at, plane, x, means, c, view.means)
             view.means[NETWORK] = view.means[0]
             if len(mixture) > 0:
                 if computed:
@@ -124,11 +123,9 @@ def _code_row(
             look(view, px, plane, stride, channels, c, x, y, at)
             value = code_sample(mixer, view, mixture, coder, data, decoding, c, np.int64(px[c * plane + at]))
             px[c * plane + at] = value
-            for o in range(2):
-                learn(fits[3 * o + c], x, value, means[c])
+            learn(fits, x, c, value - means[c])
             note_errors(view, c, x, y, width, value)
-    for fit in fits:
-        end_row(fit)
+    end_row(fits)
 
 
 @compiled

@@ -2,19 +2,26 @@
 
 Only integers, and float64 with + - * / in the order that the source has: no fast mathematics, so neither the compiler
 nor the processor may change a result (docs/exactness.md). What was compiled is kept in a folder of the user, named by a
-hash of all sources: numba itself would go on using a function whose callee in another file has changed.
+hash of all sources: numba itself would go on using a function whose callee in another file has changed. Folders that
+were not used for KEPT_DAYS are removed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shutil
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+KEPT_DAYS = 30
+NAME_LENGTH = 16
 F = TypeVar("F", bound=Callable[..., Any])
 
 try:
@@ -38,12 +45,25 @@ def _folder() -> Path | None:
     own = os.environ.get("NUMBA_CACHE_DIR")
     try:
         cache = Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rdzip"
-        folder = cache / "compiled" / digest.hexdigest()[:16]
+        folder = cache / "compiled" / digest.hexdigest()[:NAME_LENGTH]
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            return folder
+            pass
     except (OSError, RuntimeError):  # read-only, or no home
         return None
+    _remove_unused(folder)
+    return folder
+
+
+def _remove_unused(used: Path) -> None:
+    """Note in its time that a folder is used, and remove its neighbours that have not been for long, where possible."""
+    with suppress(OSError):
+        os.utime(used)
+        for folder in list(used.parent.iterdir()):
+            with suppress(OSError):  # another process may be removing it
+                unused = time.time() - folder.stat().st_mtime
+                if unused > KEPT_DAYS * 86400 and re.fullmatch(f"[0-9a-f]{{{NAME_LENGTH}}}", folder.name):
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def compiled(function: F) -> F:

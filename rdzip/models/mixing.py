@@ -24,6 +24,7 @@ Counters = NDArray[np.uint32]
 ONE = 1 << 20
 """Weight 1 of a mixer."""
 WEIGHT_MAX = 1 << 27
+LIGHTEST, HEAVIEST = np.int32(-WEIGHT_MAX), np.int32(WEIGHT_MAX)
 CONTEXT_WEIGHT, PREDICTOR_WEIGHT, NETWORK_WEIGHT = 8000, 8000, 700000
 """Weights that mixers begin with."""
 RATE, LAST_RATE = 6, 1
@@ -45,10 +46,11 @@ CORRECTIONS = 33
 
 
 class Mixer(NamedTuple):
-    """All that is learnt of bits. inputs int32 [INPUTS]; weights int32 [3 channels, SETS, SELECTORS, INPUTS]; lasts
+    """All that is learnt of bits. inputs int32 [INPUTS]; weights int32 [3 channels * SETS * SELECTORS, INPUTS]; lasts
     int32 [3, 256, SETS]; slots uint32 [buckets, 16], checks uint16 [buckets]: counters in hashed contexts; calibration
     uint32 [CONTEXTS, 3, 16, 64]; beside uint32 [PREDICTORS, 3, 8, 16, DISTANCES]; correction uint32 [2, 3, 256, 64,
-    CORRECTIONS], all flat; tables; scratch; coded int64 [2**16]: how often each probability was that of what came.
+    CORRECTIONS], flat but for the weights; tables; scratch; coded int64 [2**16]: how often an encoder had each
+    probability of what came.
     """
 
     inputs: Int32
@@ -62,7 +64,8 @@ class Mixer(NamedTuple):
     stretch: Int32
     squash: Int32
     rates: Int32
-    distance: Int32
+    levels: Int32
+    sides: Int32
     sigmoid: Int32
     scratch: Int64
     coded: Int64
@@ -81,7 +84,7 @@ class Mixer(NamedTuple):
         weights[:, NETWORK_INPUT] = NETWORK_WEIGHT
         return cls(
             np.zeros(INPUTS, np.int32),
-            weights.reshape(-1),
+            weights,
             np.full(3 * 256 * SETS, ONE // SETS, np.int32),
             np.full(16 << bits, HALF, np.uint32),
             np.zeros(1 << bits, np.uint16),
@@ -91,9 +94,10 @@ class Mixer(NamedTuple):
             stretch_table(),
             squash,
             rate_table(),
-            distance_table(),
+            level_table(),
+            side_table(),
             sigmoid,
-            np.zeros(160, np.int64),
+            np.zeros(192, np.int64),
             np.zeros(1 << 16, np.int64),
         )
 
@@ -104,117 +108,120 @@ def _begin(squash: Int32, s: NDArray[np.int64]) -> Counters:
     return counters
 
 
-def distance_table() -> Int32:
-    """Index 0..47 of a distance d in 1/16, int32 [4096]: 6 log2((d + 4) / 4), rounded down."""
-    return np.array([min(DISTANCES // 2 - 1, ((d + 4) ** 6).bit_length() - 13) for d in range(4096)], np.int32)
+def level_table() -> Int32:
+    """One of 64 levels of each entry of the stretch table, int32 [4096]."""
+    return ((stretch_table() + 2304) // 72).clip(0, 63).astype(np.int32)
+
+
+def side_table() -> Int32:
+    """Index of how far a threshold is above a mean, int32 [8192]: entry d + 4096 for d in 1/16.
+
+    From d = 0 on DISTANCES / 2 + 6 log2((d + 4) / 4), rounded down, at most DISTANCES - 1; below 0 mirrored.
+    """
+    above = [min(DISTANCES // 2 - 1, ((d + 4) ** 6).bit_length() - 13) for d in range(4096)]
+    return np.array([DISTANCES // 2 - 1 - q for q in above[::-1]] + [DISTANCES // 2 + q for q in above], np.int32)
 
 
 @compiled
-def _dot(x: Int32, w: Int32) -> int:
+def _dot(x: Int32, weights: Int32, row: int) -> int:
     s = 0
-    for i in range(len(x)):
-        s += np.int64(x[i]) * np.int64(w[i])
+    for i in range(INPUTS):
+        s += np.int64(x[i]) * np.int64(weights[row, i])
     return s
 
 
 @compiled
-def _train(w: Int32, x: Int32, error: int) -> None:
-    for i in range(len(x)):
-        v = np.int64(w[i]) + ((np.int64(x[i]) * error + 8192) >> 14)
-        w[i] = min(max(v, -WEIGHT_MAX), WEIGHT_MAX)
+def _train(weights: Int32, row: int, x: Int32, error: np.int32) -> None:
+    for i in range(INPUTS):
+        step = np.int32(x[i] * error + 8192)
+        v = np.int32(weights[row, i] + (step >> 14))
+        weights[row, i] = min(max(v, LIGHTEST), HEAVIEST)
 
 
 @compiled
-def _odds(stretch: Int32, counter: int) -> int:
-    """Logarithm of the odds of a counter in 1/256."""
-    odds: int = np.int64(stretch[counter >> 20])
-    return odds
-
-
-@compiled
-def _level_of(odds: int) -> int:
-    """One of 64 levels of a logarithm of odds."""
-    return min(max((odds + 2304) // 72, 0), 63)
-
-
-@compiled
-def network_probability(mixture: Int32, sigmoid: Int32, low: int, middle: int, high: int) -> int:
-    """Probability of 2**16 that a sample of low..high - 1 is not below the middle, by a mixture."""
-    at_low = 0
-    at_middle = 0
-    at_high = 0
+def cumulative(mixture: Int32, sigmoid: Int32, v: int) -> int:
+    """Share of 2**24 that a mixture gives to the values below v, 1..255."""
+    s = 0
     for k in range(3):
-        mean = np.int64(mixture[k])
-        inverse = np.int64(mixture[3 + k])
-        weight = np.int64(mixture[6 + k])
-        i = (((low * 64 - 32 - mean) * inverse) >> 8) + 8192
-        j = (((middle * 64 - 32 - mean) * inverse) >> 8) + 8192
-        h = (((high * 64 - 32 - mean) * inverse) >> 8) + 8192
-        at_low += weight * np.int64(sigmoid[min(max(i, 0), 16383)])
-        at_middle += weight * np.int64(sigmoid[min(max(j, 0), 16383)])
-        at_high += weight * np.int64(sigmoid[min(max(h, 0), 16383)])
-    at_low = (at_low >> 4) + 16 * low if low > 0 else 0
-    at_middle = (at_middle >> 4) + 16 * middle
-    at_high = (at_high >> 4) + 16 * high if high < 256 else 1 << 24
-    p = ((at_high - at_middle) << 16) // (at_high - at_low)
-    return min(max(p, 1), 65535)
+        i = (((v * 64 - 32 - np.int64(mixture[k])) * np.int64(mixture[3 + k])) >> 8) + 8192
+        s += np.int64(mixture[6 + k]) * np.int64(sigmoid[min(max(i, 0), 16383)])
+    return (s >> 4) + 16 * v
 
 
 @compiled
-def _find_buckets(m: Mixer, hashes: Int64, node: int, base: Int64) -> None:
+def _find_buckets(
+    slots: Counters, checks: NDArray[np.uint16], hashes: Int64, node: int, base: Int64, check: Int64, touched: Int64
+) -> None:
     """Find the bucket of each context for the next four bits; one that another context had is emptied."""
     for i in range(CONTEXTS):
         h = hashed(hashes[i], node)
-        bucket = h & (len(m.checks) - 1)
-        check = hashed(h, 77) >> 16
-        if np.int64(m.checks[bucket]) != check:
-            m.checks[bucket] = check
-            m.slots[16 * bucket : 16 * bucket + 16] = HALF
-        base[i] = 16 * bucket
+        base[i] = 16 * (h & (len(checks) - 1))
+        check[i] = hashed(h, 77) >> 16
+    for i in range(CONTEXTS):
+        # nothing waits for what is read here, so that the memory looks for all of it at the same time
+        touched[i] = np.int64(checks[base[i] >> 4]) | np.int64(slots[base[i]]) << 16
+    for i in range(CONTEXTS):
+        # read again, since an earlier context may have taken this bucket
+        if np.int64(checks[base[i] >> 4]) != check[i]:
+            checks[base[i] >> 4] = check[i]
+            slots[base[i] : base[i] + 16] = HALF
 
 
 @compiled
-def _ask_contexts(m: Mixer, c: int, nibble: int, base: Int64, calibrated: Int64) -> int:
+def _ask_contexts(
+    slots: Counters,
+    calibration: Counters,
+    stretch: Int32,
+    levels: Int32,
+    inputs: Int32,
+    base: Int64,
+    calibrated: Int64,
+    c: int,
+    nibble: int,
+) -> int:
     """Fill the inputs of contexts, two each; returns how many are certain."""
     certain = 0
     for i in range(CONTEXTS):
-        t = np.int64(m.slots[base[i] + nibble])
+        t = np.int64(slots[base[i] + nibble])
         n = t & 1023
-        odds = _odds(m.stretch, t)
         seen = n if n < 8 else min(15, 8 + ((n - 8) >> 3))
-        j = ((i * 3 + c) * 16 + seen) * 64 + _level_of(odds)
+        j = ((i * 3 + c) * 16 + seen) * 64 + np.int64(levels[t >> 20])
         calibrated[i] = j
-        if n == 0:
-            m.inputs[2 * i] = 0
-            m.inputs[2 * i + 1] = 0
-        else:
-            m.inputs[2 * i] = _odds(m.stretch, np.int64(m.calibration[j]))
-            m.inputs[2 * i + 1] = ((t >> 16) - 32768) >> 5
-            if n > 2 and abs(odds) > CERTAIN:
-                certain += 1
+        known = 1 if n > 0 else 0
+        inputs[2 * i] = known * np.int64(stretch[np.int64(calibration[j]) >> 20])
+        inputs[2 * i + 1] = known * (((t >> 16) - 32768) >> 5)
+        certain += 1 if n > 2 and abs(np.int64(stretch[t >> 20])) > CERTAIN else 0
     return certain
 
 
 @compiled
-def _ask_predictors(m: Mixer, view: View, c: int, level: int, middle: int, beside: Int64, side: Int64) -> None:
+def _ask_predictors(
+    counters: Counters,
+    stretch: Int32,
+    sides: Int32,
+    inputs: Int32,
+    means: Int64,
+    scales: Int64,
+    c: int,
+    level: int,
+    middle: int,
+    beside: Int64,
+    side: Int64,
+) -> None:
     """Fill the inputs of predictors: how often the sample was not below the middle at this distance from each."""
     for j in range(PREDICTORS):
-        d = middle * 16 - 8 - view.means[j]
-        if d >= 0:
-            q = DISTANCES // 2 + np.int64(m.distance[min(d, 4095)])
-        else:
-            q = DISTANCES // 2 - 1 - np.int64(m.distance[min(-d - 1, 4095)])
+        q = np.int64(sides[4096 + middle * 16 - 8 - means[j]])
         side[j] = q
-        at = (((j * 3 + c) * 8 + level) * 16 + view.scales[j]) * DISTANCES + q
+        at = (((j * 3 + c) * 8 + level) * 16 + scales[j]) * DISTANCES + q
         beside[j] = at
-        m.inputs[2 * CONTEXTS + j] = _odds(m.stretch, np.int64(m.beside[at]))
+        inputs[2 * CONTEXTS + j] = stretch[np.int64(counters[at]) >> 20]
 
 
 @compiled
-def _corrected(m: Mixer, at: int, part: int) -> int:
+def _corrected(correction: Counters, at: int, part: int) -> int:
     """Probability of 2**16 between two counters of a correction, CORRECTION_STEP times that."""
-    left: int = np.int64(m.correction[at]) >> 16
-    right: int = np.int64(m.correction[at + 1]) >> 16
+    left: int = np.int64(correction[at]) >> 16
+    right: int = np.int64(correction[at + 1]) >> 16
     return left * (CORRECTION_STEP - part) + right * part
 
 
@@ -239,43 +246,61 @@ def code_sample(
     side = m.scratch[80:96]
     row = m.scratch[96:104]
     output = m.scratch[104:112]
+    check = m.scratch[128:160]
+    touched = m.scratch[160:192]
     inputs = m.inputs
+    weights = m.weights
+    lasts = m.lasts
+    slots = m.slots
+    calibration = m.calibration
+    counters = m.beside
+    correction = m.correction
+    stretch = m.stretch
+    squash = m.squash
+    rates = m.rates
+    levels = m.levels
     trusted = view.scales[BLEND]
     blend = (view.means[BLEND] + 8) >> 4
+    inputs[NETWORK_INPUT + 2] = 256
+    below_low = 0
+    below_high = 1 << 24
     node = 1
     for level in range(8):
         if level % 4 == 0:
-            _find_buckets(m, view.hashes, node, base)
+            _find_buckets(slots, m.checks, view.hashes, node, base, check, touched)
         nibble = node if level < 4 else (1 << (level - 4)) | (node & ((1 << (level - 4)) - 1))
         half = 128 >> level
         low = (node << (8 - level)) & 255
         middle = low + half
-        certain = _ask_contexts(m, c, nibble, base, calibrated)
-        _ask_predictors(m, view, c, level, middle, beside, side)
-        reference = np.int64(inputs[2 * CONTEXTS + BLEND])
+        certain = _ask_contexts(slots, calibration, stretch, levels, inputs, base, calibrated, c, nibble)
+        _ask_predictors(counters, stretch, m.sides, inputs, view.means, view.scales, c, level, middle, beside, side)
+        below_middle = 0
         if len(mixture) > 0:
-            p = network_probability(mixture, m.sigmoid, low, middle, middle + half)
-            reference = np.int64(m.stretch[p >> 4])
-            inputs[NETWORK_INPUT] = reference
+            below_middle = cumulative(mixture, m.sigmoid, middle)
+            p = ((below_high - below_middle) << 16) // (below_high - below_low)
+            p = min(max(p, 1), 65535)
+            reference = p >> 4
+            inputs[NETWORK_INPUT] = stretch[reference]
             inputs[NETWORK_INPUT + 1] = (p - 32768) >> 5
-        inputs[NETWORK_INPUT + 2] = 256
+        else:
+            reference = np.int64(counters[beside[BLEND]]) >> 20
 
         row[0] = node
         row[1] = (level * 16 + view.features[ACTIVITY]) * 4 + view.features[PARITY]
         row[2] = level * 64 + side[BLEND] * 2 // 3
         row[3] = level * 64 + side[0] * 2 // 3
         row[4] = level * 32 + certain
-        row[5] = level * 64 + _level_of(reference)
+        row[5] = level * 64 + np.int64(levels[reference])
         row[6] = level * 32 + trusted * 2 + (1 if view.scales[0] < view.scales[1] else 0)
         last = (c * 256 + node) * SETS
         total = 0
         for s in range(SETS):
-            row[s] = ((c * SETS + s) * SELECTORS + row[s]) * INPUTS
-            z = _dot(inputs, m.weights[row[s] : row[s] + INPUTS]) >> 20
+            row[s] += (c * SETS + s) * SELECTORS
+            z = _dot(inputs, weights, row[s]) >> 20
             output[s] = min(max(z, -SQUASH_MAX), SQUASH_MAX)
-            total += output[s] * np.int64(m.lasts[last + s])
+            total += output[s] * np.int64(lasts[last + s])
         z = min(max(total >> 20, -SQUASH_MAX), SQUASH_MAX)
-        mixed = np.int64(m.squash[z + SQUASH_MAX])
+        mixed = np.int64(squash[z + SQUASH_MAX])
 
         z = min(max(z + CORRECTIONS // 2 * CORRECTION_STEP, 0), (CORRECTIONS - 1) * CORRECTION_STEP - 1)
         part = z % CORRECTION_STEP
@@ -283,27 +308,33 @@ def code_sample(
         first = ((c * 256 + node) * 64 + trusted * 4 + view.scales[0] // 4) * CORRECTIONS + z
         second = ((3 + c) * 256 + node) * 64 + min(max((blend - middle) // 4 + 32, 0), 63)
         second = second * CORRECTIONS + z
-        p = (2 * mixed + (_corrected(m, first, part) + _corrected(m, second, part)) // CORRECTION_STEP) >> 2
+        p = _corrected(correction, first, part) + _corrected(correction, second, part)
+        p = (2 * mixed + p // CORRECTION_STEP) >> 2
         p = min(max(p, LEAST_PROBABILITY), 65536 - LEAST_PROBABILITY)
 
         bit = code_bit(coder, data, decoding, (value >> (7 - level)) & 1, p)
-        m.coded[p if bit else 65536 - p] += 1
+        if not decoding:
+            m.coded[p if bit else 65536 - p] += 1
 
         error = ((bit << 16) - mixed) * LAST_RATE
         for s in range(SETS):
-            v = np.int64(m.lasts[last + s]) + ((output[s] * error + 8192) >> 14)
-            m.lasts[last + s] = min(max(v, -WEIGHT_MAX), WEIGHT_MAX)
-            own = (bit << 16) - np.int64(m.squash[output[s] + SQUASH_MAX])
-            _train(m.weights[row[s] : row[s] + INPUTS], inputs, own * RATE)
+            v = np.int64(lasts[last + s]) + ((output[s] * error + 8192) >> 14)
+            lasts[last + s] = min(max(v, -WEIGHT_MAX), WEIGHT_MAX)
+            own = (bit << 16) - np.int64(squash[output[s] + SQUASH_MAX])
+            _train(weights, row[s], inputs, np.int32(own * RATE))
         for at in (first, first + 1, second, second + 1):
-            m.correction[at] = counted(np.int64(m.correction[at]), bit, m.rates, CORRECTION_LIMIT)
+            correction[at] = counted(np.int64(correction[at]), bit, rates, CORRECTION_LIMIT)
         for j in range(PREDICTORS):
             at = beside[j]
-            m.beside[at] = counted(np.int64(m.beside[at]), bit, m.rates, BESIDE_LIMIT)
+            counters[at] = counted(np.int64(counters[at]), bit, rates, BESIDE_LIMIT)
         for i in range(CONTEXTS):
             at = base[i] + nibble
-            m.slots[at] = counted(np.int64(m.slots[at]), bit, m.rates, CONTEXT_LIMIT)
+            slots[at] = counted(np.int64(slots[at]), bit, rates, CONTEXT_LIMIT)
             at = calibrated[i]
-            m.calibration[at] = counted(np.int64(m.calibration[at]), bit, m.rates, CALIBRATION_LIMIT)
+            calibration[at] = counted(np.int64(calibration[at]), bit, rates, CALIBRATION_LIMIT)
+        if bit:
+            below_low = below_middle
+        else:
+            below_high = below_middle
         node = 2 * node + bit
     return node - 256

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,29 @@ def test_without_a_place_to_write_nothing_is_kept(monkeypatch: pytest.MonkeyPatc
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file"))
     assert compiled._folder.__wrapped__() is None
+
+
+def test_code_that_none_has_used_for_long_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    now = time.time()
+    days = {"0123456789abcdef": 31, "fedcba9876543210": 29, "of another": 99}
+    for name, age in days.items():
+        (tmp_path / "compiled" / name / "inside").mkdir(parents=True)
+        os.utime(tmp_path / "compiled" / name, (now, now - age * 86400))
+    folder = compiled._folder.__wrapped__()
+    assert {path.name for path in (tmp_path / "compiled").iterdir()} == {folder.name, *days} - {"0123456789abcdef"}
+
+    os.utime(folder, (now, now - 31 * 86400))
+    assert compiled._folder.__wrapped__() == folder
+    assert time.time() - folder.stat().st_mtime < 86400
+
+
+def test_code_that_cannot_be_removed_does_no_harm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    other = tmp_path / "compiled" / ("0" * compiled.NAME_LENGTH)
+    other.parent.mkdir()
+    other.write_bytes(b"")  # a file in the place of a folder
+    os.utime(other, (0, 0))
+    assert compiled._folder.__wrapped__() is not None
+    monkeypatch.setattr(Path, "iterdir", lambda path: iter([other, path / "0123456789abcdef"]))  # gone meanwhile
+    assert compiled._folder.__wrapped__() is not None

@@ -143,6 +143,7 @@ ALLOWED = {
     ("entropy/binary.py", "stretch_table", "/"),  # the same
     ("models/causal_scalar.py", "of", "/"),  # by a power of two
     ("models/least_squares.py", "_solve", "/"),  # float64 in one order: docs/exactness.md
+    ("models/least_squares.py", "_substitute", "/"),  # the same
     ("codecs/particle.py", "_run", "log2"),  # of a site
     ("codecs/particle.py", "_coded_bits", "log2"),  # the ideal rate
     ("codecs/tiled.py", "_first_rows", "/"),  # the encoder's choice of rows
