@@ -1,7 +1,7 @@
 """File sizes of near-lossless coding on a folder of photographs: no sample differs by more than N.
 
 python benchmarks/near.py ../shared/data/photos/valid --name valid
-python benchmarks/near.py ../shared/data/photos/valid --name valid-mixing --every 4 --codecs rdzip-causal,rdzip-mixing   (slow)
+python benchmarks/near.py ../shared/data/photos/valid --name valid-mixing --every 4 --codecs rdzip-mixing   (slow)
 JPEG-LS codes each channel alone. "quantised" means what rdzip does before it codes: WebP and JPEG XL have no bound of
 their own on errors. Every file is decoded, and its largest error compared with N.
 """
