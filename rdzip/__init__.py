@@ -4,6 +4,7 @@
     data = rdzip.compress("photo.png")      # bytes of a .rdz file; also takes a Pillow image or a numpy array
     image = rdzip.decompress(data)          # a Pillow image, equal in pixels, mode, palette and metadata
     data = rdzip.compress("photo.png", quality=60)      # with loss; or target_bpp=0.5
+    data = rdzip.compress("scan.png", max_error=2)      # no sample differs by more than 2
     data = rdzip.compress(digits, model="mnist-binary", codec="bb-cis", particles=50)     # an array uint8 [n, h, w]
     digits = rdzip.decompress_array(data, items=[5, 7])                                  # [2, h, w]
     records = rdzip.bound("banana")         # points of upper and lower bounds on its rate-distortion function
@@ -35,6 +36,7 @@ def compress(
     codec: str | None = None,
     quality: int | None = None,
     target_bpp: float | None = None,
+    max_error: int | None = None,
     metadata: str = "all",
     threads: int | None = None,
     offline: bool = False,
@@ -52,7 +54,8 @@ def compress(
     batch: bool | None = None,
     effort: int | None = None,
 ) -> bytes:
-    """Return the .rdz file of an image or of many, without loss unless a quality, a rate or a lossy model is given.
+    """Return the .rdz file of an image or of many, without loss unless a quality, a rate, an error or a lossy model is
+    given.
 
     image: the path, bytes or open binary file of an image or of an array (.npy); a Pillow image; an array: bool, int32
     or float32 [h, w], uint8 or uint16 [h, w] or [h, w, 2..4], or with an axis of items before these; or a list of
@@ -62,6 +65,8 @@ def compress(
     model: id, hash or file of the neural model, None for "photo". codec: "causal", "classic" or "mixing" to have no
     other, None for the smaller; with a model of latents one of its codecs, None for its default. quality: 1 to 100, or
     target_bpp: bits of the file per pixel, code an image with loss, by the model "photo-lossy" unless another is named.
+    max_error: code an image such that no sample differs by more, 1 to 31, or to 8191 of 16 bits; alpha, palettes and
+    modes that are no grey or colours of 8 or 16 bits stay exact.
     particles, refine, steps, resample, interleave, omega, epsilon, beams, seed: options of a codec of latents, as on
     the command line. segment: items of a batch that must be decoded together, None for all. metadata: "all" or "none".
     verify: decode the result and compare before it is returned. effort: 1 to 9, or None; 7 and 8 take the slow codec
@@ -74,14 +79,16 @@ def compress(
     from rdzip.formats.loss import Loss
     from rdzip.formats.rdz import compress_picture
 
-    loss = Loss(quality, target_bpp)
+    loss = Loss(quality, target_bpp, max_error)
     wishes = Wishes(particles, refine, steps, resample, interleave, omega, epsilon, beams, seed, segment)
     options: dict[str, Any] = {"model": model, "codec": codec, "threads": threads, "offline": offline, "verify": verify}
     options["effort"] = effort
     image, ways = _ways(image, batch)
     if ways is not None:
         if loss.wanted:
-            raise InputError("a quality or a rate is for images, found an array of many or sequences: leave it out")
+            raise InputError(
+                "a quality, a rate or an error is for images, found an array of many or sequences: leave it out"
+            )
         return compress_batch(ways, wishes=wishes, **options).data
     return compress_picture(_picture(image), loss=loss, metadata=metadata, wishes=wishes, **options).data
 

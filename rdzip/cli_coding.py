@@ -197,7 +197,7 @@ def code(picture: Picture, coding: Coding, progress: Report) -> rdz.Compressed:
 
 def why_kept(source_format: str, report: rdz.Report) -> str:
     """Return why an original must stay though it was compressed: its file does not bring it back; "" if it does."""
-    if report.lossy and report.lossy.setting is not None:
+    if (report.lossy and report.lossy.setting is not None) or (report.near and report.near.largest_error):
         return "its .rdz holds what is left after loss"
     if source_format in reading.LOSSY_FORMATS:
         return f"its .rdz holds the decoded pixels, not the {source_format} file"
@@ -376,12 +376,14 @@ def say_compressed(items: Sequence[Found], target: Path | None, report: rdz.Repo
         "bpsp": round(report.bpsp, 6),
         "bits": asdict(report.bits),
         **(_lossy_record(report.lossy) if report.lossy else {}),
+        **(_near_record(report.near) if report.near else {}),
         "seconds": seconds,
     }
     line = (
         f"{name} -> {target_text(target)}: {report.bytes_in:,} -> {bytes_text(report.bytes_out)} "
         f"({report.bytes_out / report.bytes_in:.1%}), "
     ) + (_lossy_text(report.lossy) if report.lossy else f"{report.bpsp:.3f} bits per sample")
+    line += _near_text(report.near) if report.near else ""
     bits = ", ".join(f"{name} {value / 8:,.0f}" for name, value in asdict(report.bits).items())
     say.result(
         record,
@@ -392,10 +394,29 @@ def say_compressed(items: Sequence[Found], target: Path | None, report: rdz.Repo
     )
 
 
+def _near_record(near: rdz.Near) -> dict[str, Any]:
+    return {
+        "bpp": round(near.bpp, 6),
+        "psnr": _psnr(near.psnr),
+        "max_error": near.max_error,
+        "largest_error": near.largest_error,
+    }
+
+
+def _near_text(near: rdz.Near) -> str:
+    if not near.largest_error:
+        return ", nothing lost"
+    return f", largest error {near.largest_error}" + ("" if math.isinf(near.psnr) else f", PSNR {near.psnr:.2f} dB")
+
+
+def _psnr(value: float | None) -> float | None:
+    return None if value is None or math.isinf(value) else round(value, 4)
+
+
 def _lossy_record(lossy: rdz.Lossy) -> dict[str, Any]:
     return {
         "bpp": round(lossy.bpp, 6),
-        "psnr": None if lossy.psnr is None or math.isinf(lossy.psnr) else round(lossy.psnr, 4),
+        "psnr": _psnr(lossy.psnr),
         "setting": lossy.setting,
         "q": lossy.quality,
         "estimated_bits": round(lossy.estimated, 1),

@@ -102,6 +102,12 @@ def compress(
     target_bpp: Annotated[
         float | None, typer.Option("--target-bpp", metavar="X", help="Lose detail down to X bits per pixel.")
     ] = None,
+    max_error: Annotated[
+        int | None,
+        typer.Option(
+            "--max-error", metavar="N", help="Let no sample differ by more than N: up to 31, of 16 bits up to 8191."
+        ),
+    ] = None,
     codec: Annotated[
         str | None,
         typer.Option(
@@ -166,13 +172,13 @@ def compress(
 ) -> None:
     """Compress images and arrays of images (.npy): a.png becomes a.png.rdz, and stays.
 
-    Without -q, --target-bpp or a lossy model nothing is lost: pixels, mode and metadata come back as they were, and
-    each result is decoded and compared before it is written. A JPEG's .rdz holds its decoded pixels and is larger than
-    the JPEG. With loss, the quality of what the file decodes to is measured and shown.
+    Without -q, --target-bpp, --max-error or a lossy model nothing is lost: pixels, mode and metadata come back as they
+    were, and each result is decoded and compared before it is written. A JPEG's .rdz holds its decoded pixels and is
+    larger than the JPEG. With loss, the quality of what the file decodes to is measured and shown.
     """
     say = _output(as_json, verbose, quiet, offline=offline)
     try:
-        loss = Loss(quality, target_bpp)
+        loss = Loss(quality, target_bpp, max_error)
     except InputError as error:
         raise UsageError(str(error)) from error
     found = files.find(inputs, recursive=recursive, suffixes=files.IMAGE_SUFFIXES)

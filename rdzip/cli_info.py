@@ -72,14 +72,16 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     source = f", from a {facts['source_format']} file" if facts["source_format"] else ""
     bits = facts["bits_per_sample"]
     rate = f"{facts['bpsp']:.3f} bits per sample"
-    if facts["lossy"]:
+    if "setting" in facts:
         rate = f"{facts['bpp']:.3f} bits per pixel"
     lines = [
         ("picture", f"{shape_text(facts['shape'])}, {facts['mode']}, {bits} bit{'' if bits == 1 else 's'}{source}"),
         ("size", f"{bytes_text(facts['bytes'])}, {rate}"),
         ("codec", f"{facts['codec']}: {facts['reason']}"),
     ]
-    if facts["lossy"]:
+    if "max_error" in facts:
+        lines.append(("loss", f"near-lossless, samples differ by at most {facts['max_error']}"))
+    elif facts["lossy"]:
         quality = f", for quality {facts['q']}" if facts["q"] else ""
         lines.append(("loss", f"lossy, setting {facts['setting']} of the quantiser{quality}"))
     for name, plane in facts["planes"].items():
@@ -90,6 +92,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     if facts["palette_bytes"]:
         lines.append(("palette", bytes_text(facts["palette_bytes"])))
     lines.append(("metadata", bytes_text(facts["metadata_bytes"]) if facts["metadata_bytes"] else "none"))
-    lines.append(("symbols hash", facts["symbols_hash"]) if facts["lossy"] else ("pixel hash", facts["pixel_hash"]))
+    name = "symbols_hash" if "symbols_hash" in facts else "pixel_hash"
+    lines.append((name.replace("_", " "), facts[name]))
     lines.append(("format", f"version {facts['format_version']}"))
     return lines

@@ -302,7 +302,7 @@ class Image:
 
 
 def decode_file(data: bytes, model: bytes) -> Image:
-    """The image of a .rdz file of mode RGB or L with a causal payload."""
+    """The image of a .rdz file of mode RGB or L, lossless or near-lossless, with a causal payload."""
     reader = Reader(data)
     need(reader.take(8) == SIGNATURE, "signature")
     need(reader.take(1) == b"\x01", "version")
@@ -326,6 +326,10 @@ def decode_file(data: bytes, model: bytes) -> Image:
     need(body.take(1) == b"\x01", "codec")
     need(body.varint() == 3, "layout")
     samples = decode_payload(model, body.data[body.at :], height, width, 3 if mode == "RGB" else 1)
+    if 15 in header:
+        largest, bits = header[15]
+        need(1 <= largest <= 31 and bits == 8, "quantiser")
+        samples = bytes(min(i * (2 * largest + 1), 255) for i in samples)
     hashed = f"{mode}\0{height}\0{width}\0\0" + "0\0"
     need(hashlib.sha256(hashed.encode() + samples).digest()[:8] == header[2], "pixel hash")
     return Image(mode, height, width, samples)

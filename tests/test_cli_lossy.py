@@ -17,7 +17,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from rdzip import hub
-from rdzip.formats.lossy import psnr
+from rdzip.formats.distortion import psnr
 
 KEYS = ["input", "output", "codec", "model", "shape", "bytes_in", "bytes_out", "bpsp", "bits"]
 LOSSY_KEYS = [*KEYS, "bpp", "psnr", "setting", "q", "estimated_bits", "seconds"]

@@ -62,6 +62,15 @@ def test_whole_file(file: Path, shape: tuple[int, ...], mode: str) -> None:
             slow_decoder.decode_file(damaged, model)
 
 
+@pytest.mark.parametrize(("shape", "max_error"), [((5, 7, 3), 1), ((6, 5), 31)])
+def test_near_lossless_file(file: Path, shape: tuple[int, ...], max_error: int) -> None:
+    pixels = picture(shape, 2)
+    data = rdzip.compress(pixels, model=str(file), codec="causal", max_error=max_error)
+    image = slow_decoder.decode_file(data, file.read_bytes())
+    unlike = np.frombuffer(image.samples, np.uint8).reshape(shape).astype(int) - pixels
+    assert np.abs(unlike).max() == max_error
+
+
 @pytest.mark.parametrize(("shape", "mode"), [((6, 8, 3), "RGB"), ((9, 8), "L")])
 def test_file_of_the_bundled_model(shape: tuple[int, ...], mode: str) -> None:
     """The weights that users have, with their large sums."""

@@ -5,6 +5,7 @@ python tools/make_golden.py VERSION-latents    the same, by the bundled models w
 python tools/make_golden.py VERSION-irec       the same, by relative entropy coding.
 python tools/make_golden.py VERSION-lossy      with loss: the pictures lie beside, to which decoded ones are near.
 python tools/make_golden.py VERSION-mixing     the same, by the codec mixing.
+python tools/make_golden.py VERSION-near       near-lossless.
 """
 
 from __future__ import annotations
@@ -128,12 +129,30 @@ def mixed() -> dict[str, tuple[Any, dict[str, Any]]]:
     }
 
 
+def near() -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Inputs by name, each with the error that is allowed."""
+    photo = picture().crop((300, 200, 333, 221))
+    rgba = photo.copy()
+    rgba.putalpha(photo.convert("L"))
+    scan = np.asarray(photo.convert("L")).astype(np.uint16) * 16 + np.arange(33, dtype=np.uint16)
+    return {
+        "colour": (photo, {"codec": "causal", "max_error": 1}),
+        "grey": (photo.convert("L"), {"codec": "causal", "max_error": 5}),
+        "colour-alpha": (rgba, {"codec": "causal", "max_error": 2}),
+        "mixing": (photo, {"codec": "mixing", "effort": 7, "max_error": 3}),
+        "classic": (photo.convert("CMYK"), {"codec": "classic", "max_error": 4}),
+        "sixteen-bit": (scan, {"codec": "classic", "max_error": 3}),
+        "sixteen-bit-narrow": (scan, {"codec": "causal", "max_error": 9}),
+        "sixteen-bit-colour": (np.stack([scan, scan // 2, scan * 15], 2), {"max_error": 300}),
+    }
+
+
 def main() -> None:
     """Write the files of the version named on the command line."""
     folder = GOLDEN / sys.argv[1]
     folder.mkdir(parents=True)
     index: dict[str, dict[str, Any]] = {}
-    kinds = {"latents": latents, "irec": irec, "lossy": lossy, "mixing": mixed}
+    kinds = {"latents": latents, "irec": irec, "lossy": lossy, "mixing": mixed, "near": near}
     kind = kinds.get(folder.name.partition("-")[2], images)
     for name, (source, options) in kind().items():
         data = rdzip.compress(source, **options)

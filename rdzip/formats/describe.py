@@ -73,6 +73,9 @@ def describe(data: bytes | memoryview) -> dict[str, Any]:
     if header.symbols_hash:
         colour = planes["colour"]
         lossy = {"lossy": True, "setting": colour.get("setting"), "q": colour.get("q")}
+    elif header.quantiser:
+        lossy = {"lossy": True, "max_error": header.quantiser.max_error}
+    if lossy["lossy"]:
         lossy["bpp"] = 8 * len(data) / (header.height * header.width)
     return {
         "kind": "image",
@@ -86,7 +89,11 @@ def describe(data: bytes | memoryview) -> dict[str, Any]:
         "bits_per_sample": {"u1": 8, "<u2": 16, "<i4": 32, "<f4": 32}[mode.dtype] if mode.name != "1" else 1,
         "arrangement": Arrangement(header.arrangement).name.lower().replace("_", " "),
         "planes": planes,
-        **({"symbols_hash": header.symbols_hash.hex()} if lossy["lossy"] else {"pixel_hash": header.pixel_hash.hex()}),
+        **(
+            {"symbols_hash": header.symbols_hash.hex()}
+            if header.symbols_hash
+            else {"pixel_hash": header.pixel_hash.hex()}
+        ),
         "source_format": header.source_format,
         "metadata_bytes": sizes.get(SectionType.METADATA, 0),
         "palette_bytes": sizes.get(SectionType.PALETTE, 0),

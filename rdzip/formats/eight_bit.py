@@ -58,7 +58,7 @@ def to_eight_bits(picture: Picture) -> Picture | None:
 
 def _of_samples(picture: Picture) -> bool:
     """Whether a picture of a plain mode has metadata that lossy samples would not suit."""
-    return "depth" in picture.metadata or _key(picture) is not None
+    return "depth" in picture.metadata or transparent_colour(picture) is not None
 
 
 def _palette_colours(picture: Picture) -> NDArray[np.uint8]:
@@ -76,7 +76,7 @@ def _visible(picture: Picture) -> NDArray[Any] | None:
     """Return alpha [h, w], uint8 or bool, of a picture whose mode has no such channel; None if all is visible."""
     if picture.mode == "PA":
         return np.ascontiguousarray(picture.samples[..., 1])
-    key = _key(picture)
+    key = transparent_colour(picture)
     if picture.mode == "P":
         alpha = np.full(256, 255, np.uint8)
         if picture.palette_mode == "RGBA":
@@ -94,7 +94,7 @@ def _visible(picture: Picture) -> NDArray[Any] | None:
     return unlike if unlike.ndim == 2 else np.any(unlike, axis=2)
 
 
-def _key(picture: Picture) -> Any:
+def transparent_colour(picture: Picture) -> Any:
     """Return the transparent colour: an integer, three of them, or of a palette also bytes of alpha; None for none."""
     if picture.mode.startswith(("LA", "RGBA")):
         return None

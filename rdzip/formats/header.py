@@ -7,9 +7,11 @@ from enum import IntEnum
 from typing import Any
 
 from rdzip.errors import FormatError
+from rdzip.formats.modes import BY_NUMBER
+from rdzip.formats.quantiser import Quantiser
 
 SHAPE, MODE, PIXEL_HASH, MODEL, REASON, ARRANGEMENT, SOURCE_FORMAT, MEMBERS = range(8)
-SYMBOLS_HASH = 14
+SYMBOLS_HASH, QUANTISER = 14, 15
 MAX_SIDE = (1 << 31) - 1
 ARCHIVE_KIND, BATCH_KIND = 1, 2  # values of MEMBERS
 
@@ -64,7 +66,8 @@ class ModelStamp:
 class ImageHeader:
     """Everything that a decoder must know before it reads the sections.
 
-    Of the two hashes one is empty: lossless files have that of the pixels, lossy ones that of the symbols.
+    Of the two hashes one is empty: lossy files have that of the symbols, others that of the pixels. quantiser: of
+    near-lossless files.
     """
 
     height: int
@@ -76,6 +79,13 @@ class ImageHeader:
     arrangement: int = 0
     source_format: str = "PNG"
     symbols_hash: bytes = b""
+    quantiser: Quantiser | None = None
+
+    @property
+    def coded_mode(self) -> str:
+        """Name of the mode as samples of which the sections hold the picture."""
+        name = BY_NUMBER[self.mode].name
+        return self.quantiser.coded_mode(name) if self.quantiser else name
 
     def to_map(self) -> dict[int, Any]:
         """Return the CBOR map; what has its default value is left out."""
@@ -94,13 +104,13 @@ class ImageHeader:
             result[SOURCE_FORMAT] = self.source_format
         if self.symbols_hash:
             result[SYMBOLS_HASH] = self.symbols_hash
+        if self.quantiser:
+            result[QUANTISER] = [self.quantiser.max_error, self.quantiser.bits]
         return result
 
     @classmethod
     def from_map(cls, header: dict[int | str, Any]) -> ImageHeader:
         """Return the header that this map holds; FormatError for anything missing, unknown or out of range."""
-        from rdzip.formats.modes import BY_NUMBER
-
         if MEMBERS in header:
             kind = header[MEMBERS]
             if not is_int(kind, ARCHIVE_KIND, BATCH_KIND):
@@ -109,7 +119,7 @@ class ImageHeader:
             raise FormatError(
                 f"this file is {what} of several images: name the one to read, or unpack it with rdzip decompress"
             )
-        if unknown := [key for key in header if key not in (*range(MEMBERS), SYMBOLS_HASH)]:
+        if unknown := [key for key in header if key not in (*range(MEMBERS), SYMBOLS_HASH, QUANTISER)]:
             raise FormatError(f"the file needs a newer rdzip: its header has the unknown key {unknown[0]!r}")
         shape = header.get(SHAPE)
         if not (isinstance(shape, list) and len(shape) == 2 and all(is_int(n, 1, MAX_SIDE) for n in shape)):
@@ -135,7 +145,8 @@ class ImageHeader:
         if not (isinstance(source, str) and len(source) <= 32 and source.isascii() and (source.isprintable())):
             raise bad("the source format", source)
         model = model_of(header.get(MODEL))
-        return cls(shape[0], shape[1], mode, pixel_hash, model, reason, arrangement, source, symbols_hash)
+        quantiser = _quantiser_of(header, BY_NUMBER[mode].name)
+        return cls(shape[0], shape[1], mode, pixel_hash, model, reason, arrangement, source, symbols_hash, quantiser)
 
 
 def model_of(value: Any) -> ModelStamp | None:
@@ -150,6 +161,17 @@ def model_of(value: Any) -> ModelStamp | None:
     if not (isinstance(digest, bytes) and len(digest) == 8 and is_int(coder, 0, 1 << 16)):
         raise bad("the model's hash", digest)
     return ModelStamp(name, digest, coder)
+
+
+def _quantiser_of(header: dict[int | str, Any], mode: str) -> Quantiser | None:
+    if QUANTISER not in header:
+        return None
+    value = header[QUANTISER]
+    if isinstance(value, list) and len(value) == 2 and all(is_int(n, 1, 1 << 16) for n in value):
+        found = Quantiser(*value)
+        if found.suits(mode) and SYMBOLS_HASH not in header:
+            return found
+    raise bad("the quantiser", value)
 
 
 def is_int(value: Any, low: int, high: int) -> bool:

@@ -14,8 +14,9 @@ from rdzip.codecs import classic
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.errors import FormatError
 from rdzip.formats import container, metadata, rdz, sections
-from rdzip.formats.arrangement import STRIP, arrange
+from rdzip.formats.arrangement import arrange
 from rdzip.formats.container import SectionType
+from rdzip.formats.distortion import psnr
 from rdzip.formats.eight_bit import to_eight_bits
 from rdzip.formats.header import LOSSY_REASON, REASONS, Arrangement, ImageHeader, Reason
 from rdzip.formats.hidden import fill
@@ -80,7 +81,7 @@ def compress_lossy(
     larger, unless a codec is asked for. verify: decode the file, compare the symbols, measure the quality.
     """
     start = time.perf_counter()
-    quality = loss.quality if loss.wanted else DEFAULT_QUALITY
+    quality = loss.quality if loss.by_model else DEFAULT_QUALITY
     picture = replace(picture, notes=[note for note in picture.notes if not note.startswith(LOSSY_NOTE)])
     plain = to_eight_bits(picture)
     if plain is None:
@@ -210,21 +211,6 @@ def _check(file: _File, planes: _Planes, neural: Neural, keep: str, progress: Pr
             "this image"
         )
     return psnr(picture.samples, back.samples, planes.alpha)
-
-
-def psnr(one: NDArray[np.uint8], other: NDArray[np.uint8], alpha: NDArray[np.uint8] | None) -> float:
-    """Return the peak signal-to-noise ratio in dB of uint8 samples, infinite if they are equal.
-
-    alpha: the samples' last channel, which is left out, and so are pixels where it is 0.
-    """
-    errors, count = 0.0, 0
-    for y in range(0, len(one), STRIP):
-        unlike = one[y : y + STRIP].astype(np.float32) - other[y : y + STRIP]
-        if alpha is not None:
-            unlike = unlike[..., :-1][alpha[y : y + STRIP] > 0]
-        errors += float(np.square(unlike, dtype=np.float64).sum())
-        count += unlike.size
-    return 10 * math.log10(255**2 * count / errors) if errors else math.inf
 
 
 def _missed(target: float, found: float, setting: int, steps: int) -> str:

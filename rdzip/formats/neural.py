@@ -346,14 +346,20 @@ def lossy_model(
 
     Raises InputError for wishes that contradict each other, ModelError for a model that cannot be had.
     """
-    if codec is not None and loss.wanted and codec not in LOSSY_CODECS:
+    if codec is not None and loss.by_model and codec not in LOSSY_CODECS:
         raise InputError(f"the codec {codec} loses nothing, found {loss.option} with it: leave one of them out")
-    if model is None and not loss.wanted:
+    if codec in LOSSY_CODECS and loss.max_error is not None:
+        raise InputError(f"the codec {codec} bounds no error, found --max-error with it: leave one of them out")
+    if model is None and not loss.by_model:
         if codec in LOSSY_CODECS:
             raise InputError(f"the codec {codec} is lossy: say how much may be lost by -q or --target-bpp")
         return None
     neural = Neural(model or DEFAULT_LOSSY_MODEL, threads=threads, device=device, offline=offline)
-    if loss.wanted and not neural.lossy:
+    if loss.max_error is not None and neural.lossy:
+        raise InputError(
+            f"the model {neural.stamp.id} bounds no error, found --max-error with it: leave one of them out"
+        )
+    if loss.by_model and not neural.lossy:
         raise InputError(
             f"the model {neural.stamp.id} loses nothing, found {loss.option} with it: leave that out, or name a lossy "
             "model by -m"

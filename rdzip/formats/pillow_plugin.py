@@ -1,7 +1,7 @@
 """Pillow plugin: after `import rdzip.formats.pillow_plugin`, Image.open("x.rdz") and Image.save("x.rdz") work.
 
 Opening reads the headers; pixels are decoded when Pillow asks for them. Saving takes the options model, codec, quality,
-target_bpp, metadata, threads, verify and effort of rdzip.compress.
+target_bpp, max_error, metadata, threads, verify and effort of rdzip.compress.
 """
 
 from __future__ import annotations
@@ -16,7 +16,18 @@ from rdzip.formats.header import ImageHeader
 from rdzip.formats.modes import BY_NUMBER
 
 FORMAT = "RDZ"
-_OPTIONS = ("model", "codec", "quality", "target_bpp", "metadata", "threads", "offline", "verify", "effort")
+_OPTIONS = (
+    "model",
+    "codec",
+    "quality",
+    "target_bpp",
+    "max_error",
+    "metadata",
+    "threads",
+    "offline",
+    "verify",
+    "effort",
+)
 
 
 class RdzImageFile(ImageFile.ImageFile):

@@ -9,7 +9,7 @@ import numpy as np
 
 from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS
 from rdzip.errors import FormatError, InputError
-from rdzip.formats import container, sections
+from rdzip.formats import container, near, sections
 from rdzip.formats import metadata as meta
 from rdzip.formats.describe import describe
 from rdzip.formats.header import REASONS, ImageHeader
@@ -27,7 +27,8 @@ from rdzip.formats.neural import (
     origin_of,
 )
 from rdzip.formats.picture import Picture
-from rdzip.formats.report import Compressed, Decoded, Lossy, Report
+from rdzip.formats.reading import LOSSY_NOTE
+from rdzip.formats.report import Compressed, Decoded, Lossy, Near, Report
 from rdzip.formats.sections import part_of
 from rdzip.formats.selection import CODECS, NEURAL_MODES, choose, choose_latent
 
@@ -36,6 +37,7 @@ __all__ = [
     "Compressed",
     "Decoded",
     "Lossy",
+    "Near",
     "Report",
     "compress_picture",
     "decode",
@@ -67,9 +69,10 @@ def compress_picture(
     model: id, hash or file of the neural model; None is "photo", and then classic codecs alone where that cannot be
     found, or with loss "photo-lossy". codec: "causal", "classic" or "mixing" to have no other, None to have the
     smaller; with a model of latents or a lossy one one of its codecs, None for its default. effort: 1 to 9 or None; 7
-    and 8 take the codec mixing, 9 with the network. loss: what may be lost. wishes: about a
-    codec of latents. metadata: "all" or "none". verify: decode what was written and compare. progress: called with the
-    share done, 0 to 1.
+    and 8 take the codec mixing, 9 with the network. loss: what may be lost; with an error that is allowed of each
+    sample, lossless codecs code what rdzip.formats.near makes of the picture. wishes: about a codec of latents.
+    metadata: "all" or "none". verify: decode what was written and compare. progress: called with the share done, 0 to
+    1.
     Raises InputError (what the codec cannot code), ModelError (a model that was asked for cannot be had), FormatError
     (verification failed).
     """
@@ -88,6 +91,15 @@ def compress_picture(
             raise InputError(f"the model {lossy.stamp.id} has one effort, found --effort {effort}: leave it out")
         wishes.check(codec_for(lossy.codecs, codec, lossy.stamp.id))
         return compress_lossy(picture, lossy, codec, loss, metadata=metadata, progress=progress, verify=verify)
+    notes = list(picture.notes)
+    quantised = None
+    if loss.max_error is not None:
+        notes = [note for note in notes if not note.startswith(LOSSY_NOTE)]
+        if why := near.why_exact(picture):
+            notes.append(why)
+        else:
+            quantised = near.quantise(picture, loss.max_error)
+    coded = quantised.indices if quantised else picture
     neural = latent_model(model, codec, threads=threads, device=device, offline=offline)
     latent = codec_for(neural.codecs, codec, neural.stamp.id) if neural else None
     wishes.check(latent)
@@ -95,7 +107,7 @@ def compress_picture(
         raise InputError(f"the codec {latent} has one effort, found --effort {effort}: leave it out")
     if mixed and effort is not None and effort < NETWORK_EFFORT:
         neural = None
-    elif latent is None and codec != "classic" and picture.mode in NEURAL_MODES:
+    elif latent is None and codec != "classic" and coded.mode in NEURAL_MODES:
         neural = Neural(model or DEFAULT_MODEL, threads=threads, device=device, offline=offline)
         if not neural.find():
             if model is not None or codec not in (None, "mixing"):
@@ -103,14 +115,17 @@ def compress_picture(
             neural = None
     share = 0.4 if verify else 1.0
     if neural and latent:
-        choice = choose_latent(picture, neural, latent, wishes.options(latent), part_of(progress, 0.0, share))
+        choice = choose_latent(coded, neural, latent, wishes.options(latent), part_of(progress, 0.0, share))
     else:
-        choice = choose(picture, Mixing(neural) if mixed else neural, codec, part_of(progress, 0.0, share))
-    data = sections.pack(picture, choice, neural, metadata)
+        choice = choose(coded, Mixing(neural) if mixed else neural, codec, part_of(progress, 0.0, share))
+    target = picture
+    if quantised:
+        choice, target = near.settle(choice, quantised, picture, codec)
+    data = sections.pack(target, choice, neural, metadata)
     load = neural.seconds if neural else 0.0
     encoded = time.perf_counter()
     if verify:
-        check_lossless(picture, data, neural, metadata, part_of(progress, share, 1.0))
+        check_lossless(target, data, neural, metadata, part_of(progress, share, 1.0))
     done = time.perf_counter()
     if progress:
         progress(1.0)
@@ -125,7 +140,8 @@ def compress_picture(
         bits=choice.bits,
         seconds={"load": load, "encode": encoded - start - load, "verify": done - encoded},
         reason=REASONS[choice.reason],
-        notes=list(picture.notes),
+        notes=notes,
+        near=near.report(picture, target, loss.max_error, len(data)) if loss.max_error is not None else None,
     )
     return Compressed(data, report)
 

@@ -27,10 +27,25 @@ class Lossy:
 
 
 @dataclass(frozen=True)
+class Near:
+    """What is told where an error was allowed.
+
+    max_error: of a sample, as it was asked for. largest_error: that of the file, 0 if nothing was lost after all. bpp:
+    bits of the file per pixel. psnr: in dB, of the samples' range, alpha and hidden pixels left out; infinite if
+    nothing differs. Decoders are exact, so the file need not be decoded to know these.
+    """
+
+    max_error: int
+    largest_error: int
+    bpp: float
+    psnr: float
+
+
+@dataclass(frozen=True)
 class Report:
     """What a compression did. bits: of the pixels' payloads. bytes_in: of the source file, or of the samples when there
     was none. groups: of each segment of a batch, the groups (rdzip.codecs.chain) of its chain. lossy: where loss was
-    allowed.
+    allowed. near: where an error was.
     """
 
     codec: str
@@ -45,6 +60,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
     groups: list[list[Any]] = field(default_factory=list)
     lossy: Lossy | None = None
+    near: Near | None = None
 
 
 @dataclass(frozen=True)

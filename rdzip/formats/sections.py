@@ -10,7 +10,7 @@ from rdzip.codecs import classic
 from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS, MIXING_WITH_NETWORK
 from rdzip.errors import CoderError, FormatError
 from rdzip.formats import arrangement as arranging
-from rdzip.formats import container, metadata
+from rdzip.formats import container, metadata, near
 from rdzip.formats.container import Container, Section, SectionType
 from rdzip.formats.header import ImageHeader
 from rdzip.formats.modes import BY_NAME, BY_NUMBER
@@ -51,6 +51,7 @@ def pack(picture: Picture, choice: Choice, neural: Neural | None, keep: str) -> 
         reason=int(choice.reason),
         arrangement=int(choice.arrangement),
         source_format=picture.source_format or "PNG",
+        quantiser=choice.quantiser,
     )
     sections = []
     if picture.palette_mode:
@@ -70,7 +71,8 @@ def picture_of(parsed: Container, header: ImageHeader, neural: Neural | None, pr
     mode = BY_NUMBER[header.mode]
     palette, palette_mode = _palette(parsed, mode.name)
     kept = metadata.of_container(parsed)
-    shape = arranging.arranged_shape(mode.name, header.height, header.width, header.arrangement, palette_mode)
+    coded = header.coded_mode
+    shape = arranging.arranged_shape(coded, header.height, header.width, header.arrangement, palette_mode)
     alpha = parsed.find(SectionType.ALPHA)
     colour = parsed.find(SectionType.COLOUR)
     if colour is None:
@@ -79,10 +81,12 @@ def picture_of(parsed: Container, header: ImageHeader, neural: Neural | None, pr
         if header.symbols_hash:
             samples = _lossy_samples(colour, alpha, shape, header, neural, progress)
         else:
-            samples = _samples(colour, alpha, shape, mode.name, neural, progress)
+            samples = _samples(colour, alpha, shape, coded, neural, progress)
     except CoderError as error:
         raise FormatError(f"{error}; get another copy") from error
-    samples = arranging.restore(samples, mode.name, header.arrangement, palette, palette_mode)
+    samples = arranging.restore(samples, coded, header.arrangement, palette, palette_mode)
+    if header.quantiser:
+        samples = near.levels(samples, header.quantiser, mode.name)
     picture = Picture(samples, mode.name, palette, palette_mode, kept, header.source_format)
     if header.pixel_hash and picture.pixel_hash() != header.pixel_hash:
         raise FormatError(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rdzip.codecs.options import Options
     from rdzip.formats.neural import Neural
     from rdzip.formats.picture import Picture
+    from rdzip.formats.quantiser import Quantiser
 
 CODECS = ("classic", "causal", "mixing")
 CLASSIC, CAUSAL, LATENT, TRANSFORM, MIXING = range(5)
@@ -74,7 +75,7 @@ class Plane:
 @dataclass(frozen=True)
 class Choice:
     """What was chosen: how the samples were arranged, the coded planes, why, and the codec's name if it is that of a
-    model with latents or a lossy one, whose symbols have a hash.
+    model with latents or a lossy one, whose symbols have a hash. quantiser: what the samples are indices of.
     """
 
     arrangement: Arrangement
@@ -82,6 +83,7 @@ class Choice:
     reason: Reason
     name: str = ""
     symbols_hash: bytes = b""
+    quantiser: Quantiser | None = None
 
     @property
     def codec(self) -> str:
