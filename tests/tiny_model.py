@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from rdzip.models import modelfile
-from rdzip.models.causal import CausalConfig, CausalNet
+from rdzip.models.causal import CausalNet
+from rdzip.models.causal_config import CausalConfig
 from rdzip.models.causal_file import CausalModel, export, from_tensors
 
 

@@ -5,6 +5,7 @@ python tools/make_golden.py VERSION-latents    the same, by the bundled models w
 python tools/make_golden.py VERSION-irec       the same, by relative entropy coding.
 python tools/make_golden.py VERSION-lossy      with loss: the pictures lie beside, to which decoded ones are near.
 python tools/make_golden.py VERSION-mixing     the same, by the codec mixing.
+python tools/make_golden.py VERSION-brisk      the same, by its fast layouts.
 python tools/make_golden.py VERSION-near       near-lossless.
 """
 
@@ -129,6 +130,24 @@ def mixed() -> dict[str, tuple[Any, dict[str, Any]]]:
     }
 
 
+def brisk() -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Inputs by name for the fast layouts of the codec mixing, by effort; the widest has two bands."""
+    photo = picture().crop((300, 200, 333, 221))
+    rgba = photo.copy()
+    rgba.putalpha(photo.convert("L"))
+    return {
+        "colour": (photo, {"codec": "mixing", "effort": 6}),
+        "colour-fitted": (photo, {"codec": "mixing", "effort": 3}),
+        "colour-plain": (photo, {"codec": "mixing", "effort": 1}),
+        "colour-alpha": (rgba, {"codec": "mixing", "effort": 6}),
+        "grey": (photo.convert("L"), {"codec": "mixing", "effort": 6}),
+        "grey-fitted": (photo.convert("L"), {"codec": "mixing", "effort": 3}),
+        "grey-plain": (photo.convert("L"), {"codec": "mixing", "effort": 1}),
+        "one-pixel": (photo.crop((0, 0, 1, 1)), {"codec": "mixing", "effort": 3}),
+        "two-bands": (picture().crop((0, 0, 512, 256)), {"codec": "mixing", "effort": 1}),
+    }
+
+
 def near() -> dict[str, tuple[Any, dict[str, Any]]]:
     """Inputs by name, each with the error that is allowed."""
     photo = picture().crop((300, 200, 333, 221))
@@ -152,7 +171,7 @@ def main() -> None:
     folder = GOLDEN / sys.argv[1]
     folder.mkdir(parents=True)
     index: dict[str, dict[str, Any]] = {}
-    kinds = {"latents": latents, "irec": irec, "lossy": lossy, "mixing": mixed, "near": near}
+    kinds = {"latents": latents, "irec": irec, "lossy": lossy, "mixing": mixed, "brisk": brisk, "near": near}
     kind = kinds.get(folder.name.partition("-")[2], images)
     for name, (source, options) in kind().items():
         data = rdzip.compress(source, **options)

@@ -1,30 +1,34 @@
 """Codec "mixing": lossless coding bit by bit, many adaptive predictions mixed online, the causal network among them.
 
 Samples are coded in raster order, of each pixel green, red, blue, each as 8 binary decisions from its highest bit
-down. Encoder and decoder run the same code (models/mixing.py) and learn from each sample what it was.
+down. Encoder and decoder run the same code (models/mixing.py) and learn from each sample what it was. Its fast layouts,
+with few predictions, are in codecs/brisk.py.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.codecs.options import MIXING_ALONE, MIXING_WITH_NETWORK
+from rdzip.codecs import brisk
+from rdzip.codecs.options import BRISK, MIXING_ALONE, MIXING_WITH_NETWORK
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.entropy.binary import CODER, finish_coder, start_coder
 from rdzip.errors import CoderError, InputError
 from rdzip.exact.compiled import compiled
-from rdzip.exact.devices import exactly, threads
 from rdzip.models.adaptive import NETWORK, View, look, note_errors
-from rdzip.models.causal_exact import ExactNet
-from rdzip.models.causal_file import CausalModel
-from rdzip.models.causal_scalar import PARTS, ScalarNet, mixtures, run_head, run_trunk
+from rdzip.models.causal_scalar import PARTS, ScalarNet, mixture_mean, mixtures, run_head, run_trunk
 from rdzip.models.least_squares import Fits, end_row, fit, learn, predict, start_row
 from rdzip.models.mixing import LEAST_PROBABILITY, Mixer, code_sample
 from rdzip.models.template import OUTSIDE, PAD, padded_planes
+
+if TYPE_CHECKING:
+    from rdzip.models.causal_exact import ExactNet
+    from rdzip.models.causal_file import CausalModel
 
 Progress = Callable[[float], None] | None
 Pixels = NDArray[np.uint8]
@@ -128,32 +132,27 @@ def _code_row(
     end_row(fits)
 
 
-@compiled
-def mixture_mean(mixture: NDArray[np.int32]) -> int:
-    """Mean of a mixture in 1/16 of a sample value, 0..4080."""
-    s = 0
-    for k in range(PARTS // 3):
-        s += np.int64(mixture[k]) * np.int64(mixture[2 * (PARTS // 3) + k])
-    return min(max((s + (1 << 13)) >> 14, 0), 4080)
-
-
 def bucket_bits(samples: int) -> int:
     """log2 of the number of buckets of 16 counters for an image of so many samples."""
     return min(max((samples * BUCKETS_PER_SAMPLE).bit_length(), BUCKET_BITS[0]), BUCKET_BITS[1])
 
 
-def encode(model: CausalModel | None, pixels: Pixels, progress: Progress = None) -> Encoded:
+def encode(model: CausalModel | None, pixels: Pixels, progress: Progress = None, layout: int | None = None) -> Encoded:
     """Lossless payload of uint8 pixels [h, w] or [h, w, 3], h, w >= 1, with its rates in bits.
 
-    model: whose network to mix in, None for none.
+    model: whose network to mix in, None for none. layout: one of rdzip.codecs.options, None for that of most effort.
     """
     if pixels.dtype != np.uint8 or not pixels.size or pixels.shape[2:] not in ((), (3,)):
         raise InputError(
             f"mixing codec: expected uint8 pixels [h, w] or [h, w, 3], found {pixels.dtype} {list(pixels.shape)}"
         )
+    if layout in BRISK:
+        return brisk.encode(model, pixels, layout, progress)
     samples = (pixels[..., SAMPLE_ORDER] if pixels.ndim == 3 else pixels[..., None]).astype(np.int32)
     data = np.zeros(3 * pixels.size + 64, np.uint8)  # no decision costs over 15 bits; far less than 24 bits a sample
     row = _Row(model, pixels.shape, data, 0)
+    if row.net is not None:
+        from rdzip.exact.devices import exactly, threads
     seen = padded_planes(pixels) if row.net else None
     known = np.zeros(0, np.int32)
     for y in range(row.height):
@@ -177,8 +176,10 @@ def decode(
     model: CausalModel | None, payload: bytes, shape: tuple[int, ...], layout: int, progress: Progress = None
 ) -> Pixels:
     """Pixels uint8 of ``shape`` from a payload; CoderError if it is corrupt."""
+    if layout in BRISK:
+        return brisk.decode(model, payload, shape, layout, progress)
     if layout not in (MIXING_ALONE, MIXING_WITH_NETWORK):
-        raise CoderError(f"mixing codec: expected layout 1 or 2, found {layout}: the file needs a newer rdzip")
+        raise CoderError(f"mixing codec: expected layout 1 to 5, found {layout}: the file needs a newer rdzip")
     if layout == MIXING_WITH_NETWORK and model is None:
         raise CoderError("mixing codec: the payload needs a model, found none: the file is corrupt")
     # a sample costs 8 decisions, each at least 2**16 / (2**16 - LEAST_PROBABILITY) of a bit's odds

@@ -6,13 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rdzip.errors import CoderError, InputError
+from rdzip.exact.numba_there import numba_is_there
 
 LATENT_CODECS = ("stochastic", "bb-ans", "bit-swap", "bb-is", "bb-cis", "bb-ais", "bb-smc", "irec")
 """Codecs of models with latents, in the order of their numbers in a payload."""
 LOSSY_CODECS = ("hyperprior", "channel-ar", "irec-vae")
 """Codecs of lossy models, in the order of their layout numbers."""
-MIXING_ALONE, MIXING_WITH_NETWORK = 1, 2
-"""Layout numbers of the codec mixing: without and with the network of a causal model."""
+MIXING_ALONE, MIXING_WITH_NETWORK, BRISK_PLAIN, BRISK_FITTED, BRISK_WITH_NETWORK = range(1, 6)
+"""Layout numbers of the codec mixing: all predictions, without and with the network of a causal model; few ones:
+without least squares, with them, with the network as well."""
+BRISK = (BRISK_PLAIN, BRISK_FITTED, BRISK_WITH_NETWORK)
+NETWORKED = (MIXING_WITH_NETWORK, BRISK_WITH_NETWORK)
+
+
+def mixing_is_fast() -> bool:
+    """Return whether the codec mixing runs as compiled code here; Python takes hundreds of times as long."""
+    return numba_is_there()
+
+
 RESAMPLE = ("adaptive", "always", "never")
 LIMITS = {"particles": (1, 4096), "refine": (0, 1000), "steps": (0, 4096), "precision": (4, 16), "resample": (0, 2),
           "interleave": (0, 1), "omega": (20, 690), "epsilon": (0, 1000), "beams": (1, 4096),

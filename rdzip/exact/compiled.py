@@ -20,18 +20,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from rdzip.exact.numba_there import numba_is_there
+
 KEPT_DAYS = 30
 NAME_LENGTH = 16
 F = TypeVar("F", bound=Callable[..., Any])
 
-try:
-    if os.environ.get("RDZIP_COMPILE") == "0":
-        raise ImportError
+COMPILES = numba_is_there()
+if COMPILES:
     import numba
-except ImportError:
-    COMPILES = False
-else:
-    COMPILES = True
+
     _config: Any = numba.config
     _config.SLP_VECTORIZE = 1  # independent operations side by side: the same results, a third faster
 
@@ -78,6 +76,7 @@ def compiled(function: F) -> F:
     folder, before = _folder(), _config.CACHE_DIR
     _config.CACHE_DIR = str(folder or "")
     try:
-        return cast(F, numba.njit(cache=folder is not None, nogil=True, error_model="numpy", _nrt=False)(function))
+        options: dict[str, Any] = {"cache": folder is not None, "nogil": True, "error_model": "numpy", "_nrt": False}
+        return cast(F, numba.njit(**options)(function))
     finally:
         _config.CACHE_DIR = before

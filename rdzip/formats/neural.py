@@ -8,7 +8,18 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from rdzip import origin
-from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS, with_irec
+from rdzip.codecs.options import (
+    BRISK_FITTED,
+    BRISK_PLAIN,
+    BRISK_WITH_NETWORK,
+    LATENT_CODECS,
+    LOSSY_CODECS,
+    MIXING_ALONE,
+    MIXING_WITH_NETWORK,
+    NETWORKED,
+    mixing_is_fast,
+    with_irec,
+)
 from rdzip.errors import CoderError, FormatError, InputError, ModelError
 from rdzip.formats import cbor
 from rdzip.formats.container import Container, Section, SectionType
@@ -29,8 +40,13 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "photo"
 DEFAULT_LOSSY_MODEL = "photo-lossy"
 EFFORTS = range(1, 10)
-MIXING_EFFORT, NETWORK_EFFORT = 7, 9
-"""Efforts from which on the codec mixing takes the place of causal, and from which on it mixes the network in."""
+DEFAULT_EFFORT, SLOW_EFFORT = 6, 7
+"""The effort unless another is asked for, and that from which on the codec causal cannot follow."""
+LAYOUTS = {
+    1: BRISK_PLAIN, 2: BRISK_PLAIN, 3: BRISK_FITTED, 4: BRISK_FITTED, 5: BRISK_WITH_NETWORK, 6: BRISK_WITH_NETWORK,
+    7: MIXING_ALONE, 8: MIXING_ALONE, 9: MIXING_WITH_NETWORK,
+}  # fmt: skip
+"""Layouts of the codec mixing by effort."""
 CODER = 5  # constriction 0.5: 100 * major + minor
 
 
@@ -110,11 +126,13 @@ class Neural:
             raise CoderError(f"the payload holds {list(pixels.shape)}, expected {list(shape)}: the file is corrupt")
         return pixels
 
-    def encode_mixing(self, pixels: NDArray[Any], progress: Callable[[float], None] | None = None) -> Encoded:
+    def encode_mixing(
+        self, pixels: NDArray[Any], layout: int, progress: Callable[[float], None] | None = None
+    ) -> Encoded:
         """Return the payload of uint8 pixels [h, w] or [h, w, 3] by the codec mixing, this model's network mixed in."""
         from rdzip.codecs import mixing
 
-        return mixing.encode(self._causal_model(), pixels, progress)
+        return mixing.encode(self._causal_model(), pixels, progress, layout)
 
     def decode_mixing(
         self, payload: bytes, shape: tuple[int, ...], layout: int, progress: Callable[[float], None] | None = None
@@ -284,29 +302,45 @@ class Neural:
 
 
 class Mixing:
-    """The codec mixing as an encoder, with the network of a model or, where `neural` is None, without."""
+    """The codec mixing as an encoder of one layout; of that without the network where `neural` is None."""
 
-    def __init__(self, neural: Neural | None) -> None:
-        self.neural = neural
+    def __init__(self, neural: Neural | None, layout: int) -> None:
+        self.neural = neural if layout in NETWORKED else None
+        if layout in NETWORKED and neural is None:
+            layout = BRISK_FITTED if layout == BRISK_WITH_NETWORK else MIXING_ALONE
+        self.layout = layout
 
     def encode(self, pixels: NDArray[Any], progress: Callable[[float], None] | None = None) -> Encoded:
         """Return the payload of uint8 pixels [h, w] or [h, w, 3]."""
         if self.neural is not None:
-            return self.neural.encode_mixing(pixels, progress)
+            return self.neural.encode_mixing(pixels, self.layout, progress)
         from rdzip.codecs import mixing
 
-        return mixing.encode(None, pixels, progress)
+        return mixing.encode(None, pixels, progress, self.layout)
+
+    def rivals(self) -> list[Neural | Mixing]:
+        """Return the coders with the same network that may be smaller for small pictures."""
+        if self.neural is None:
+            return []
+        brisk = [Mixing(self.neural, BRISK_WITH_NETWORK)] if self.layout == MIXING_WITH_NETWORK else []
+        return [self.neural, *brisk]
 
 
-def mixing_wanted(codec: str | None, effort: int | None) -> bool:
-    """Return whether the codec mixing takes the place of causal; InputError for wishes that contradict each other."""
+def mixing_layout(codec: str | None, effort: int | None, device: str | None = None) -> int | None:
+    """Return the layout of the codec mixing that these wishes mean, None where they mean another codec.
+
+    Without wishes that is mixing, but causal where a device is named that only causal can use, and where nothing
+    compiles scalar code. InputError for wishes that contradict each other.
+    """
     if effort is not None and effort not in EFFORTS:
         raise InputError(f"expected an effort of {EFFORTS[0]} to {EFFORTS[-1]}, found {effort}")
-    if codec in (None, "mixing"):
-        return codec == "mixing" or (effort or 0) >= MIXING_EFFORT
-    if effort is not None and effort >= MIXING_EFFORT:
+    if codec == "mixing" or (codec is None and effort is not None):
+        return LAYOUTS[effort or DEFAULT_EFFORT]
+    if codec is None:
+        return LAYOUTS[DEFAULT_EFFORT] if device in (None, "cpu") and mixing_is_fast() else None
+    if effort is not None and effort >= SLOW_EFFORT:
         raise InputError(f"the codec {codec} has no effort {effort}: leave --effort or --codec out")
-    return False
+    return None
 
 
 def latent_model(

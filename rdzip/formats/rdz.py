@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS
+from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS, NETWORKED
 from rdzip.errors import FormatError, InputError
 from rdzip.formats import container, near, sections
 from rdzip.formats import metadata as meta
@@ -17,13 +17,12 @@ from rdzip.formats.latent import NO_WISHES, Wishes, codec_for
 from rdzip.formats.loss import NO_LOSS, Loss
 from rdzip.formats.neural import (
     DEFAULT_MODEL,
-    NETWORK_EFFORT,
     Mixing,
     Neural,
     check_coder,
     latent_model,
     lossy_model,
-    mixing_wanted,
+    mixing_layout,
     origin_of,
 )
 from rdzip.formats.picture import Picture
@@ -68,8 +67,8 @@ def compress_picture(
 
     model: id, hash or file of the neural model; None is "photo", and then classic codecs alone where that cannot be
     found, or with loss "photo-lossy". codec: "causal", "classic" or "mixing" to have no other, None to have the
-    smaller; with a model of latents or a lossy one one of its codecs, None for its default. effort: 1 to 9 or None; 7
-    and 8 take the codec mixing, 9 with the network. loss: what may be lost; with an error that is allowed of each
+    smaller; with a model of latents or a lossy one one of its codecs, None for its default. effort: 1 to 9 or None for
+    6, as rdzip.formats.neural has them. loss: what may be lost; with an error that is allowed of each
     sample, lossless codecs code what rdzip.formats.near makes of the picture. wishes: about a codec of latents.
     metadata: "all" or "none". verify: decode what was written and compare. progress: called with the share done, 0 to
     1.
@@ -83,7 +82,7 @@ def compress_picture(
         raise InputError("expected --segment with many items, found one picture: leave it out")
     start = time.perf_counter()
     lossy = lossy_model(model, codec, loss, threads=threads, device=device, offline=offline)
-    mixed = mixing_wanted(codec, effort)
+    layout = mixing_layout(codec, effort, device)
     if lossy:
         from rdzip.formats.lossy import compress_lossy
 
@@ -105,7 +104,7 @@ def compress_picture(
     wishes.check(latent)
     if latent is not None and effort is not None:
         raise InputError(f"the codec {latent} has one effort, found --effort {effort}: leave it out")
-    if mixed and effort is not None and effort < NETWORK_EFFORT:
+    if latent is None and layout is not None and layout not in NETWORKED:
         neural = None
     elif latent is None and codec != "classic" and coded.mode in NEURAL_MODES:
         neural = Neural(model or DEFAULT_MODEL, threads=threads, device=device, offline=offline)
@@ -117,7 +116,9 @@ def compress_picture(
     if neural and latent:
         choice = choose_latent(coded, neural, latent, wishes.options(latent), part_of(progress, 0.0, share))
     else:
-        choice = choose(coded, Mixing(neural) if mixed else neural, codec, part_of(progress, 0.0, share))
+        choice = choose(
+            coded, neural if layout is None else Mixing(neural, layout), codec, part_of(progress, 0.0, share)
+        )
     target = picture
     if quantised:
         choice, target = near.settle(choice, quantised, picture, codec)

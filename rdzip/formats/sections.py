@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rdzip.codecs import classic
-from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS, MIXING_WITH_NETWORK
+from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS, NETWORKED
 from rdzip.errors import CoderError, FormatError
 from rdzip.formats import arrangement as arranging
 from rdzip.formats import container, metadata, near
@@ -158,7 +158,7 @@ def _plane(
         return classic.decode(payload, shape, dtype, layout)
     if codec == TRANSFORM:
         raise FormatError("header is inconsistent: a lossy payload in a lossless file; the file is corrupt")
-    alone = codec == MIXING and layout != MIXING_WITH_NETWORK
+    alone = codec == MIXING and layout not in NETWORKED
     if (neural is None and not alone) or dtype != np.uint8 or shape[2:] not in ((), (3,)):
         raise FormatError(
             "header is inconsistent: a neural payload without a model or of samples that it cannot hold; the file is "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rdzip.codecs import classic
-from rdzip.codecs.options import MIXING_WITH_NETWORK
+from rdzip.codecs.options import NETWORKED
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.errors import InputError
 from rdzip.formats.arrangement import arrange, histogram, palette_colours
@@ -49,7 +49,7 @@ SHARE_OF_ANY_PNG = 0.1
 FEW_COLOURS = 256
 FEW_LEVELS = 32
 SMALL_PIXELS = 1 << 14  # so small that every way is tried
-LEARNING_SAMPLES = 1 << 19  # up to which the codec causal may be smaller than mixing, which has much to learn
+LEARNING_SAMPLES = 1 << 19  # up to which coders that have less to learn may be smaller
 HARDLY_ANY_BITS = 0.15  # bits a sample at which a classic codec leaves nothing to gain
 
 
@@ -69,7 +69,7 @@ class Plane:
     @property
     def uses_model(self) -> bool:
         """Whether the model is needed to decode it."""
-        return self.codec != CLASSIC and (self.codec != MIXING or self.encoded.layout == MIXING_WITH_NETWORK)
+        return self.codec != CLASSIC and (self.codec != MIXING or self.encoded.layout in NETWORKED)
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,8 @@ def _smaller(
         return _classic_choice(picture, arrangement, samples, Reason.CLASSIC_GRAPHICS)
     planes = _neural_planes(samples, neural, progress)
     if isinstance(neural, Mixing) and neural.neural is not None and samples.size <= LEARNING_SAMPLES:
-        planes = min(planes, _neural_planes(samples, neural.neural, None), key=lambda p: sum(plane.size for plane in p))
+        for rival in neural.rivals():
+            planes = min(planes, _neural_planes(samples, rival, None), key=lambda p: sum(plane.size for plane in p))
     coded = Choice(arrangement, planes, Reason.NEURAL_QUICK)
     if trial and classic.repeats(samples) > REPEATS:
         if coded.size < SHARE_OF_METHOD[1] * quick:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rdzip.exact.layers import ACT_MAX, IntegerLinear
-from rdzip.models.causal import (
+from rdzip.models.causal_config import (
     ACTIVITY_MAX,
     COLOUR_DIFFERENCES,
     DIFFERENCE_MAX,

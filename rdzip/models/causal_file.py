@@ -18,7 +18,8 @@ from rdzip.errors import ModelError
 from rdzip.exact.devices import usable_device
 from rdzip.exact.layers import ACT_MAX, BIAS_UNIT, INPUT_MAX, IntegerLinear, QuantisedLinear, check_stream, limit_stream
 from rdzip.models import build, modelfile
-from rdzip.models.causal import ACTIVITY_MAX, DIFFERENCE_MAX, CausalConfig, CausalNet
+from rdzip.models.causal import CausalNet
+from rdzip.models.causal_config import ACTIVITY_MAX, DIFFERENCE_MAX, CausalConfig
 from rdzip.models.causal_exact import ExactLayers, ExactNet, Parameters
 from rdzip.models.mixture import SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 from rdzip.models.tables import read_tables, tables_as_tensors

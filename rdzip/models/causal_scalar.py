@@ -6,16 +6,18 @@ integers. Layers add the weights of one input to all outputs, and skip inputs th
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.entropy.cdf import MixtureTables
 from rdzip.exact.compiled import compiled
-from rdzip.models.causal import ACTIVITY_MAX, COLOUR_DIFFERENCES, DIFFERENCE_MAX, FIRST_DIFFERENCES
-from rdzip.models.causal_exact import ExactNet
+from rdzip.models.causal_config import ACTIVITY_MAX, COLOUR_DIFFERENCES, DIFFERENCE_MAX, FIRST_DIFFERENCES
 from rdzip.models.template import PAD, TEMPLATE
+
+if TYPE_CHECKING:
+    from rdzip.entropy.cdf import MixtureTables
+    from rdzip.models.causal_exact import ExactNet
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
@@ -240,6 +242,15 @@ def run_head(net: ScalarNet, px: Int32, plane_size: int, at: int, c: int, mixtur
         mixture[2 * COMPONENTS + k] = e
         left -= e
     mixture[2 * COMPONENTS] += left
+
+
+@compiled
+def mixture_mean(mixture: NDArray[np.int32]) -> int:
+    """Mean of a mixture in 1/16 of a sample value, 0..4080."""
+    s = 0
+    for k in range(PARTS // 3):
+        s += np.int64(mixture[k]) * np.int64(mixture[2 * (PARTS // 3) + k])
+    return min(max((s + (1 << 13)) >> 14, 0), 4080)
 
 
 def mixtures(net: ExactNet, tables: MixtureTables, planes: NDArray[np.int16], first: int, stop: int) -> Int32:

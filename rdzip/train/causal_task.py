@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from rdzip.errors import InputError
 from rdzip.models import mixture
-from rdzip.models.causal import CausalConfig, CausalNet
+from rdzip.models.causal import CausalNet
+from rdzip.models.causal_config import CausalConfig
 from rdzip.train.crops import Crops, CropSampler
 from rdzip.train.data import read_split
 from rdzip.train.recipe import Recipe

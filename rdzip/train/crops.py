@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rdzip.models.causal import CausalConfig, Context
+from rdzip.models.causal import Context
+from rdzip.models.causal_config import CausalConfig
 from rdzip.models.noise import rows
 from rdzip.models.template import PAD, TEMPLATE, padded_planes
 from rdzip.train.augment import half_size, variant

@@ -16,7 +16,15 @@ import tiny_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdzip.codecs import mixing
+from rdzip.codecs import brisk, mixing
+from rdzip.codecs.options import (
+    BRISK_FITTED,
+    BRISK_PLAIN,
+    BRISK_WITH_NETWORK,
+    MIXING_ALONE,
+    MIXING_WITH_NETWORK,
+    NETWORKED,
+)
 from rdzip.errors import CoderError, InputError
 from rdzip.exact.devices import exactly
 from rdzip.models.causal_file import CausalModel
@@ -47,6 +55,7 @@ def picture(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     return np.where(wild, rng.choice([0, 255], shape), noisy).astype(np.uint8)
 
 
+LAYOUTS = (MIXING_ALONE, MIXING_WITH_NETWORK, BRISK_PLAIN, BRISK_FITTED, BRISK_WITH_NETWORK)
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9)) | st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))
 
 
@@ -59,17 +68,43 @@ def test_pixels_come_back(model: CausalModel, shape: tuple[int, ...], seed: int,
         "picture": picture(shape, seed),
         "flat": np.full(shape, seed, np.uint8),
     }[kind]
-    for used in (None, model):
-        coded = mixing.encode(used, pixels)
-        assert np.array_equal(mixing.decode(used, coded.payload, shape, coded.layout), pixels)
+    for layout in LAYOUTS:
+        used = model if layout in NETWORKED else None
+        coded = mixing.encode(used, pixels, None, layout)
+        assert coded.layout == layout
+        assert np.array_equal(mixing.decode(used, coded.payload, shape, layout), pixels)
 
 
-def test_it_learns(model: CausalModel) -> None:
+@pytest.mark.parametrize("layout", [MIXING_ALONE, BRISK_PLAIN, BRISK_FITTED])
+def test_it_learns(layout: int) -> None:
     pixels = np.tile(picture((24, 24, 3)), (3, 3, 1))
-    coded = mixing.encode(None, pixels)
+    coded = mixing.encode(None, pixels, None, layout)
     assert np.array_equal(mixing.decode(None, coded.payload, pixels.shape, coded.layout), pixels)
-    assert coded.bits.total < 0.9 * 9 * mixing.encode(None, picture((24, 24, 3))).bits.total
-    assert coded.bits.ideal - 8 <= coded.bits.total <= coded.bits.ideal * 1.001 + 16
+    assert coded.bits.total < 0.9 * 9 * mixing.encode(None, picture((24, 24, 3)), None, layout).bits.total
+    assert coded.bits.ideal - 8 <= coded.bits.total <= coded.bits.ideal * 1.001 + 24
+
+
+@pytest.mark.parametrize("layout", [BRISK_PLAIN, BRISK_WITH_NETWORK])
+def test_bands_are_coded_apart(model: CausalModel, layout: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = picture((21, 15, 3))
+    used = model if layout in NETWORKED else None
+    monkeypatch.setattr(brisk, "bands", lambda *_: 3)
+    coded = mixing.encode(used, pixels, None, layout)
+    assert coded.payload[0] == 3
+    assert np.array_equal(mixing.decode(used, coded.payload, pixels.shape, layout), pixels)
+    monkeypatch.setattr(brisk, "bands", lambda *_: 1)
+    last = mixing.encode(used, pixels[14:], None, layout)
+    assert coded.payload.endswith(last.payload[1:])
+    for bands in (0, 22, 65):
+        with pytest.raises(CoderError, match="bands"):
+            mixing.decode(used, bytes([bands]) + coded.payload[1:], pixels.shape, layout)
+    with pytest.raises(CoderError, match="longer than the coded data"):
+        mixing.decode(used, coded.payload[:1] + b"\xff\x7f" + coded.payload[2:], pixels.shape, layout)
+
+
+def test_large_pictures_have_two_bands() -> None:
+    assert [brisk.bands(BRISK_FITTED, shape) for shape in ((2048, 2048), (2047, 2048), (1, 1 << 23))] == [2, 1, 1]
+    assert [brisk.bands(BRISK_PLAIN, shape) for shape in ((256, 512, 3), (255, 512, 3))] == [2, 1]
 
 
 @pytest.mark.parametrize("shape", [(7, 12, 3), (6, 11), (1, 1, 3), (1, 5), (5, 1, 3)])
@@ -96,9 +131,11 @@ def digest(model: CausalModel) -> str:
     found = hashlib.sha256()
     for shape in ((7, 9, 3), (6, 8)):
         pixels = picture(shape)
-        coded = mixing.encode(model, pixels)
-        assert np.array_equal(mixing.decode(model, coded.payload, shape, coded.layout), pixels)
-        found.update(coded.payload)
+        for layout in LAYOUTS:
+            used = model if layout in NETWORKED else None
+            coded = mixing.encode(used, pixels, None, layout)
+            assert np.array_equal(mixing.decode(used, coded.payload, shape, layout), pixels)
+            found.update(coded.payload)
     return found.hexdigest()
 
 
@@ -129,10 +166,11 @@ def damaged(payload: bytes) -> dict[str, bytes]:
 @pytest.mark.parametrize("how", ["flipped", "short", "empty", "long", "zeros", "ones"])
 def test_damage_is_noticed(model: CausalModel, how: str) -> None:
     pixels = picture((12, 10, 3))
-    for used in (None, model):
-        coded = mixing.encode(used, pixels)
+    for layout in LAYOUTS:
+        used = model if layout in NETWORKED else None
+        coded = mixing.encode(used, pixels, None, layout)
         try:
-            found: Any = mixing.decode(used, damaged(coded.payload)[how], pixels.shape, coded.layout)
+            found: Any = mixing.decode(used, damaged(coded.payload)[how], pixels.shape, layout)
         except CoderError:
             continue
         assert not np.array_equal(found, pixels)
@@ -140,11 +178,13 @@ def test_damage_is_noticed(model: CausalModel, how: str) -> None:
 
 def test_what_cannot_be_decoded_is_refused(model: CausalModel) -> None:
     coded = mixing.encode(model, picture((4, 4, 3)))
-    with pytest.raises(CoderError, match="layout 1 or 2, found 3"):
-        mixing.decode(model, coded.payload, (4, 4, 3), 3)
-    with pytest.raises(CoderError, match="needs a model"):
-        mixing.decode(None, coded.payload, (4, 4, 3), coded.layout)
-    with pytest.raises(CoderError, match="cannot hold"):
-        mixing.decode(None, b"\1\2", (4000, 4000, 3), 1)
+    with pytest.raises(CoderError, match="layout 1 to 5, found 6"):
+        mixing.decode(model, coded.payload, (4, 4, 3), 6)
+    for layout in NETWORKED:
+        with pytest.raises(CoderError, match="needs a model"):
+            mixing.decode(None, coded.payload, (4, 4, 3), layout)
+    for layout in (MIXING_ALONE, BRISK_FITTED):
+        with pytest.raises(CoderError, match="cannot hold"):
+            mixing.decode(None, b"\1\2", (4000, 4000, 3), layout)
     with pytest.raises(InputError, match="expected uint8 pixels"):
         mixing.encode(None, np.zeros((4, 4), np.uint16))

@@ -14,7 +14,8 @@ from rdzip.entropy import cdf
 from rdzip.entropy.ans import TOTAL
 from rdzip.entropy.cdf import LOGIT_SIZE, SIGMOID_MAX, SIGMOID_SIZE, MixtureCdf, MixtureTables
 from rdzip.exact.layers import ACT_MAX, EXPONENT_MAX, SUM_LIMIT, IntegerLinear
-from rdzip.models.causal import COLOUR_DIFFERENCES, FIRST_DIFFERENCES, CausalConfig, CausalNet
+from rdzip.models.causal import CausalNet
+from rdzip.models.causal_config import COLOUR_DIFFERENCES, FIRST_DIFFERENCES, CausalConfig
 from rdzip.models.causal_exact import ExactNet
 from rdzip.models.causal_file import _thaw, freeze
 from rdzip.models.mixture import MEAN_MAX, MEAN_MIN, SCALES

@@ -32,6 +32,7 @@ DECIDING = [
     "codecs/annealed.py",
     "codecs/bbans.py",
     "codecs/bitswap.py",
+    "codecs/brisk.py",
     "codecs/causal.py",
     "codecs/chain.py",
     "codecs/importance.py",
@@ -54,6 +55,9 @@ DECIDING = [
     "exact/products.py",
     "models/adaptive.py",
     "models/bitswap.py",
+    "models/block_fit.py",
+    "models/brisk.py",
+    "models/brisk_view.py",
     "models/causal_exact.py",
     "models/causal_scalar.py",
     "models/factorised.py",
@@ -135,6 +139,10 @@ ALLOWED = {
     ("codecs/chain.py", "push_groups", "/"),  # the encoder's choice of groups
     ("codecs/importance.py", "_keep", "log2"),  # of a site
     ("codecs/importance.py", "_frequencies", "log2"),  # of a site
+    ("codecs/brisk.py", "encode", "log2"),  # rates for the report
+    ("codecs/brisk.py", "_encode_band", "/"),  # progress
+    ("codecs/brisk.py", "_decode_band", "/"),  # progress
+    ("models/block_fit.py", "_solve", "/"),  # float64 in one order: docs/exactness.md
     ("codecs/mixing.py", "encode", "log2"),  # rates for the report
     ("codecs/mixing.py", "encode", "/"),  # progress
     ("codecs/mixing.py", "decode", "/"),  # progress

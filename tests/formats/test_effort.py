@@ -10,6 +10,7 @@ import pytest
 import rdzip
 from rdzip import demo
 from rdzip.errors import FormatError, InputError
+from rdzip.formats.neural import mixing_layout
 
 
 def picture(shape: tuple[int, ...] = (14, 12, 3)) -> np.ndarray:
@@ -21,19 +22,35 @@ def picture(shape: tuple[int, ...] = (14, 12, 3)) -> np.ndarray:
 
 
 @pytest.mark.parametrize("shape", [(14, 12, 3), (14, 12), (9, 8, 4), (7, 5, 2), (1, 1, 3)])
-@pytest.mark.parametrize("effort", [7, 9])
+@pytest.mark.parametrize("effort", [1, 3, 6, 7, 9])
 def test_mixing_files_come_back(shape: tuple[int, ...], effort: int) -> None:
     pixels = picture(shape)
     data = rdzip.compress(pixels, codec="mixing", effort=effort)
     facts = rdzip.info(data)
-    assert (facts["codec"], facts["model"]) == ("mixing", "photo" if effort == 9 else None)
+    assert (facts["codec"], facts["model"]) == ("mixing", "photo" if effort in (6, 9) else None)
     assert np.array_equal(rdzip.decompress_array(data), pixels)
 
 
 def test_the_effort_chooses_the_codec() -> None:
     photo = demo.picture().crop((300, 200, 440, 330))
-    found = {effort: rdzip.info(rdzip.compress(photo, effort=effort, verify=False)) for effort in (6, 7)}
-    assert [found[effort]["codec"] for effort in (6, 7)] == ["causal", "mixing"]
+    found = {effort: rdzip.compress(photo, effort=effort, verify=False) for effort in (None, 3, 6, 7)}
+    assert [rdzip.info(found[effort])["codec"] for effort in (3, 6, 7)] == ["mixing"] * 3
+    assert found[None] == found[6]
+    fast = rdzip.compress(photo, codec="mixing", effort=1, verify=False)
+    assert len(fast) > len(found[3]) > len(found[6])
+
+
+def test_without_compiled_code_the_network_alone_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RDZIP_COMPILE", "0")
+    photo = demo.picture().crop((300, 200, 440, 330))
+    assert rdzip.info(rdzip.compress(photo, verify=False))["codec"] == "causal"
+    assert mixing_layout(None, None) is None
+    assert mixing_layout(None, 6) is not None
+
+
+def test_other_devices_get_the_codec_that_can_use_them() -> None:
+    assert mixing_layout(None, None, "cuda") is None
+    assert mixing_layout(None, None, "cpu") == mixing_layout(None, 6) == mixing_layout("mixing", None)
 
 
 @pytest.mark.parametrize(
