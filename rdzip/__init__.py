@@ -62,15 +62,16 @@ def compress(
     sequences, uint8 [steps, dims] each. Prefer paths to Pillow images: Pillow has already cut 16-bit colour to 8 bits,
     and then it cannot be kept. batch: whether an array holds many images; None: if it has 4 axes, or 3 of which the
     last is longer than 4.
-    model: id, hash or file of the neural model, None for "photo". codec: "causal", "classic" or "mixing" to have no
-    other, None for the smaller; with a model of latents one of its codecs, None for its default. quality: 1 to 100, or
-    target_bpp: bits of the file per pixel, code an image with loss, by the model "photo-lossy" unless another is named.
+    model: id, hash or file of the neural model, None for what suits the effort. codec: "causal", "classic" or "mixing"
+    to have no other, None for the smaller; with a model of latents one of its codecs, None for its default. quality: 1
+    to 100, or target_bpp: bits of the file per pixel, code an image with loss, by the model "photo-lossy" unless
+    another is named.
     max_error: code an image such that no sample differs by more, 1 to 31, or to 8191 of 16 bits; alpha, palettes and
     modes that are no grey or colours of 8 or 16 bits stay exact.
     particles, refine, steps, resample, interleave, omega, epsilon, beams, seed: options of a codec of latents, as on
     the command line. segment: items of a batch that must be decoded together, None for all. metadata: "all" or "none".
-    verify: decode the result and compare before it is returned. effort: 1 to 9, or None; 7 and 8 take the slow codec
-    mixing, 9 with the network.
+    verify: decode the result and compare before it is returned. effort: of coding without loss, 1 (fast) to 9 (slow),
+    None for 6.
     Raises InputError, ModelError or FormatError (rdzip.errors).
     """
     from rdzip.errors import InputError

@@ -44,9 +44,11 @@ DEFAULT_EFFORT, SLOW_EFFORT = 6, 7
 """The effort unless another is asked for, and that from which on the codec causal cannot follow."""
 LAYOUTS = {
     1: BRISK_PLAIN, 2: BRISK_PLAIN, 3: BRISK_FITTED, 4: BRISK_FITTED, 5: BRISK_WITH_NETWORK, 6: BRISK_WITH_NETWORK,
-    7: MIXING_ALONE, 8: MIXING_ALONE, 9: MIXING_WITH_NETWORK,
+    7: BRISK_WITH_NETWORK, 8: MIXING_WITH_NETWORK, 9: MIXING_WITH_NETWORK,
 }  # fmt: skip
 """Layouts of the codec mixing by effort."""
+FAST_MODEL = "photo-fast"
+"""The model for the efforts 5 and 6, where no other is named."""
 CODER = 5  # constriction 0.5: 100 * major + minor
 
 
@@ -341,6 +343,12 @@ def mixing_layout(codec: str | None, effort: int | None, device: str | None = No
     if effort is not None and effort >= SLOW_EFFORT:
         raise InputError(f"the codec {codec} has no effort {effort}: leave --effort or --codec out")
     return None
+
+
+def default_model(layout: int | None, effort: int | None) -> str:
+    """Return the id of the model that codes where none is named: a small one for the codec mixing up to effort 6."""
+    fast = layout == BRISK_WITH_NETWORK and (effort or DEFAULT_EFFORT) <= DEFAULT_EFFORT
+    return FAST_MODEL if fast else DEFAULT_MODEL
 
 
 def latent_model(

@@ -16,10 +16,10 @@ from rdzip.formats.header import REASONS, ImageHeader
 from rdzip.formats.latent import NO_WISHES, Wishes, codec_for
 from rdzip.formats.loss import NO_LOSS, Loss
 from rdzip.formats.neural import (
-    DEFAULT_MODEL,
     Mixing,
     Neural,
     check_coder,
+    default_model,
     latent_model,
     lossy_model,
     mixing_layout,
@@ -65,8 +65,8 @@ def compress_picture(
 ) -> Compressed:
     """Return the .rdz file of a picture and a report.
 
-    model: id, hash or file of the neural model; None is "photo", and then classic codecs alone where that cannot be
-    found, or with loss "photo-lossy". codec: "causal", "classic" or "mixing" to have no other, None to have the
+    model: id, hash or file of the neural model; None is what suits the effort, and then no network where that cannot
+    be found, or with loss "photo-lossy". codec: "causal", "classic" or "mixing" to have no other, None to have the
     smaller; with a model of latents or a lossy one one of its codecs, None for its default. effort: 1 to 9 or None for
     6, as rdzip.formats.neural has them. loss: what may be lost; with an error that is allowed of each
     sample, lossless codecs code what rdzip.formats.near makes of the picture. wishes: about a codec of latents.
@@ -107,7 +107,7 @@ def compress_picture(
     if latent is None and layout is not None and layout not in NETWORKED:
         neural = None
     elif latent is None and codec != "classic" and coded.mode in NEURAL_MODES:
-        neural = Neural(model or DEFAULT_MODEL, threads=threads, device=device, offline=offline)
+        neural = Neural(model or default_model(layout, effort), threads=threads, device=device, offline=offline)
         if not neural.find():
             if model is not None or codec not in (None, "mixing"):
                 _ = neural.stamp  # raises the ModelError that says what to do

@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from dataclasses import replace
 from typing import ClassVar
 
 import corpus
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from rdzip.codecs import classic
+from rdzip.codecs.options import BRISK_WITH_NETWORK
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.formats import rdz
 from rdzip.formats.header import ModelStamp
@@ -48,6 +50,13 @@ class StandIn:
     def decode(self, payload, shape, layout, progress=None):
         assert layout == 3
         return StandIn.kept[payload[:8]].reshape(shape)
+
+    def encode_mixing(self, pixels, layout, progress=None):
+        return replace(self.encode(pixels, progress), layout=layout)
+
+    def decode_mixing(self, payload, shape, layout, progress=None):
+        assert layout == BRISK_WITH_NETWORK
+        return self.decode(payload, shape, 3, progress)
 
 
 @pytest.fixture
@@ -106,7 +115,7 @@ def test_a_photograph_pays_for_no_slow_trial(stand_in, monkeypatch):
         stand_in, "encode", lambda self, pixels, progress=None: Encoded(b"12345678", Bits(64, 64, 64), 3)
     )
     done = compress_picture(picture_of_image(photo((256, 128))), verify=False)
-    assert (done.report.codec, tried) == ("causal", [1])
+    assert (done.report.codec, tried) == ("mixing", [1])
     assert "quick statistics" in done.report.reason
 
 
@@ -123,7 +132,7 @@ def test_alpha_is_coded_apart_and_grey_once(stand_in):
     picture = from_array(np.concatenate([rgb, alpha], 2))
     data = compress_picture(picture).data
     facts = describe(data)
-    assert facts["planes"]["colour"]["codec"] == "causal"
+    assert facts["planes"]["colour"]["codec"] == "mixing"
     assert facts["planes"]["alpha"]["codec"] == "classic"
     np.testing.assert_array_equal(decompress_picture(data).samples, picture.samples)
     grey = from_array(np.concatenate([rgb[:, :, [0, 0, 0]], alpha], 2))
