@@ -86,8 +86,9 @@ def compress_picture(
 
         if effort is not None:
             raise InputError(f"the model {lossy.stamp.id} has one effort, found --effort {effort}: leave it out")
-        wishes.check(codec_for(lossy.codecs, codec, lossy.stamp.id))
-        return compress_lossy(picture, lossy, codec, loss, metadata=metadata, progress=progress, verify=verify)
+        return compress_lossy(
+            picture, lossy, codec, loss, wishes=wishes, metadata=metadata, progress=progress, verify=verify
+        )
     neural = latent_model(model, codec, threads=threads, device=device, offline=offline)
     latent = codec_for(neural.codecs, codec, neural.stamp.id) if neural else None
     wishes.check(latent)
