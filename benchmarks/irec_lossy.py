@@ -31,7 +31,7 @@ from rdzip.codecs.transform_tiles import Grid
 from rdzip.models.irec_code import IrecModel
 from rdzip.models.normal_site import NormalSite, divergence
 
-QUALITIES = (1, 25, 50, 75, 100)
+QUALITIES = (1, 34, 67, 100)
 PEERS = "jpeg,webp,avif,rdzip:hyperprior-small,rdzip:photo-lossy"
 OWN_QUALITIES = "1,20,40,60,80,100"
 """Of other models of rdzip."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from rdzip.errors import CoderError, InputError
-from rdzip.rec.settings import Settings
+from rdzip.rec.settings import LOSSY, Settings
 
 LATENT_CODECS = ("stochastic", "bb-ans", "bit-swap", "bb-is", "bb-cis", "bb-ais", "bb-smc", "irec")
 """Codecs of models with latents, in the order of their numbers in a payload."""
@@ -50,6 +50,11 @@ class Options:
     def settings(self) -> Settings:
         """Those of relative entropy coding."""
         return Settings(self.omega, self.epsilon, self.beams, self.seed)
+
+    @staticmethod
+    def defaults(codec: str) -> dict[str, int]:
+        """Options of a codec that differ from those of others."""
+        return asdict(LOSSY) if codec == "irec-vae" else {}
 
     @staticmethod
     def names(codec: str) -> tuple[str, ...]:

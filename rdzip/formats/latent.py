@@ -81,7 +81,7 @@ class Wishes:
         from rdzip.codecs.options import Options
 
         self.check(codec)
-        chosen: dict[str, Any] = dict(_DEFAULTS.get(codec, {}))
+        chosen: dict[str, Any] = {**_DEFAULTS.get(codec, {}), **Options.defaults(codec)}
         for name in self.given:
             value = getattr(self, name)
             if name == "resample":

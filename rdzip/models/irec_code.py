@@ -29,7 +29,7 @@ from rdzip.models.lossy import Draw, Int32
 from rdzip.models.normal_site import DEVIATION_BITS, NormalGuess, NormalSite
 from rdzip.models.residual_site import SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 from rdzip.models.slices import MEAN_MAX, UNIT
-from rdzip.rec.settings import Settings
+from rdzip.rec.settings import LOSSY, Settings
 
 WIDTH_AT_FIRST = 0.29
 """Deviation of posteriors where training begins, in steps: that of rounding."""
@@ -135,7 +135,7 @@ class IrecModel(StridedModel):
     ) -> None:
         super().__init__(net, codecs)
         self.deviation, self.hyper_deviation = deviation, hyper_deviation
-        self.settings = Settings()
+        self.settings = LOSSY
         self._site: type[NormalSite] = NormalSite
 
     def searching(self, settings: Settings | None, *, guess: bool = False) -> IrecModel:
@@ -160,7 +160,7 @@ class IrecModel(StridedModel):
             return torch.from_numpy(v.astype(np.float32)).view(mean.shape)
 
         hyper = self.net.config.hyper
-        z = np.zeros((hyper, rows, columns), np.int32)
+        z: Int32 = np.zeros((hyper, rows, columns), np.int32)
         if hyper:
             deviation = np.repeat(self.hyper_deviation[(self.finest + step) // BAND], rows * columns)
             site = self._site(np.zeros_like(deviation), deviation, self.settings)

@@ -25,3 +25,7 @@ class Settings:
         from rdzip.rec import index_code  # numpy, which those who only describe a file do without
 
         return index_code.candidates(self.omega, self.epsilon)
+
+
+LOSSY = Settings(epsilon=5)
+"""What lossy models take unless they are told: candidates that keep files near the KL, which is their rate in training."""

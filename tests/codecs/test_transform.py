@@ -165,7 +165,7 @@ def test_heads() -> None:
     payload = Head(200, 75, 3, 130).to_bytes()
     assert Head.of(payload + b"x", "channel-ar") == (Head(200, 75, 3, 130), len(payload))
     searched = Head(200, 75, 3, 130, Settings(250, 10, 5, 12345))
-    assert Head.of(searched.to_bytes() + b"x", "irec-vae") == (searched, len(payload) + 7)
+    assert Head.of(searched.to_bytes() + b"x", "irec-vae") == (searched, len(payload) + 6)
     assert describe(searched.to_bytes(), 2)["omega"] == 2.5
     assert describe(payload, 0) == {"codec": "hyperprior", "setting": 200, "q": 75}
     assert describe(Head(0, 0, 1, 1).to_bytes(), 1)["q"] is None
