@@ -299,17 +299,20 @@ def main() -> None:
     parser.add_argument("--archive", type=int, default=1000)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    record: dict[str, Any] = {
-        "rates": list(rates(arguments.data, arguments.images, arguments.singles)),
-        "picture": list(picture(arguments.data)),
-        "chains": list(chains(arguments.data)),
-        "cost": list(cost(arguments.data)),
-        "samples": list(samples()),
-        "archives": list(archives(arguments.data, arguments.archive)),
+    data = arguments.data
+    parts: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
+        "rates": lambda: rates(data, arguments.images, arguments.singles),
+        "cost": lambda: cost(data),
+        "samples": samples,
+        "picture": lambda: picture(data),
+        "chains": lambda: chains(data),
+        "archives": lambda: archives(data, arguments.archive),
     }
-    path = common.write("irec", record)
-    record = json.loads(path.read_text())
-    (common.RESULTS / "irec.md").write_text(table(record))
+    record: dict[str, Any] = {}
+    for name, part in parts.items():
+        record[name] = list(part())
+        path = common.write("irec", record)
+        path.with_suffix(".md").write_text(table(json.loads(path.read_text())))
 
 
 if __name__ == "__main__":

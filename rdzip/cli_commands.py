@@ -138,7 +138,7 @@ def compress(
     ] = None,
     epsilon: Annotated[
         float | None,
-        typer.Option("--epsilon", metavar="E", help="Candidates of irec: exp(NATS (1 + E)). [0.2; with loss 0.05]"),
+        typer.Option("--epsilon", metavar="E", help="Candidates of irec: exp(NATS (1 + E)). [0.2; lossy 0.05]"),
     ] = None,
     beams: Annotated[int | None, typer.Option("--beams", metavar="N", help="Beams of irec's search. [20]")] = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of irec's shared randomness. [0]")] = None,

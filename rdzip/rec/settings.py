@@ -28,4 +28,4 @@ class Settings:
 
 
 LOSSY = Settings(epsilon=5)
-"""What lossy models take unless they are told: candidates that keep files near the KL, which is their rate in training."""
+"""What lossy models take unless told: so few candidates that files stay near the KL, which is the rate in training."""
