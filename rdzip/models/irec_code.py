@@ -193,8 +193,7 @@ class IrecModel(StridedModel):
             def draw(name: str, site: NormalSite) -> Int32:
                 digest.update(site.mean.astype("<i4").tobytes() + site.deviation.astype("<i4").tobytes())
                 blocks = -(-len(site.mean) // 1024)
-                count = self.settings.candidates
-                fixed = [2] * blocks + [3] + [(7 * n + len(name)) % count for n in range(2 * blocks)]
+                fixed = [2] * blocks + [3] + [(7 * n + len(name)) % 36 for n in range(2 * blocks)]
                 return np.array(fixed, np.int32)
 
             decoded = self.code(draw, 2, 3, step)  # type: ignore[arg-type]
