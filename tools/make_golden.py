@@ -4,6 +4,7 @@ python tools/make_golden.py VERSION            adds tests/golden/VERSION/*.rdz a
 python tools/make_golden.py VERSION-latents    the same, by the bundled models with latents.
 python tools/make_golden.py VERSION-irec       the same, by relative entropy coding.
 python tools/make_golden.py VERSION-lossy      with loss: the pictures lie beside, to which decoded ones are near.
+python tools/make_golden.py VERSION-irec-lossy the same, by relative entropy coding.
 python tools/make_golden.py VERSION-mixing     the same, by the codec mixing.
 """
 
@@ -113,6 +114,17 @@ def lossy() -> dict[str, tuple[Any, dict[str, Any]]]:
     }
 
 
+def irec_lossy() -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Pictures by name, with loss, by relative entropy coding."""
+    photo = picture().crop((300, 180, 396, 252))
+    given = {"model": "photo-irec", "codec": "irec-vae"}
+    searched = {"omega": 2.0, "epsilon": 0.5, "beams": 3, "seed": 4321}
+    return {
+        "colour": (photo, given | {"quality": 60}),
+        "grey": (photo.convert("L"), given | searched | {"quality": 20}),
+    }
+
+
 def mixed() -> dict[str, tuple[Any, dict[str, Any]]]:
     """Inputs by name for the codec mixing, with its effort: 7 without the network, 9 with it."""
     photo = picture().crop((300, 200, 333, 221))
@@ -133,7 +145,7 @@ def main() -> None:
     folder = GOLDEN / sys.argv[1]
     folder.mkdir(parents=True)
     index: dict[str, dict[str, Any]] = {}
-    kinds = {"latents": latents, "irec": irec, "lossy": lossy, "mixing": mixed}
+    kinds = {"latents": latents, "irec": irec, "lossy": lossy, "irec-lossy": irec_lossy, "mixing": mixed}
     kind = kinds.get(folder.name.partition("-")[2], images)
     for name, (source, options) in kind().items():
         data = rdzip.compress(source, **options)
@@ -145,7 +157,7 @@ def main() -> None:
             "shape": list(pixels.shape),
             "dtype": str(pixels.dtype),
         }
-        if kind is lossy:
+        if kind in (lossy, irec_lossy):
             Image.fromarray(pixels).save(folder / f"{name}.png")
         else:
             index[name]["pixels_sha256"] = hashlib.sha256(pixels.tobytes()).hexdigest()
