@@ -1,6 +1,6 @@
 """Relative entropy coding: rates beside bits back on the same models, what encoding costs, and samples against q.
 
-    python benchmarks/irec.py --data ../shared/data [--images 20] [--singles 5] [--archive 1000]
+    python benchmarks/irec.py --data ../shared/data [--images 20] [--singles 5] [--archive 300]
 
 Writes results/irec.json and results/irec.md. Rates are those of files that were decoded and compared. Seconds are of
 the process's own processor time, since other work may share the machine.
@@ -32,8 +32,6 @@ from rdzip.rec.samplers import Auxiliary, Coder, Importance, Ordered, Pair, Pois
 
 MODELS = {"cifar10-resnet-vae": ("bb-ans", "bb-cis"), "cifar10-bitswap": ("bb-ans", "bit-swap")}
 SETTINGS: tuple[dict[str, Any], ...] = ({}, {"beams": 1}, {"beams": 100})
-FEW = 2
-"""Images of models whose KL is many times that of others."""
 TILE = 256
 """Side of the tiles that irec takes of pictures."""
 DRAWS = 400
@@ -75,20 +73,6 @@ def rates(data: Path, images: int, singles: int) -> Iterator[dict[str, Any]]:
             row |= {"encode_s": encode / len(x), "decode_s": decode / len(x)}
             print(row, flush=True)
             yield row
-
-
-def chains(data: Path) -> Iterator[dict[str, Any]]:
-    """A chain of Bit-Swap by irec: single images."""
-    model = "cifar10-bitswap"
-    loaded = hub.load(hub.resolve(model))
-    for number, one in enumerate(sets.cifar(data, FEW)):
-        ideal = chain.encode(loaded, one[None], "bb-ans", Options()).bits.ideal
-        size, encode, decode = coded(one[None], model, "irec")
-        payload = chain.encode(loaded, one[None], "irec", Options()).payload
-        row = {"image": number, "ideal": ideal / one.size, "single": 8 * size / one.size, "above": 8 * size / ideal - 1}
-        row |= {"steps": _steps(loaded, payload, (1, *one.shape)), "encode_s": encode, "decode_s": decode}
-        print(row, flush=True)
-        yield row
 
 
 def archives(data: Path, images: int) -> Iterator[dict[str, Any]]:
@@ -249,16 +233,6 @@ def table(record: dict[str, Any]) -> str:
             for r in rows
         ]
         lines.append("")
-    if rows := record.get("chains"):
-        lines += ["## Chains of Bit-Swap by irec", "", "Single test images of CIFAR-10, `cifar10-bitswap`.",
-                  "", "| image | ideal | file | above | steps | encode s | decode s |",
-                  "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]  # fmt: skip
-        lines += [
-            f"| {r['image']} | {r['ideal']:.3f} | {r['single']:.3f} | {r['above']:+.1%} | {r['steps']} | "
-            f"{r['encode_s']:.1f} | {r['decode_s']:.2f} |"
-            for r in rows
-        ]
-        lines.append("")
     if rows := record.get("cost"):
         lines += ["## Cost against KL", "",
                   "Crops of one validation photograph, `cifar10-resnet-vae`; a step is 3 nats.", "",
@@ -296,7 +270,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--images", type=int, default=20)
     parser.add_argument("--singles", type=int, default=5)
-    parser.add_argument("--archive", type=int, default=1000)
+    parser.add_argument("--archive", type=int, default=300)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     data = arguments.data
@@ -305,7 +279,6 @@ def main() -> None:
         "cost": lambda: cost(data),
         "samples": samples,
         "picture": lambda: picture(data),
-        "chains": lambda: chains(data),
         "archives": lambda: archives(data, arguments.archive),
     }
     record: dict[str, Any] = {}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,17 @@ def averaged(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"codec": rows[0]["codec"], "setting": rows[0]["setting"], "images": len(rows)} | found
 
 
+def of_others(names: str, paths: list[Path]) -> list[dict[str, Any]]:
+    """Averages of other codecs over the same images."""
+    items, _ = pictures.items([(p, p.name) for p in paths])
+    own = [f"{name}={OWN_QUALITIES}" for name in names.split(",") if name.startswith("rdzip:")]
+    found = run.run(items, codecs.choose(names, own, print), threads=1)
+    if found.failures:
+        raise SystemExit(str(found.failures))
+    keep = ("codec", "setting", "images", "bytes", "bpp", "psnr", "ms_ssim", "library")
+    return [{key: row.get(key) for key in keep} for row in found.averages]
+
+
 def text(record: dict[str, Any]) -> str:
     """The tables."""
     own = [row for row in record["averages"] if "kl_bpp" in row]
@@ -128,25 +140,24 @@ def main() -> None:
         raise SystemExit(f"{arguments.model}: expected a model of irec-vae")
     paths = sorted(p for p in arguments.folder.iterdir() if p.suffix.lower() in common.SUFFIXES)[:: arguments.every]
     rows: list[dict[str, Any]] = []
-    for path in paths:
-        pixels, _ = pictures.read(path)
-        for quality in QUALITIES:
-            rows.append({"image": path.name} | measured(arguments.model, model, pixels, quality))
-            print(rows[-1], flush=True)
-    averages = [averaged([row for row in rows if row["setting"] == f"q{q}"]) for q in QUALITIES]
-    items, _ = pictures.items([(p, p.name) for p in paths])
-    own = [f"{name}={OWN_QUALITIES}" for name in arguments.peers.split(",") if name.startswith("rdzip:")]
-    chosen = codecs.choose(arguments.peers, own, print)
-    others = run.run(items, chosen, threads=1, on_record=lambda r: print(r["image"], r["codec"], r["setting"]))
-    if others.failures:
-        raise SystemExit(str(others.failures))
-    keep = ("codec", "setting", "images", "bytes", "bpp", "psnr", "ms_ssim", "library")
-    averages += [{key: row.get(key) for key in keep} for row in others.averages]
+    with ProcessPoolExecutor(1) as beside:
+        others = beside.submit(of_others, arguments.peers, paths)
+        for path in paths:
+            pixels, _ = pictures.read(path)
+            for quality in QUALITIES:
+                rows.append({"image": path.name} | measured(arguments.model, model, pixels, quality))
+                print(rows[-1], flush=True)
+        write(arguments.model, arguments.folder.name, paths, rows, others.result())
+
+
+def write(name: str, folder: str, paths: list[Path], rows: list[dict[str, Any]], others: list[dict[str, Any]]) -> None:
+    """The results: JSON, tables and a plot."""
+    averages = [averaged([row for row in rows if row["setting"] == f"q{q}"]) for q in QUALITIES] + others
     drawn = curves.of_records(averages)
     record = {
-        "folder": arguments.folder.name, "names": [p.stem for p in paths], "images": len(paths),
-        "model": arguments.model, "sha256": hub.resolve(arguments.model).sha256, "rows": rows, "averages": averages,
-        "bd_rates": lossy.compared(drawn, [lossy.own_name(arguments.model)]),
+        "folder": folder, "names": [p.stem for p in paths], "images": len(paths),
+        "model": name, "sha256": hub.resolve(name).sha256, "rows": rows, "averages": averages,
+        "bd_rates": lossy.compared(drawn, [lossy.own_name(name)]),
     }  # fmt: skip
     path = common.write("irec-lossy", record)
     path.with_suffix(".md").write_text(text({"environment": common.environment()} | record))

@@ -23,8 +23,8 @@ DEVIATION_BITS = 8
 """Deviations count in 2**-8 of what values count in."""
 _SHIFT = DEVIATION_BITS + 16
 VALUE_MAX = 1 << 20
-USUAL = 1.0
-"""Bits of a choice, over the entropy of the law by which searches weigh choices."""
+USUAL = 1.02
+"""Bits of a choice over the entropy of the law by which searches weigh them: 1.01 to 1.025 on training photographs."""
 Int32 = NDArray[np.int32]
 Float64 = NDArray[np.float64]
 
