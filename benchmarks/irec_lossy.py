@@ -1,10 +1,10 @@
 """The codec irec-vae on photographs, from decoded files: rates beside the KL of the model, cost, R-D beside others.
 
-    python benchmarks/irec_lossy.py ../shared/data/kodak [--every 4] [--model photo-irec] [--peers jpeg,webp,avif,...]
+    python benchmarks/irec_lossy.py ../shared/data/kodak [--images kodim01,...] [--model photo-irec] [--peers jpeg,...]
 
-Takes one image in --every. Writes results/irec-lossy.json, .md and .svg. The KL is that of posteriors from priors, as
-training measures it, where every latent is a sample of its posterior; "sample" is the PSNR of such samples. Seconds are
-of the process's own processor time, one thread, since other work may share the machine.
+Writes results/irec-lossy.json, .md and .svg. The KL is that of posteriors from priors, as training measures it, where
+every latent is a sample of its posterior; "sample" is the PSNR of such samples. Seconds are of the process's own
+processor time, one thread, since other work may share the machine.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from rdzip.models.normal_site import NormalSite, divergence
 
 QUALITIES = (1, 34, 67, 100)
 PEERS = "jpeg,webp,avif,rdzip:hyperprior-small,rdzip:photo-lossy"
-OWN_QUALITIES = "1,20,40,60,80,100"
+OWN_QUALITIES = "1,34,67,100"
 """Of other models of rdzip."""
 
 
@@ -130,7 +130,7 @@ def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--every", type=int, default=4)
+    parser.add_argument("--images", default="kodim01,kodim05,kodim21")
     parser.add_argument("--model", default="photo-irec")
     parser.add_argument("--peers", default=PEERS)
     arguments = parser.parse_args()
@@ -138,7 +138,8 @@ def main() -> None:
     model = hub.load(hub.resolve(arguments.model))
     if not isinstance(model, IrecModel):
         raise SystemExit(f"{arguments.model}: expected a model of irec-vae")
-    paths = sorted(p for p in arguments.folder.iterdir() if p.suffix.lower() in common.SUFFIXES)[:: arguments.every]
+    wanted = arguments.images.split(",")
+    paths = sorted(p for p in arguments.folder.iterdir() if p.suffix.lower() in common.SUFFIXES and p.stem in wanted)
     rows: list[dict[str, Any]] = []
     with ProcessPoolExecutor(1) as beside:
         others = beside.submit(of_others, arguments.peers, paths)
