@@ -1,6 +1,6 @@
 """Relative entropy coding: rates beside bits back on the same models, what encoding costs, and samples against q.
 
-    python benchmarks/irec.py --data ../shared/data [--images 20] [--singles 5] [--only rates,cost,samples]
+    python benchmarks/irec.py --data ../shared/data [--images 20] [--singles 5] [--archive 300]
 
 Writes results/irec.json and results/irec.md. Rates are those of files that were decoded and compared. Seconds are of
 the process's own processor time, since other work may share the machine.
@@ -30,9 +30,10 @@ from rdzip.entropy.ans import TOTAL
 from rdzip.rec import index_code
 from rdzip.rec.samplers import Auxiliary, Coder, Importance, Ordered, Pair, Poisson, Rejection
 
-PARTS = ("rates", "cost", "samples")
 MODELS = {"cifar10-resnet-vae": ("bb-ans", "bb-cis"), "cifar10-bitswap": ("bb-ans", "bit-swap")}
 SETTINGS: tuple[dict[str, Any], ...] = ({}, {"beams": 1}, {"beams": 100})
+TILE = 256
+"""Side of the tiles that irec takes of pictures."""
 DRAWS = 400
 
 
@@ -72,6 +73,39 @@ def rates(data: Path, images: int, singles: int) -> Iterator[dict[str, Any]]:
             row |= {"encode_s": encode / len(x), "decode_s": decode / len(x)}
             print(row, flush=True)
             yield row
+
+
+def archives(data: Path, images: int) -> Iterator[dict[str, Any]]:
+    """Many images in one file."""
+    model = "cifar10-resnet-vae"
+    x = sets.cifar(data, images)
+    ideal = chain.encode(hub.load(hub.resolve(model)), x, "bb-ans", Options()).bits.ideal
+    for codec in ("bb-ans", "irec"):
+        size, encode, decode = coded(x, model, codec)
+        row = {"model": model, "codec": codec, "images": len(x), "ideal": ideal / x.size, "archive": 8 * size / x.size}
+        row |= {"above": 8 * size / ideal - 1, "encode_s": encode, "decode_s": decode}
+        print(row, flush=True)
+        yield row
+
+
+def picture(data: Path) -> Iterator[dict[str, Any]]:
+    """A photograph of Kodak, whole."""
+    path = sorted((data / "kodak").glob("*.png"))[0]
+    x = np.asarray(Image.open(path).convert("RGB"))
+    model = "cifar10-resnet-vae"
+    loaded = hub.load(hub.resolve(model))
+    tiles = [x[i : i + TILE, j : j + TILE] for i in range(0, len(x), TILE) for j in range(0, x.shape[1], TILE)]
+    ideal = sum(chain.encode(loaded, tile[None], "bb-ans", Options()).bits.ideal for tile in tiles)
+    for codec in ("bb-ans", "irec"):
+        data_, encode = timed(lambda: rdzip.compress(x, model=model, codec=codec, verify=False))  # noqa: B023
+        back, decode = timed(lambda: rdzip.decompress_array(data_))  # noqa: B023
+        if not np.array_equal(back, x):
+            raise SystemExit(f"{path}, {codec}: what was decoded differs")
+        row = {"image": path.name, "model": model, "codec": codec, "ideal": ideal / x.size}
+        row |= {"file": 8 * len(data_) / x.size, "above": 8 * len(data_) / ideal - 1}
+        row |= {"encode_s": encode, "decode_s": decode}
+        print(row, flush=True)
+        yield row
 
 
 def cost(data: Path) -> Iterator[dict[str, Any]]:
@@ -179,6 +213,26 @@ def table(record: dict[str, Any]) -> str:
                 f"{r['encode_s']:.3f} | {r['decode_s']:.3f} |"
             )
         lines.append("")
+    if rows := record.get("archives"):
+        lines += ["## Archives", "", f"CIFAR-10, the first {rows[0]['images']} test images, {rows[0]['model']}.", "",
+                  "| codec | ideal | archive | above | encode s | decode s |",
+                  "| --- | ---: | ---: | ---: | ---: | ---: |"]  # fmt: skip
+        lines += [
+            f"| {r['codec']} | {r['ideal']:.4f} | {r['archive']:.4f} | {r['above']:+.2%} | {r['encode_s']:.1f} | "
+            f"{r['decode_s']:.1f} |"
+            for r in rows
+        ]
+        lines.append("")
+    if rows := record.get("picture"):
+        lines += ["## A photograph", "", f"{rows[0]['image']}, {rows[0]['model']}, bits per sample of the file.", "",
+                  "| codec | ideal | file | above | encode s | decode s |",
+                  "| --- | ---: | ---: | ---: | ---: | ---: |"]  # fmt: skip
+        lines += [
+            f"| {r['codec']} | {r['ideal']:.4f} | {r['file']:.4f} | {r['above']:+.2%} | {r['encode_s']:.1f} | "
+            f"{r['decode_s']:.2f} |"
+            for r in rows
+        ]
+        lines.append("")
     if rows := record.get("cost"):
         lines += ["## Cost against KL", "",
                   "Crops of one validation photograph, `cifar10-resnet-vae`; a step is 3 nats.", "",
@@ -211,27 +265,27 @@ def table(record: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measure the parts that are asked for."""
+    """Measure everything in one run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--images", type=int, default=20)
     parser.add_argument("--singles", type=int, default=5)
-    parser.add_argument("--only", default=",".join(PARTS))
+    parser.add_argument("--archive", type=int, default=300)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    parts = arguments.only.split(",")
-    path = common.RESULTS / "irec.json"
-    record: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}  # parts that are not asked for stay
-    if "samples" in parts:
-        record["samples"] = list(samples())
-    if "rates" in parts:
-        record["rates"] = list(rates(arguments.data, arguments.images, arguments.singles))
-    if "cost" in parts:
-        record["cost"] = list(cost(arguments.data))
-    record.pop("environment", None)
-    path = common.write("irec", record)
-    record = json.loads(path.read_text())
-    (common.RESULTS / "irec.md").write_text(table(record))
+    data = arguments.data
+    parts: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
+        "rates": lambda: rates(data, arguments.images, arguments.singles),
+        "cost": lambda: cost(data),
+        "samples": samples,
+        "picture": lambda: picture(data),
+        "archives": lambda: archives(data, arguments.archive),
+    }
+    record: dict[str, Any] = {}
+    for name, part in parts.items():
+        record[name] = list(part())
+        path = common.write("irec", record)
+        path.with_suffix(".md").write_text(table(json.loads(path.read_text())))
 
 
 if __name__ == "__main__":

@@ -143,7 +143,8 @@ def compress(
         float | None, typer.Option("--omega", metavar="NATS", help="What a step of irec is to tell. [3]")
     ] = None,
     epsilon: Annotated[
-        float | None, typer.Option("--epsilon", metavar="E", help="Candidates of irec: exp(NATS (1 + E)). [0.2]")
+        float | None,
+        typer.Option("--epsilon", metavar="E", help="Candidates of irec: exp(NATS (1 + E)). [0.2; lossy 0.05]"),
     ] = None,
     beams: Annotated[int | None, typer.Option("--beams", metavar="N", help="Beams of irec's search. [20]")] = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of irec's shared randomness. [0]")] = None,

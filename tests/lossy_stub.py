@@ -37,6 +37,7 @@ def _cosines(size: int) -> Tensor:
 
 class StubModel:
     stride = SIDE
+    settings = None
     steps = 256
 
     def __init__(self, codecs: tuple[str, ...] = ("channel-ar",), filtered: bool = False) -> None:

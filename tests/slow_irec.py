@@ -23,8 +23,7 @@ class IrecOptions(NamedTuple):
 
 
 def irec(model: Any, rows: int, shape: tuple[int, ...], stack: Stack, options: IrecOptions) -> Rows:
-    limit = options.omega * (100 + options.epsilon) * 94548 // 10000
-    law = power_law(stack, max(2, sum(log2(n) <= limit for n in range(1, 1025))))
+    law = power_law(stack, number_of_candidates(options.omega, options.epsilon))
 
     found: dict[str, Rows] = {}
 
@@ -34,6 +33,11 @@ def irec(model: Any, rows: int, shape: tuple[int, ...], stack: Stack, options: I
 
     model.generate(rows, shape, draw)
     return found["x"]
+
+
+def number_of_candidates(omega: int, epsilon: int) -> int:
+    limit = omega * (100 + epsilon) * 94548 // 10000
+    return max(2, sum(log2(n) <= limit for n in range(1, 1025)))
 
 
 def power_law(stack: Stack, count: int) -> Table:

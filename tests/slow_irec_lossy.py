@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from slow_decoder import clip
+from slow_decoder import clip, need
 from slow_hyper import HyperProgram
 from slow_images import Array, flattened, shaped
-from slow_irec import normals, power_law
+from slow_irec import LIMITS, normals, number_of_candidates, power_law
 from slow_residuals import MOST
 
 
@@ -14,8 +14,16 @@ class IrecProgram(HyperProgram):
 
     hyper_gain = 1
 
+    def search(self, numbers: list[int]) -> None:
+        """Take the numbers of a payload's head."""
+        need(all(low <= n <= high for n, (low, high) in zip(numbers, LIMITS, strict=True)), "numbers of the search")
+        omega, epsilon, _, self.seed = numbers
+        self.candidates = number_of_candidates(omega, epsilon)
+
     def hyper_latents(self, s: int) -> Array:
         hyper, cells = self.network["hyper"], self.rows * self.columns
+        if not hyper:
+            return []
         deviations = [d for d in self.tensors["normal.hyper"][s // 32] for _ in range(cells)]
         return shaped(self.normal([0] * len(deviations), deviations), (hyper, self.rows, self.columns))
 
@@ -26,8 +34,8 @@ class IrecProgram(HyperProgram):
 
     def normal(self, means: list[int], deviations: list[int]) -> list[int]:
         """Values of normal distributions."""
-        law = power_law(self.stack, 36)
-        (row,) = normals(1, len(means), self.stack, law, 0)
+        law = power_law(self.stack, self.candidates)
+        (row,) = normals(1, len(means), self.stack, law, self.seed)
         return [
             clip(m + (d * g + (1 << 23) >> 24), -MOST, MOST) for m, d, g in zip(means, deviations, row, strict=True)
         ]

@@ -185,6 +185,8 @@ def decode_payload(
     """Setting, quality, and the latents of each tile."""
     reader = Reader(payload)
     setting, quality, tall, wide = (reader.varint() for _ in range(4))
+    if isinstance(program, IrecProgram):
+        program.search([reader.varint() for _ in range(4)])
     rows, columns = -(-height // program.side), -(-width // program.side)
     need(setting < program.settings and quality <= 100, "setting")
     need(1 <= tall <= rows and 1 <= wide <= columns and tall * wide * program.side**2 <= 1 << 22, "tiles")

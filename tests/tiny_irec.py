@@ -12,6 +12,7 @@ from rdzip.models.irec_code import IrecModel, IrecNet
 from rdzip.models.irec_file import export
 
 CONFIGS = {
+    "one": HyperConfig(8, 12, 0, (1, 1), (8, 8), finest=100),
     "two": HyperConfig(8, 12, 6, (8, 8), (8, 12), finest=100),
     "four": HyperConfig(8, 12, 6, (8, 8), (8, 12), 1, 3, 2, (8,), 3, False, 100),
 }
@@ -27,7 +28,8 @@ def net(kind: str, seed: int = 0) -> IrecNet:
                 value.normal_(0, 0.05)
             elif name.endswith("out.weight"):
                 value *= 8
-        made.hyper_analysis.convolutions[-1].weight *= 3
+        if made.config.hyper:
+            made.hyper_analysis.convolutions[-1].weight *= 3
     return made
 
 

@@ -167,8 +167,7 @@ def describe(payload: bytes, at: int = 0) -> dict[str, Any]:
     if codec == "bb-cis":
         facts["precision"] = options.precision
     if codec == "irec":
-        facts |= {"omega": options.omega / 100, "epsilon": options.epsilon / 100}
-        facts |= {"beams": options.beams, "seed": options.seed}
+        facts |= options.settings.facts()
     if codec == "bb-smc":
         facts["resample"] = RESAMPLE[options.resample]
     return facts

@@ -60,7 +60,7 @@ def encode(model: LatentModel, x: Samples, stack: AnsStack, options: Options) ->
     """Push samples [rows, *shape]; the ideal bits of each row, float64 [rows], at the latents that were found."""
     from rdzip.codecs.irec_search import search
 
-    candidates = index_code.candidates(options.omega, options.epsilon)
+    candidates = options.settings.candidates
     levels: list[Level] = []
     known: dict[str, NDArray[Any]] = {}
     ideal = np.zeros(len(x))
@@ -87,7 +87,7 @@ def encode(model: LatentModel, x: Samples, stack: AnsStack, options: Options) ->
 
 def decode(model: LatentModel, rows: int, shape: Shape, stack: AnsStack, options: Options) -> Samples:
     """Pop samples [rows, *shape]; CoderError if the stack holds less, or what no encoder writes."""
-    candidates = index_code.candidates(options.omega, options.epsilon)
+    candidates = options.settings.candidates
     exponent = int(stack.pop_uniform(np.array([index_code.EXPONENTS]))[0])
 
     def draw(name: str, site: Site) -> NDArray[Any]:

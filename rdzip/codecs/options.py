@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from rdzip.errors import CoderError, InputError
 from rdzip.exact.numba_there import numba_is_there
+from rdzip.rec.settings import LOSSY, Settings
 
 LATENT_CODECS = ("stochastic", "bb-ans", "bit-swap", "bb-is", "bb-cis", "bb-ais", "bb-smc", "irec")
 """Codecs of models with latents, in the order of their numbers in a payload."""
 LOSSY_CODECS = ("hyperprior", "channel-ar", "irec-vae")
 """Codecs of lossy models, in the order of their layout numbers."""
+IREC_CODECS = ("irec", "irec-vae")
+"""Codecs whose latents are told by relative entropy coding, without and with loss."""
 MIXING_ALONE, MIXING_WITH_NETWORK, BRISK_PLAIN, BRISK_FITTED, BRISK_WITH_NETWORK = range(1, 6)
 """Layout numbers of the codec mixing: all predictions, without and with the network of a causal model; few ones:
 without least squares, with them, with the network as well."""
@@ -54,10 +57,20 @@ class Options:
             if not low <= value <= high:
                 raise InputError(f"expected {name} of {low} to {high}, found {value}")
 
+    @property
+    def settings(self) -> Settings:
+        """Those of relative entropy coding."""
+        return Settings(self.omega, self.epsilon, self.beams, self.seed)
+
+    @staticmethod
+    def defaults(codec: str) -> dict[str, int]:
+        """Options of a codec that differ from those of others."""
+        return asdict(LOSSY) if codec == "irec-vae" else {}
+
     @staticmethod
     def names(codec: str) -> tuple[str, ...]:
         """The options that the payload of a codec holds, in their order."""
-        if codec == "irec":
+        if codec in IREC_CODECS:
             return ("omega", "epsilon", "beams", "seed")
         return ("particles", "refine", "steps", "precision", "resample", "interleave")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -28,8 +28,9 @@ from rdzip.exact.devices import exactly
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rdzip.models.lossy import LossyModel
+    from rdzip.models.lossy import LossyModel, SearchedModel
     from rdzip.models.residual_site import ResidualSite
+    from rdzip.rec.settings import Settings
 
 Progress = Callable[[float], None] | None
 Pixels = NDArray[np.uint8]
@@ -37,8 +38,6 @@ Int32 = NDArray[np.int32]
 EMPTY_BITS = 24
 """Bits of a stack that holds nothing."""
 WORD_BITS = 32
-HEAD_BYTES = 5
-"""Of a payload's first four numbers, usually."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +67,21 @@ def encode(
     *,
     quality: int = 0,
     codec: str | None = None,
+    settings: Settings | None = None,
     progress: Progress = None,
 ) -> Coded:
     """Payload of uint8 pixels [h, w] or [h, w, 3], h, w >= 1, at a setting of the quantiser.
 
-    quality: what the setting was chosen by, 0 for nothing. codec: one of the model's, None for its default. Raises
-    InputError for what cannot be coded.
+    quality: what the setting was chosen by, 0 for nothing. codec: one of the model's, None for its default. settings:
+    of relative entropy coding, None for the model's. Raises InputError for what cannot be coded.
     """
     _check(pixels)
+    model = searching(model, settings)
     if not 0 <= step < model.steps:
         raise InputError(f"expected a setting of 0 to {model.steps - 1}, found {step}")
     grid = Grid.of(pixels.shape, model.stride)
-    payload = bytearray(Head(step, quality, grid.tile_rows, grid.tile_columns).to_bytes())
+    payload = bytearray(Head(step, quality, grid.tile_rows, grid.tile_columns, model.settings).to_bytes())
+    head = len(payload)
     state, bits = hashlib.sha256(), Bits(0.0, 0.0, 0.0)
     ideal: list[float] = []
     tiles = grid.tiles()
@@ -96,24 +98,31 @@ def encode(
         if progress:
             progress((number + 1) / len(tiles))
     layout = LOSSY_CODECS.index(codec or model.codecs[0])
-    return Coded(Encoded(bytes(payload), bits, layout), state.digest(), framed_bits(ideal))
+    return Coded(Encoded(bytes(payload), bits, layout), state.digest(), framed_bits(ideal, head))
+
+
+def searching(model: LossyModel, settings: Settings | None, *, guess: bool = False) -> LossyModel:
+    """A model with these settings of relative entropy coding, if it is coded so; guess: for `estimate` only."""
+    return model if model.settings is None else cast("SearchedModel", model).searching(settings, guess=guess)
 
 
 def estimate(model: LossyModel, pixels: Pixels, step: int, tiles: Sequence[Region] | None = None) -> float:
     """Estimated bits of the payload that `encode` would give, or of some tiles of it: nothing is coded.
 
-    What is estimated are the bits of symbols; those of a stack and of its length are added.
+    What is estimated are the bits of symbols; those of a stack and of its length are added. A model of relative entropy
+    coding should guess (`searching`): it would run its whole search.
     """
     grid = Grid.of(pixels.shape, model.stride)
     chosen = grid.tiles() if tiles is None else tiles
-    return framed_bits([_ideal(_run(model, pixels, grid, tile, step)[0]) for tile in chosen])
+    head = Head(step, 1, grid.tile_rows, grid.tile_columns, model.settings).to_bytes()
+    return framed_bits([_ideal(_run(model, pixels, grid, tile, step)[0]) for tile in chosen], len(head))
 
 
-def framed_bits(tiles: Sequence[float]) -> float:
-    """Estimated bits of a payload, given those of its tiles' symbols."""
+def framed_bits(tiles: Sequence[float], head: int) -> float:
+    """Estimated bits of a payload, given those of its tiles' symbols and the bytes of its head."""
     words = [-(-(bits + EMPTY_BITS) // WORD_BITS) for bits in tiles]
     lengths = sum(len(write_numbers([4 * int(count)])) for count in words[:-1])
-    return WORD_BITS * sum(words) + 8 * (lengths + HEAD_BYTES)
+    return WORD_BITS * sum(words) + 8 * (lengths + head)
 
 
 def unpack(
@@ -122,7 +131,8 @@ def unpack(
     """Decoded latents of a payload of a picture of `shape` [h, w] or [h, w, 3]; CoderError if it is corrupt."""
     if codec_of(layout) not in model.codecs:
         raise CoderError(f"the model has no codec {codec_of(layout)}: the file is corrupt")
-    head, at = Head.of(payload)
+    head, at = Head.of(payload, codec_of(layout))
+    model = searching(model, head.settings)
     if head.step >= model.steps:
         raise CoderError(f"the setting {head.step} is beyond the model's {model.steps}: the file is corrupt")
     grid = Grid.read(shape, model.stride, head.rows, head.columns)

@@ -15,6 +15,7 @@ from rdzip.errors import InputError
 
 if TYPE_CHECKING:
     from rdzip.models.lossy import LossyModel
+    from rdzip.rec.settings import Settings
 
 SAMPLE = 4
 """Tiles of large pictures that are looked at before all are."""
@@ -32,13 +33,21 @@ Progress = Callable[[float], None] | None
 
 
 def find_setting(
-    model: LossyModel, pixels: NDArray[np.uint8], bits: float, extra: float = 0.0, progress: Progress = None
+    model: LossyModel,
+    pixels: NDArray[np.uint8],
+    bits: float,
+    extra: float = 0.0,
+    progress: Progress = None,
+    *,
+    settings: Settings | None = None,
 ) -> int:
     """Setting whose file is nearest to `bits` in size, `extra` of them not the payload's.
 
     The finest or the coarsest setting if all files are smaller or larger. Of a picture of many tiles some are looked
-    at, then all, and then again some, corrected by how much the sample was off. Raises InputError unless bits > 0.
+    at, then all, and then again some, corrected by how much the sample was off. settings: of relative entropy coding,
+    whose rate is guessed from divergences. Raises InputError unless bits > 0.
     """
+    model = transform.searching(model, settings, guess=True)
     if not bits > 0 or not math.isfinite(bits):
         raise InputError(f"expected a target of more than 0 bits, found {bits}")
     tiles = Grid.of(pixels.shape, model.stride).tiles()

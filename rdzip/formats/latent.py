@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from rdzip.codecs.options import LATENT_CODECS, RESAMPLE
+from rdzip.codecs.options import IREC_CODECS, LATENT_CODECS, RESAMPLE
 from rdzip.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ _USED_BY = {
     "steps": ("bb-ais",),
     "resample": ("bb-smc",),
     "interleave": ("bb-ais",),
-    "omega": ("irec",),
-    "epsilon": ("irec",),
-    "beams": ("irec",),
-    "seed": ("irec",),
+    "omega": IREC_CODECS,
+    "epsilon": IREC_CODECS,
+    "beams": IREC_CODECS,
+    "seed": IREC_CODECS,
 }
 _HUNDREDTHS = ("omega", "epsilon")
 _MOST_NATS = 6.93  # ln 1024, the most candidates of a step
@@ -77,11 +77,11 @@ class Wishes:
             raise InputError(f"expected segments of at least one item, found {self.segment}")
 
     def options(self, codec: str) -> Options:
-        """Return the options for this codec of latents; InputError for those that it has not, or out of range."""
+        """Return the options for this codec; InputError for those that it has not, or out of range."""
         from rdzip.codecs.options import Options
 
         self.check(codec)
-        chosen: dict[str, Any] = dict(_DEFAULTS.get(codec, {}))
+        chosen: dict[str, Any] = {**_DEFAULTS.get(codec, {}), **Options.defaults(codec)}
         for name in self.given:
             value = getattr(self, name)
             if name == "resample":
@@ -91,7 +91,7 @@ class Wishes:
             chosen[name] = _hundredths(name, value) if name in _HUNDREDTHS else int(value)
         options = Options(**chosen)
         nats = options.omega * (100 + options.epsilon) / 10000
-        if codec == "irec" and nats > _MOST_NATS:
+        if codec in IREC_CODECS and nats > _MOST_NATS:
             raise InputError(
                 f"expected omega (1 + epsilon) of at most {_MOST_NATS} nats, which are 1024 candidates a step, found "
                 f"{nats:.2f}: lower one of them"

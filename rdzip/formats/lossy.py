@@ -20,7 +20,7 @@ from rdzip.formats.distortion import psnr
 from rdzip.formats.eight_bit import to_eight_bits
 from rdzip.formats.header import LOSSY_REASON, REASONS, Arrangement, ImageHeader, Reason
 from rdzip.formats.hidden import fill
-from rdzip.formats.latent import codec_for
+from rdzip.formats.latent import NO_WISHES, Wishes, codec_for
 from rdzip.formats.loss import DEFAULT_QUALITY, Loss
 from rdzip.formats.picture import Picture, symbols_hash
 from rdzip.formats.reading import LOSSY_NOTE
@@ -31,6 +31,7 @@ from rdzip.formats.selection import CLASSIC, TRANSFORM, Choice, Plane, apart, lo
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from rdzip.codecs.options import Options
     from rdzip.formats.neural import Neural
 
     Progress = Callable[[float], None]
@@ -71,16 +72,20 @@ def compress_lossy(
     codec: str | None,
     loss: Loss,
     *,
+    wishes: Wishes = NO_WISHES,
     metadata: str = "all",
     progress: Progress | None = None,
     verify: bool = True,
 ) -> Compressed:
     """Return the .rdz file of a picture and a report; arguments as of rdzip.formats.rdz.compress_picture.
 
+    wishes: about relative entropy coding, InputError for others.
     Modes that are no grey, colours or palette are coded without loss; so is a picture whose best classic coding is no
     larger, unless a codec is asked for. verify: decode the file, compare the symbols, measure the quality.
     """
     start = time.perf_counter()
+    name = codec_for(neural.codecs, codec, neural.stamp.id)
+    options = wishes.options(name) if wishes.given else None
     quality = loss.quality if loss.by_model else DEFAULT_QUALITY
     picture = replace(picture, notes=[note for note in picture.notes if not note.startswith(LOSSY_NOTE)])
     plain = to_eight_bits(picture)
@@ -88,9 +93,9 @@ def compress_lossy(
         return _without_loss(picture, quality, metadata=metadata, progress=progress, verify=verify)
     planes = _planes(plain)
     shares = (0.5, 0.75) if loss.target_bpp is not None else (0.0, 0.5)
-    setting = _setting(plain, planes, neural, loss, quality, metadata, part_of(progress, 0.0, shares[0]))
-    name = codec_for(neural.codecs, codec, neural.stamp.id)
-    file = _lossy_file(plain, planes, neural, name, setting, quality, metadata, part_of(progress, *shares))
+    setting = _setting(plain, planes, neural, loss, quality, options, metadata, part_of(progress, 0.0, shares[0]))
+    part = part_of(progress, *shares)
+    file = _lossy_file(plain, planes, neural, name, setting, quality, options, metadata, part)
     if codec is None:
         file = _smaller(file, picture, metadata)
     encoded = time.perf_counter()
@@ -151,6 +156,7 @@ def _setting(
     neural: Neural,
     loss: Loss,
     quality: int | None,
+    options: Options | None,
     keep: str,
     progress: Progress | None,
 ) -> int:
@@ -159,7 +165,7 @@ def _setting(
     empty = _choice(planes, picture, Encoded(b"", Bits(0.0, 0.0, 0.0), 0), b"", 0, "")
     extra = 8.0 * (len(sections.pack(picture, empty, neural, keep)) + _LENGTH_BYTES)
     bits = (loss.target_bpp or 0.0) * picture.shape[0] * picture.shape[1]
-    return neural.find_setting(planes.colour, bits, extra, progress)
+    return neural.find_setting(planes.colour, bits, extra, progress, options=options)
 
 
 def _lossy_file(
@@ -169,10 +175,13 @@ def _lossy_file(
     codec: str,
     setting: int,
     quality: int | None,
+    options: Options | None,
     keep: str,
     progress: Progress | None,
 ) -> _File:
-    coded = neural.encode_transform(planes.colour, setting, quality=quality or 0, codec=codec, progress=progress)
+    coded = neural.encode_transform(
+        planes.colour, setting, quality=quality or 0, codec=codec, options=options, progress=progress
+    )
     choice = _choice(planes, picture, coded.encoded, coded.digest, setting, codec)
     data = sections.pack(picture, choice, neural, keep)
     return _File(data, picture, choice, coded.estimated + 8 * (len(data) - len(coded.encoded.payload)))

@@ -220,12 +220,19 @@ class Neural:
         return int(self._lossy_model().steps)
 
     def find_setting(
-        self, pixels: NDArray[Any], bits: float, extra: float, progress: Callable[[float], None] | None = None
+        self,
+        pixels: NDArray[Any],
+        bits: float,
+        extra: float,
+        progress: Callable[[float], None] | None = None,
+        *,
+        options: Options | None = None,
     ) -> int:
         """Return the setting at which a lossy payload and `extra` bits come nearest to `bits`."""
         from rdzip.codecs import transform_rate
 
-        return transform_rate.find_setting(self._lossy_model(), pixels, bits, extra, progress)
+        settings = options.settings if options else None
+        return transform_rate.find_setting(self._lossy_model(), pixels, bits, extra, progress, settings=settings)
 
     def encode_transform(
         self,
@@ -234,13 +241,16 @@ class Neural:
         *,
         quality: int = 0,
         codec: str | None = None,
+        options: Options | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Coded:
-        """Return the lossy payload of uint8 pixels [h, w] or [h, w, 3]."""
+        """Return the lossy payload of uint8 pixels [h, w] or [h, w, 3]; options: of relative entropy coding."""
         from rdzip.codecs import transform
 
-        model = self._lossy_model()
-        return transform.encode(model, pixels, setting, quality=quality, codec=codec, progress=progress)
+        model, settings = self._lossy_model(), options.settings if options else None
+        return transform.encode(
+            model, pixels, setting, quality=quality, codec=codec, settings=settings, progress=progress
+        )
 
     def unpack_transform(
         self, payload: bytes, shape: tuple[int, ...], layout: int, progress: Callable[[float], None] | None = None

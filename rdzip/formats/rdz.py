@@ -88,8 +88,9 @@ def compress_picture(
 
         if effort is not None:
             raise InputError(f"the model {lossy.stamp.id} has one effort, found --effort {effort}: leave it out")
-        wishes.check(codec_for(lossy.codecs, codec, lossy.stamp.id))
-        return compress_lossy(picture, lossy, codec, loss, metadata=metadata, progress=progress, verify=verify)
+        return compress_lossy(
+            picture, lossy, codec, loss, wishes=wishes, metadata=metadata, progress=progress, verify=verify
+        )
     notes = list(picture.notes)
     quantised = None
     if loss.max_error is not None:

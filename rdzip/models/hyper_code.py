@@ -27,6 +27,7 @@ from rdzip.models.residual_site import ESCAPE_BITS, SCALE_MIN, SCALES, SCALES_PE
 from rdzip.models.slices import MEAN_MAX, SETTINGS, UNIT
 from rdzip.models.transform_code import STEP_MIN, residual_bits, step_size
 from rdzip.models.transforms import Embedding, Gain
+from rdzip.rec.settings import Settings
 
 NAME, HYPER = "y", "z"
 FINE = 4
@@ -47,9 +48,10 @@ class HyperNet(nn.Module):
         self.analysis = GdnAnalysis(config.width, config.latent)
         self.synthesis = GdnSynthesis(config.width, config.latent)
         self.gain, self.inverse_gain = Gain(config.latent), Gain(config.latent)
-        self.hyper_analysis = HyperAnalysis(config.latent, config.hyper_analysis, config.hyper)
-        self.hyper_gain = Gain(config.hyper)
-        self.prior = FactorisedPrior(config.hyper)
+        if config.hyper:
+            self.hyper_analysis = HyperAnalysis(config.latent, config.hyper_analysis, config.hyper)
+            self.hyper_gain = Gain(config.hyper)
+            self.prior = FactorisedPrior(config.hyper)
         scale = SCALE_OF_SPREAD / FINEST / SCALE_MIN * self.analysis.spread
         self.slices = HyperSlices(config, (SCALES_PER_OCTAVE * torch.log2(scale.clamp_min(1))).clamp_max(SCALES - 1))
 
@@ -62,8 +64,11 @@ class HyperNet(nn.Module):
         """Latents [n, latent, h / 16, w / 16] in steps, and hyper-latents [n, hyper, h / 64, w / 64]."""
         size, embedding = self.setting(step)
         y = self.analysis(x)
-        z = self.hyper_analysis(torch.asinh(y * (1 / FINEST)))
-        return y / size * self.gain(embedding), z * self.hyper_gain(embedding)
+        if self.config.hyper:
+            z = self.hyper_analysis(torch.asinh(y * (1 / FINEST))) * self.hyper_gain(embedding)
+        else:
+            z = y.new_zeros(len(y), 0, y.shape[2] // FINE, y.shape[3] // FINE)
+        return y / size * self.gain(embedding), z
 
     def picture(self, decoded: Tensor, step: Tensor) -> Tensor:
         """Pictures of decoded latents in 1/16 steps."""
@@ -92,16 +97,17 @@ class HyperNet(nn.Module):
         return found, bits
 
 
-class HyperModel:
-    """A finished lossy model (models/lossy.py): float transforms, an exact program of integers."""
+class StridedModel:
+    """What finished models with latents at two strides share: settings, regions, the way back to pixels.
+
+    Names of latents at the finer stride begin with NAME.
+    """
 
     halo = 3
+    settings: Settings | None = None
 
-    def __init__(
-        self, net: HyperNet, tables: ResidualTables, hyper_tables: ChannelTables, codecs: tuple[str, ...]
-    ) -> None:
-        self.net, self.tables, self.hyper_tables = net.eval().requires_grad_(False), tables, hyper_tables
-        self.codecs = codecs
+    def __init__(self, net: HyperNet, codecs: tuple[str, ...]) -> None:
+        self.net, self.codecs = net.eval().requires_grad_(False), codecs
         self.stride, self.finest = net.config.stride, net.config.finest
         self.steps = SETTINGS - self.finest
 
@@ -113,16 +119,35 @@ class HyperModel:
         """The network's setting [1]."""
         return torch.tensor([self.finest + step])
 
+    def crop(self, latents: Mapping[str, Tensor], rows: slice, columns: slice) -> dict[str, Tensor]:
+        """Latents of a region, given in strides."""
+        fine = [slice(FINE * s.start, FINE * s.stop) for s in (rows, columns)]
+        return {
+            name: values[:, :, fine[0], fine[1]] if name.startswith(NAME) else values[:, :, rows, columns]
+            for name, values in latents.items()
+        }
+
+    def synthesise(self, decoded: Mapping[str, Int32], step: int) -> Tensor:
+        """Picture of decoded latents; see LossyModel."""
+        y = torch.from_numpy(np.ascontiguousarray(decoded[NAME]).astype(np.float32))[None]
+        with torch.inference_mode():
+            return self.net.picture(y, self._setting(step))
+
+
+class HyperModel(StridedModel):
+    """A finished lossy model (models/lossy.py): float transforms, an exact program of integers."""
+
+    def __init__(
+        self, net: HyperNet, tables: ResidualTables, hyper_tables: ChannelTables, codecs: tuple[str, ...]
+    ) -> None:
+        super().__init__(net, codecs)
+        self.tables, self.hyper_tables = tables, hyper_tables
+
     def analyse(self, x: Tensor, step: int) -> dict[str, Tensor]:
         """Latents and hyper-latents of a picture; see LossyModel."""
         with torch.inference_mode():
             y, z = self.net.latents(x, self._setting(step))
         return {NAME: y, HYPER: z}
-
-    def crop(self, latents: Mapping[str, Tensor], rows: slice, columns: slice) -> dict[str, Tensor]:
-        """Latents of a region, given in strides."""
-        fine = [slice(FINE * s.start, FINE * s.stop) for s in (rows, columns)]
-        return {NAME: latents[NAME][:, :, fine[0], fine[1]], HYPER: latents[HYPER][:, :, rows, columns]}
 
     def code(self, draw: Draw, rows: int, columns: int, step: int) -> dict[str, Int32]:
         """Run the program for a region; see LossyModel. Symbols come channel by channel."""
@@ -150,12 +175,6 @@ class HyperModel:
         residual = values.reshape(-1).double().numpy() - site.mean * (1 / UNIT)
         found: Int32 = np.clip(np.rint(np.nan_to_num(residual)), -SYMBOL_MAX, SYMBOL_MAX).astype(np.int32)
         return found
-
-    def synthesise(self, decoded: Mapping[str, Int32], step: int) -> Tensor:
-        """Picture of decoded latents; see LossyModel."""
-        y = torch.from_numpy(np.ascontiguousarray(decoded[NAME]).astype(np.float32))[None]
-        with torch.inference_mode():
-            return self.net.picture(y, self._setting(step))
 
     def known_answer(self) -> str:
         """SHA-256 in hex of means and scales for fixed symbols at three settings."""

@@ -89,8 +89,11 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     """Model from the tensors and the document of a model file; ModelError unless all fit and are exact."""
     if meta.get("version") != VERSION:
         raise ModelError(f"model: expected version {VERSION}, found {meta.get('version')!r}: update rdzip")
+    config = described(meta)
+    if not config.hyper:
+        raise ModelError("model: expected hyper-latents, found none")
     with torch.device("meta"):
-        net = HyperNet(described(meta))
+        net = HyperNet(config)
     if list(meta["codecs"]) != _codecs(net.config):
         raise ModelError(f"model: expected the codecs {_codecs(net.config)}, found {str(meta['codecs'])[:60]}")
     fill(net, {name: value for name, value in tensors.items() if not name.startswith(_TABLES)})

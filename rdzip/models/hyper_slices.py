@@ -44,11 +44,12 @@ Draw = Callable[[int, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class HyperConfig:
-    """width: features of analysis and synthesis; latent, hyper: channels of latents and hyper-latents; hyper_analysis:
-    features of the hyper-analysis; hyper_synthesis: of the hyper-synthesis at strides 32, 16 and, if there are three,
-    after a further layer; towers: 1 hyper-synthesis for means and scales, or 2; slices of latents; support: how many of
-    the first ones later slices see; heads: hidden features of heads, whose kernels have this side; residual: whether
-    the quantisation error is predicted; finest: the first setting that is trained and used."""
+    """width: features of analysis and synthesis; latent, hyper: channels of latents and hyper-latents (with one level
+    there are none); hyper_analysis: features of the hyper-analysis; hyper_synthesis: of the hyper-synthesis at
+    strides 32, 16 and, if there are three, after a further layer; towers: 1 hyper-synthesis for means and scales, or 2;
+    slices of latents; support: how many of the first ones later slices see; heads: hidden features of heads, whose
+    kernels have this side; residual: whether the quantisation error is predicted; finest: the first setting that is
+    trained and used."""
 
     width: int = 192
     latent: int = 320
@@ -79,9 +80,11 @@ class HyperConfig:
 
     def problem(self) -> str | None:
         """What is wrong with the sizes, as a line; None if nothing is."""
-        sizes = (self.width, self.latent, self.hyper, *self.hyper_analysis, *self.hyper_synthesis, *self.heads)
+        sizes = (self.width, self.latent, *self.hyper_analysis, *self.hyper_synthesis, *self.heads)
         if not all(type(n) is int and 1 <= n <= LARGEST for n in sizes):
             return f"expected widths of 1 to {LARGEST}, found {str(sizes)[:60]}"
+        if type(self.hyper) is not int or not 0 <= self.hyper <= LARGEST:
+            return f"expected 0 to {LARGEST} hyper-latents, found {str(self.hyper)[:20]}"
         if len(self.hyper_analysis) != 2 or len(self.hyper_synthesis) not in (2, 3) or len(self.heads) > 4:
             return "expected 2 widths of hyper_analysis, 2 or 3 of hyper_synthesis and at most 4 of heads"
         if type(self.slices) is not int or not 1 <= self.slices <= MAX_SLICES or self.latent % self.slices:

@@ -2,7 +2,8 @@
 
 Flamich, Havasi & Hernandez-Lobato 2020, section 4: normal posteriors, normal priors, transforms with divisive
 normalisation. Levels are z at a stride of 64, with a prior for each channel, and groups of y at 16, each given z and
-the groups before it: one group is the paper's VAE of two levels, three are one of four. The networks are those of
+the groups before it: one group is the paper's VAE of two levels, three are one of four; without z one group is that of
+one level, whose prior only knows the setting. The networks are those of
 models/hyper_code.py: transforms in floats, the program in integers. In place of the quantiser are posteriors of learned
 width, and nothing is rounded but to 1/16 of a step.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
+from copy import copy
 
 import numpy as np
 import torch
@@ -21,12 +23,13 @@ from torch import Tensor, nn
 from rdzip.exact.devices import exactly
 from rdzip.exact.layers import ste_round
 from rdzip.models.factorised import BAND, BANDS
-from rdzip.models.hyper_code import FINE, HYPER, NAME, HyperNet
-from rdzip.models.hyper_slices import HYPER_GAIN, QUALITIES, HyperConfig
+from rdzip.models.hyper_code import HYPER, NAME, HyperNet, StridedModel
+from rdzip.models.hyper_slices import HYPER_GAIN, HyperConfig
 from rdzip.models.lossy import Draw, Int32
-from rdzip.models.normal_site import CANDIDATES, DEVIATION_BITS, NormalSite
+from rdzip.models.normal_site import DEVIATION_BITS, NormalGuess, NormalSite
 from rdzip.models.residual_site import SCALE_MIN, SCALES, SCALES_PER_OCTAVE
-from rdzip.models.slices import MEAN_MAX, SETTINGS, UNIT
+from rdzip.models.slices import MEAN_MAX, UNIT
+from rdzip.rec.settings import LOSSY, Settings
 
 WIDTH_AT_FIRST = 0.29
 """Deviation of posteriors where training begins, in steps: that of rounding."""
@@ -48,22 +51,21 @@ class IrecNet(HyperNet):
 
     def __init__(self, config: HyperConfig) -> None:
         super().__init__(config)
-        del self.prior
-        self.prior_log_deviation = nn.Parameter(torch.zeros(BANDS, config.hyper))
-        self.width, self.hyper_width = (nn.Conv2d(n, n, 1) for n in (config.latent, config.hyper))
-        with torch.no_grad():
-            for layer in (self.width, self.hyper_width):
-                nn.init.zeros_(layer.weight)
-                layer.bias.fill_(math.log(WIDTH_AT_FIRST))  # type: ignore[union-attr]
+        if config.hyper:
+            del self.prior
+            self.prior_log_deviation = nn.Parameter(torch.zeros(BANDS, config.hyper))
+        self.width = _widths(config.latent)
+        if config.hyper:
+            self.hyper_width = _widths(config.hyper)
 
     def posteriors(self, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Mean and deviation of y [n, latent, h / 16, w / 16] in steps, and of z [n, hyper, h / 64, w / 64]."""
         y, z = self.latents(x, step)
-        widths = [
-            torch.exp(layer(torch.asinh(mean)).clamp(*LOG_WIDTHS))
-            for mean, layer in ((y, self.width), (z, self.hyper_width))
-        ]
-        return y, widths[0], z, widths[1]
+
+        def width(mean: Tensor, layer: nn.Conv2d) -> Tensor:
+            return torch.exp(layer(torch.asinh(mean)).clamp(*LOG_WIDTHS))
+
+        return y, width(y, self.width), z, width(z, self.hyper_width) if self.config.hyper else z
 
     def hyper_deviations(self) -> Int32:
         """Deviations of z by band of settings and channel, int32 [BANDS, hyper], in 2**-DEVIATION_BITS of 1/4."""
@@ -86,8 +88,10 @@ class IrecNet(HyperNet):
             noise = torch.randn(mean.shape, generator=generator).to(mean.device)
             return ste_round((mean + width * noise) * unit)
 
-        log_prior = self.prior_log_deviation[torch.floor(step / BAND).long()][:, :, None, None]
-        nats = divergence(z, z_width, torch.zeros_like(z), log_prior)
+        nats = y.new_zeros(len(y))
+        if self.config.hyper:
+            log_prior = self.prior_log_deviation[torch.floor(step / BAND).long()][:, :, None, None]
+            nats = divergence(z, z_width, torch.zeros_like(z), log_prior)
         told = sampled(z, z_width, HYPER_GAIN) * (1 / HYPER_GAIN)
         size = self.config.slice_size
 
@@ -104,6 +108,15 @@ class IrecNet(HyperNet):
         return found, nats * (1 / math.log(2))
 
 
+def _widths(channels: int) -> nn.Conv2d:
+    """A layer from means to logarithms of deviations, all WIDTH_AT_FIRST."""
+    layer = nn.Conv2d(channels, channels, 1)
+    with torch.no_grad():
+        nn.init.zeros_(layer.weight)
+        layer.bias.fill_(math.log(WIDTH_AT_FIRST))  # type: ignore[union-attr]
+    return layer
+
+
 def divergence(mean: Tensor, width: Tensor, centre: Tensor, log_deviation: Tensor) -> Tensor:
     """KL of normal laws of mean and deviation ``width`` from those around ``centre``, in nats, summed to [n]."""
     inverse = torch.exp(-2 * log_deviation)
@@ -111,25 +124,25 @@ def divergence(mean: Tensor, width: Tensor, centre: Tensor, log_deviation: Tenso
     return each.flatten(1).sum(1)
 
 
-class IrecModel:
+class IrecModel(StridedModel):
     """A finished lossy model (models/lossy.py): float transforms, an exact program of integers."""
 
-    halo = 3
+    net: IrecNet
+    settings: Settings
 
     def __init__(
         self, net: IrecNet, deviation: Int32, hyper_deviation: NDArray[np.int32], codecs: tuple[str, ...]
     ) -> None:
-        self.net = net.eval().requires_grad_(False)
-        self.deviation, self.hyper_deviation, self.codecs = deviation, hyper_deviation, codecs
-        self.stride, self.finest = net.config.stride, net.config.finest
-        self.steps = SETTINGS - self.finest
+        super().__init__(net, codecs)
+        self.deviation, self.hyper_deviation = deviation, hyper_deviation
+        self.settings = LOSSY
+        self._site: type[NormalSite] = NormalSite
 
-    def step_of(self, quality: int) -> int:
-        """Setting for a quality of 1 to 100: evenly spaced steps, in octaves."""
-        return round((QUALITIES - quality) * (self.steps - 1) / (QUALITIES - 1))
-
-    def _setting(self, step: int) -> Tensor:
-        return torch.tensor([self.finest + step])
+    def searching(self, settings: Settings | None, *, guess: bool = False) -> IrecModel:
+        """This model with other settings; see SearchedModel."""
+        found = copy(self)
+        found.settings, found._site = settings or self.settings, NormalGuess if guess else NormalSite
+        return found
 
     def analyse(self, x: Tensor, step: int) -> dict[str, Tensor]:
         """Means and deviations of all latents of a picture; see LossyModel."""
@@ -137,34 +150,28 @@ class IrecModel:
             y, y_width, z, z_width = self.net.posteriors(x, self._setting(step))
         return {NAME: y, "y width": y_width, HYPER: z, "z width": z_width}
 
-    def crop(self, latents: Mapping[str, Tensor], rows: slice, columns: slice) -> dict[str, Tensor]:
-        """Latents of a region, given in strides."""
-        fine = [slice(FINE * s.start, FINE * s.stop) for s in (rows, columns)]
-        return {
-            name: values[:, :, fine[0], fine[1]] if name.startswith(NAME) else values[:, :, rows, columns]
-            for name, values in latents.items()
-        }
-
     def code(self, draw: Draw, rows: int, columns: int, step: int) -> dict[str, Int32]:
         """Run the program for a region; see LossyModel. Variables come channel by channel, row by row."""
 
         def values(number: int, mean: Tensor, index: Tensor) -> Tensor:
             middle, scale = (t.reshape(-1).to(torch.int32).numpy() for t in (mean, index))
-            site = NormalSite(middle, self.deviation[scale])
+            site = self._site(middle, self.deviation[scale], self.settings)
             v = site.values(draw(f"{NAME}.{number}", site))  # type: ignore[arg-type]
             return torch.from_numpy(v.astype(np.float32)).view(mean.shape)
 
         hyper = self.net.config.hyper
-        deviation = np.repeat(self.hyper_deviation[(self.finest + step) // BAND], rows * columns)
-        site = NormalSite(np.zeros_like(deviation), deviation)
-        z = site.values(draw(HYPER, site)).reshape(hyper, rows, columns)  # type: ignore[arg-type]
+        z: Int32 = np.zeros((hyper, rows, columns), np.int32)
+        if hyper:
+            deviation = np.repeat(self.hyper_deviation[(self.finest + step) // BAND], rows * columns)
+            site = self._site(np.zeros_like(deviation), deviation, self.settings)
+            z = site.values(draw(HYPER, site)).reshape(z.shape)  # type: ignore[arg-type]
         told = torch.from_numpy(z.astype(np.float32))[None] * (1 / HYPER_GAIN)
         with exactly():
             y = self.net.slices(values, told, self._setting(step))
         return {NAME: y[0].to(torch.int32).numpy(), HYPER: z}
 
-    def quantise(self, latents: Mapping[str, Tensor], name: str, site: NormalSite) -> Int32:
-        """The encoder's symbols for a site of the region that the latents are of."""
+    def posterior(self, latents: Mapping[str, Tensor], name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and deviation of a site's values, float64 [n] each in their units, in the region of the latents."""
         if name == HYPER:
             mean, width, unit = latents[HYPER], latents["z width"], HYPER_GAIN
         else:
@@ -172,13 +179,11 @@ class IrecModel:
             part = slice(number * size, (number + 1) * size)
             mean, width, unit = latents[NAME][:, part], latents["y width"][:, part], UNIT
         m, d = (np.nan_to_num(t.reshape(-1).double().numpy()) * unit for t in (mean, width))
-        return site.choose(m, d)
+        return m, d
 
-    def synthesise(self, decoded: Mapping[str, Int32], step: int) -> Tensor:
-        """Picture of decoded latents; see LossyModel."""
-        y = torch.from_numpy(np.ascontiguousarray(decoded[NAME]).astype(np.float32))[None]
-        with torch.inference_mode():
-            return self.net.picture(y, self._setting(step))
+    def quantise(self, latents: Mapping[str, Tensor], name: str, site: NormalSite) -> Int32:
+        """The encoder's symbols for a site of the region that the latents are of."""
+        return site.choose(*self.posterior(latents, name))
 
     def known_answer(self) -> str:
         """SHA-256 in hex of means, deviations and values for fixed choices at three settings."""
@@ -188,7 +193,7 @@ class IrecModel:
             def draw(name: str, site: NormalSite) -> Int32:
                 digest.update(site.mean.astype("<i4").tobytes() + site.deviation.astype("<i4").tobytes())
                 blocks = -(-len(site.mean) // 1024)
-                fixed = [2] * blocks + [3] + [(7 * n + len(name)) % CANDIDATES for n in range(2 * blocks)]
+                fixed = [2] * blocks + [3] + [(7 * n + len(name)) % 36 for n in range(2 * blocks)]
                 return np.array(fixed, np.int32)
 
             decoded = self.code(draw, 2, 3, step)  # type: ignore[arg-type]

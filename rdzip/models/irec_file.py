@@ -32,23 +32,27 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     config = hyper_file.described(meta)
     with torch.device("meta"):
         net = IrecNet(config)
-    missing = [name for name in (DEVIATION, HYPER_DEVIATION) if name not in tensors]
+    shapes: dict[str, tuple[int, ...]] = {DEVIATION: (SCALES,)}
+    if config.hyper:
+        shapes[HYPER_DEVIATION] = (BANDS, config.hyper)
+    missing = [name for name in shapes if name not in tensors]
     if missing:
         raise ModelError(f"model: expected the tensor {missing[0]}, found none")
-    found = [
-        float_tensors.read(tensors, name, np.int32, shape).numpy()
-        for name, shape in ((DEVIATION, (SCALES,)), (HYPER_DEVIATION, (BANDS, config.hyper)))
-    ]
+    found = [float_tensors.read(tensors, name, np.int32, shape).numpy() for name, shape in shapes.items()]
     if any(int(d.min()) < 1 or int(d.max()) > LARGEST_DEVIATION for d in found):
         raise ModelError(f"model: expected deviations of 1 to {LARGEST_DEVIATION}")
-    hyper_file.fill(net, {name: value for name, value in tensors.items() if not name.startswith("normal.")})
+    found += [np.zeros((BANDS, 0), np.int32)] * (2 - len(found))
+    hyper_file.fill(net, {name: value for name, value in tensors.items() if name not in shapes})
     return IrecModel(net, found[0], found[1], tuple(meta["codecs"]))
 
 
 def to_tensors(net: IrecNet) -> Tensors:
     """All that a model file holds of a trained network; ModelError if it cannot be exact."""
     tensors: Tensors = freeze(net) | hyper_file.own_tensors(net)
-    return tensors | {DEVIATION: deviations(), HYPER_DEVIATION: net.hyper_deviations()}
+    tensors[DEVIATION] = deviations()
+    if net.config.hyper:
+        tensors[HYPER_DEVIATION] = net.hyper_deviations()
+    return tensors
 
 
 def export(path: Path, net: IrecNet, facts: Mapping[str, Any]) -> None:

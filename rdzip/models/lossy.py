@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from rdzip.models.residual_site import ResidualSite
+    from rdzip.rec.settings import Settings
 
 Int32 = NDArray[np.int32]
 Decoded = dict[str, NDArray[np.int32]]
@@ -29,13 +30,15 @@ class LossyModel(Protocol):
     """A transform code. Regions are counted in strides: squares of `stride` pixels.
 
     codecs: their names, the default first. halo: strides around a region beyond which neither transform sees. steps:
-    settings 0 ... steps - 1 of the quantiser, from the finest to the coarsest.
+    settings 0 ... steps - 1 of the quantiser, from the finest to the coarsest. settings: of relative entropy coding,
+    None for models that quantise.
     """
 
     codecs: tuple[str, ...]
     stride: int
     halo: int
     steps: int
+    settings: Settings | None
 
     def step_of(self, quality: int) -> int:
         """Setting for a quality of 1 (coarse) to 100 (fine), strictly monotone."""
@@ -63,4 +66,13 @@ class LossyModel(Protocol):
 
     def known_answer(self) -> str:
         """SHA-256 in hex of what the program yields for fixed symbols, computed on the device at hand."""
+        ...
+
+
+class SearchedModel(LossyModel, Protocol):
+    """One whose latents are told by relative entropy coding."""
+
+    def searching(self, settings: Settings | None, *, guess: bool = False) -> LossyModel:
+        """The model with these settings, None for its own. guess: for estimates of rates, without a search; it codes
+        nothing."""
         ...

@@ -26,6 +26,7 @@ from rdzip.models.lossy import Draw, Int32
 from rdzip.models.residual_site import SCALE_MIN, SCALES_PER_OCTAVE, ResidualSite, ResidualTables
 from rdzip.models.slices import MEAN_MAX, OCTAVES, SETTINGS, UNIT, SliceConfig, SliceNet
 from rdzip.models.transforms import Analysis, Embedding, Shrink, Synthesis
+from rdzip.rec.settings import Settings
 
 STEP_MIN = 6.0
 """Step of the quantiser, of samples 0..255, at setting 0; the transform is orthonormal."""
@@ -135,6 +136,7 @@ class TransformModel:
 
     steps = SETTINGS
     halo = 8
+    settings: Settings | None = None
 
     def __init__(self, net: TransformNet, tables: ResidualTables, codecs: tuple[str, ...] = ("channel-ar",)) -> None:
         self.net, self.tables, self.codecs = net.eval().requires_grad_(False), tables, codecs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,19 +11,39 @@ from rdzip.rec import shared
 from rdzip.rec.schedule import WEIGHT_BITS, weights
 from rdzip.rec.shared import BLOCK, Int64
 
+_AT_ONCE = 1 << 12
+"""Choices whose rows are drawn together: many blocks have the same in a step."""
+_CHOICE_BITS = 10
+Choices = NDArray[np.integer]
 
-def values(seed: int, block: int, bend: int, choices: NDArray[np.integer]) -> Int64:
-    """The normal values, in 2**-16, that the choices [steps] of a block stand for: int64 [BLOCK].
 
-    block: its number in the level. Without steps all are 0, the median.
+def values(seed: int, blocks: Sequence[int], bends: Sequence[int], choices: Sequence[Choices]) -> Int64:
+    """The normal values, in 2**-16, that the choices [steps] of blocks stand for: int64 [blocks, BLOCK].
+
+    blocks: their numbers in their levels. Without steps all are 0, the median.
     """
-    steps = len(choices)
-    if not steps:
-        return np.zeros(BLOCK, np.int64)
-    found = shared.rows(seed, np.arange(steps), choices.astype(np.int64))
-    path = shared.start(np.array([block], np.int64))
-    total = np.zeros(BLOCK, np.int64)
-    for row, choice, weight in zip(found, choices, weights(steps, bend), strict=True):
-        total += int(weight) * np.roll(row.astype(np.int64), -int(shared.turn(path)[0]))
-        path = shared.extend(path, np.array([choice], np.int64))
-    return total + (1 << WEIGHT_BITS - 1) >> WEIGHT_BITS
+    order = sorted(range(len(choices)), key=lambda n: -len(choices[n]))
+    steps = np.array([len(choices[n]) for n in order], np.int64)
+    weight = [weights(len(choices[n]), bends[n]) for n in order if len(choices[n])]
+    total = np.zeros((len(order), BLOCK), np.int64)
+    path = shared.start(np.array([blocks[n] for n in order], np.int64))
+    step, live = 0, int((steps > 0).sum())
+    while live:
+        after = step + max(1, _AT_ONCE // live)
+        parts = [np.asarray(choices[n][step:after], np.int64) for n in order[:live]]
+        pairs = [np.arange(step, step + len(part)) << _CHOICE_BITS | part for part in parts]
+        found, number = np.unique(np.concatenate(pairs), return_inverse=True)
+        rows = shared.rows(seed, found >> _CHOICE_BITS, found & (1 << _CHOICE_BITS) - 1)
+        turned = np.lib.stride_tricks.sliding_window_view(np.concatenate([rows, rows], 1), BLOCK, 1)
+        first = np.cumsum([0, *map(len, parts)])[:-1]  # of each block's choices
+        for k in range(len(parts[0])):
+            some = int((steps[:live] > step + k).sum())
+            chosen = np.array([part[k] for part in parts[:some]], np.int64)
+            scale = np.array([w[step + k] for w in weight[:some]], np.int64)
+            total[:some] += scale[:, None] * turned[number.reshape(-1)[first[:some] + k], shared.turn(path[:some])]
+            path[:some] = shared.extend(path[:some], chosen)
+        step = after
+        live = int((steps > step).sum())
+    result = np.empty_like(total)
+    result[order] = total + (1 << WEIGHT_BITS - 1) >> WEIGHT_BITS
+    return result

@@ -93,7 +93,6 @@ class Search:
         path = shared.start(np.array([[block.number] for block in blocks], np.int64))
         history = np.zeros((len(blocks), 1, 0), np.int64)
         found: list[NDArray[np.int64]] = []
-        place = torch.arange(BLOCK)
         for step in range(blocks[0].steps):
             live = sum(block.steps > step for block in blocks)
             mean, u, sums, spent = mean[:live], u[:live], sums[:live], spent[:live]
@@ -102,17 +101,16 @@ class Search:
             w = torch.from_numpy(weight[:live, step, None]).float()
             c = 1 - torch.from_numpy(share[:live, step, None, None]).float() * u
             turn = torch.from_numpy(shared.turn(path))
-            back = place - turn[:, :, None] & BLOCK - 1  # entries of a vector in the order of the rows
-            linear = ((mean - u * sums) / c).gather(2, back)
-            square = (u / c).expand_as(sums).gather(2, back)
+            at = torch.arange(live)[:, None]
+            back = BLOCK - turn  # entries of a vector in the order of the rows
+            linear = _windows((mean - u * sums) / c)[at, torch.arange(sums.shape[1]), back]
+            square = _windows(u / c)[at, 0, back]
             score = w[:, :, None] * (linear @ rows.T) - 0.5 * (w * w)[:, :, None] * (square @ (rows * rows).T)
             score += (((mean - 0.5 * u * sums) * sums / c).sum(2) - spent)[:, :, None] - cost
             kept = self._kept(score.flatten(1))
             beam, choice = kept // count, kept % count
-            taken = beam[:, :, None].expand(-1, -1, BLOCK)
-            forth = place + turn.gather(1, beam)[:, :, None] & BLOCK - 1
-            added = rows[choice].gather(2, forth)
-            sums = sums.gather(1, taken) + w[:, :, None] * added
+            added = _windows(rows)[choice, turn.gather(1, beam)]
+            sums = sums[at, beam] + w[:, :, None] * added
             spent = spent.gather(1, beam) + cost[choice]
             of, chosen = beam.numpy(), choice.numpy()
             path = shared.extend(np.take_along_axis(path, of, 1), chosen)
@@ -135,3 +133,8 @@ class Search:
             return 0
         g = sums[:FINALISTS, : len(block.mean)].numpy().astype(np.float64)
         return int(np.argmax(block.exact(g) - spent[:FINALISTS].numpy()))
+
+
+def _windows(x: Tensor) -> Tensor:
+    """Turned vectors: of x [..., BLOCK] windows [..., BLOCK + 1, BLOCK], number t beginning with entry t mod BLOCK."""
+    return torch.cat([x, x], -1).unfold(-1, BLOCK, 1)

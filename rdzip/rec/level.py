@@ -55,9 +55,11 @@ class Level:
         """The normal values that the choices stand for, int64 [rows, variables] in 2**-16."""
         cut = Cut.of(seed, variables)
         values = np.empty((len(self.choices), variables), np.int64)
-        for row, choices in enumerate(self.choices):
-            for number, (index, chosen) in enumerate(zip(cut.parts, choices, strict=True)):
-                values[row, index] = auxiliary.values(seed, number, self.bends[row], chosen)[: len(index)]
+        bends = np.repeat(self.bends, cut.blocks).tolist()
+        numbers = list(range(cut.blocks)) * len(self.choices)
+        found = auxiliary.values(seed, numbers, bends, [chosen for row in self.choices for chosen in row])
+        for number, index in enumerate(cut.parts):
+            values[:, index] = found[number :: cut.blocks, : len(index)]
         return values
 
     def push(self, stack: AnsStack, candidates: int, exponent: int) -> None:

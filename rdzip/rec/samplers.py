@@ -199,6 +199,6 @@ class Auxiliary:
     def decode(self, pair: Pair, index: Index) -> Symbols:
         """The sample of choices, [m]."""
         choices = np.asarray(index)
-        values = auxiliary.values(pair.seed, pair.number, int(choices[-1]), choices[:-1])[: pair.p.shape[1]]
-        symbols: Symbols = pair.quantile(normal.to_uniform(values)[None])[0]
+        values = auxiliary.values(pair.seed, [pair.number], [int(choices[-1])], [choices[:-1]])[:, : pair.p.shape[1]]
+        symbols: Symbols = pair.quantile(normal.to_uniform(values))[0]
         return symbols

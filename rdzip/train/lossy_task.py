@@ -39,7 +39,10 @@ def _net(recipe: Recipe) -> TransformNet | HyperNet:
     values = dict(recipe.model)
     try:
         if recipe.task == "hyper-code":
-            return HyperNet(config_of(values))
+            config = config_of(values)
+            if not config.hyper:
+                raise ValueError("expected hyper-latents, found none")
+            return HyperNet(config)
         if recipe.task == "irec-code":
             return IrecNet(config_of(values))
         slices: dict[str, Any] = {

@@ -14,6 +14,7 @@ from rdzip.codecs.options import LOSSY_CODECS
 from rdzip.codecs.transform_head import Head, describe
 from rdzip.codecs.transform_tiles import Assembly, Grid, Region, cut
 from rdzip.errors import CoderError, InputError, ModelError
+from rdzip.rec.settings import Settings
 
 MODEL = StubModel()
 SIZES = [(1, 1), (1, 9), (17, 2), (8, 8), (23, 41)]
@@ -162,12 +163,20 @@ def test_what_cannot_be_coded_is_refused() -> None:
 
 def test_heads() -> None:
     payload = Head(200, 75, 3, 130).to_bytes()
-    assert Head.of(payload + b"x") == (Head(200, 75, 3, 130), len(payload))
+    assert Head.of(payload + b"x", "channel-ar") == (Head(200, 75, 3, 130), len(payload))
+    searched = Head(200, 75, 3, 130, Settings(250, 10, 5, 12345))
+    assert Head.of(searched.to_bytes() + b"x", "irec-vae") == (searched, len(payload) + 6)
+    assert describe(searched.to_bytes(), 2)["omega"] == 2.5
     assert describe(payload, 0) == {"codec": "hyperprior", "setting": 200, "q": 75}
     assert describe(Head(0, 0, 1, 1).to_bytes(), 1)["q"] is None
     for wrong in (Head(0, 101, 1, 1), Head(0, 0, 0, 1), Head(0, 0, 1, 0)):
         with pytest.raises(CoderError, match="damaged"):
-            Head.of(wrong.to_bytes())
+            Head.of(wrong.to_bytes(), "channel-ar")
+    for nonsense in (Settings(omega=19), Settings(epsilon=1001), Settings(beams=0)):
+        with pytest.raises(CoderError, match="needs a newer rdzip"):
+            Head.of(Head(0, 0, 1, 1, nonsense).to_bytes(), "irec-vae")
+    with pytest.raises(CoderError, match="damaged"):
+        Head.of(payload, "irec-vae")
     with pytest.raises(CoderError, match="newer"):
         describe(payload, len(LOSSY_CODECS))
 
@@ -185,7 +194,7 @@ def test_heads() -> None:
 def test_impossible_heads_are_refused(head: Head, layout: int, what: str) -> None:
     pixels = lossy_stub.photo(16, 24)
     payload = transform.encode(MODEL, pixels, 5).encoded.payload
-    _, at = Head.of(payload)
+    _, at = Head.of(payload, "channel-ar")
     with pytest.raises(CoderError, match=what):
         transform.unpack(MODEL, head.to_bytes() + payload[at:], pixels.shape, layout)
 

@@ -17,14 +17,15 @@ import rdzip
 from rdzip import hub
 from rdzip.codecs import transform
 from rdzip.entropy.ans import AnsStack
-from rdzip.errors import CoderError, ModelError
-from rdzip.models import check_known_answer, modelfile, normal_site
+from rdzip.errors import CoderError, InputError, ModelError
+from rdzip.models import check_known_answer, modelfile
 from rdzip.models.hyper_code import HYPER, NAME
 from rdzip.models.irec_code import IrecModel, deviations, divergence
 from rdzip.models.irec_file import DEVIATION, HYPER_DEVIATION, from_tensors
 from rdzip.models.normal_site import NormalSite
-from rdzip.rec import index_code
+from rdzip.rec.beam import Search
 from rdzip.rec.level import Level
+from rdzip.rec.settings import LOSSY, Settings
 from rdzip.train import run
 from rdzip.train.recipe import load_recipe
 
@@ -105,7 +106,7 @@ def test_divergence_is_that_of_normal_laws() -> None:
 def test_sites_code_themselves_and_come_near_their_posteriors() -> None:
     rng = np.random.default_rng(0)
     n = 1500
-    site = NormalSite(rng.integers(-500, 500, n).astype(np.int32), deviations()[rng.integers(20, 50, n)])
+    site = NormalSite(rng.integers(-500, 500, n).astype(np.int32), deviations()[rng.integers(20, 50, n)], Settings())
     unit = site.deviation / 256
     mean, width = site.mean + rng.normal(0, 0.8, n) * unit, 0.5 * unit
     symbols = site.choose(mean, width)
@@ -117,11 +118,29 @@ def test_sites_code_themselves_and_come_near_their_posteriors() -> None:
     assert stack.bits() == pytest.approx(site.bits(symbols) + 24, abs=30)
     np.testing.assert_array_equal(site.pop(stack), symbols)
     assert stack.is_empty()
-    assert index_code.candidates(normal_site.OMEGA, normal_site.EPSILON) == normal_site.CANDIDATES
+
+
+@pytest.mark.parametrize("settings", [Settings(100, 50, 4, 7), Settings(500, 0, 2, (1 << 28) - 1)])
+def test_other_settings(model: IrecModel, settings: Settings) -> None:
+    pixels = lossy_stub.photo(70, 90)
+    coded = transform.encode(model, pixels, 60, settings=settings)
+    found = transform.unpack(model, coded.encoded.payload, pixels.shape, 2)
+    assert (found.digest, found.head.settings) == (coded.digest, settings)
+    assert found.digest != transform.encode(model, pixels, 60).digest
+    assert model.settings == LOSSY
+
+
+@pytest.mark.parametrize("step", [0, 100])
+def test_guesses_are_near_the_rates(model: IrecModel, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels, settings = lossy_stub.photo(64, 128), Settings(beams=2)
+    coded = transform.encode(model, pixels, step, settings=settings)
+    monkeypatch.setattr("rdzip.rec.beam.Search.choices", None)  # no search
+    guessed = transform.estimate(transform.searching(model, settings, guess=True), pixels, step)
+    assert guessed == pytest.approx(coded.estimated, rel=0.05, abs=60)
 
 
 def test_nothing_to_tell_costs_nothing() -> None:
-    site = NormalSite(np.arange(40, dtype=np.int32), np.full(40, 4096, np.int32))
+    site = NormalSite(np.arange(40, dtype=np.int32), np.full(40, 4096, np.int32), Settings())
     symbols = site.choose(np.arange(40.0), np.full(40, 16.0))
     assert symbols.tolist() == [0, 0]
     np.testing.assert_array_equal(site.values(symbols), np.arange(40))
@@ -133,7 +152,7 @@ def test_damage_is_noticed(model: IrecModel) -> None:
     rng = np.random.default_rng(0)
     for _ in range(25):
         bad = bytearray(coded.encoded.payload)
-        bad[rng.integers(5, len(bad))] ^= 1 << rng.integers(8)
+        bad[rng.integers(10, len(bad))] ^= 1 << rng.integers(8)
         try:
             found = transform.unpack(model, bytes(bad), pixels.shape, coded.encoded.layout)
         except CoderError:
@@ -151,6 +170,50 @@ def test_files_by_the_public_functions(folder: Path) -> None:
     assert rdzip.decompress(data).size == image.size
 
 
+def test_options_of_the_search_are_in_the_file_or_refused(folder: Path) -> None:
+    path = str(folder / "two.safetensors")
+    hub.pull(path)
+    pixels = lossy_stub.photo(40, 50)
+
+    def code(**options: Any) -> bytes:
+        return rdzip.compress(pixels, model=path, codec="irec-vae", quality=80, **options)
+
+    data = code(omega=2.5, beams=3, seed=99)
+    facts = rdzip.info(data)["planes"]["colour"]
+    assert {name: facts[name] for name in ("omega", "epsilon", "beams", "seed")} == {
+        "omega": 2.5, "epsilon": LOSSY.epsilon / 100, "beams": 3, "seed": 99
+    }  # fmt: skip
+    assert np.asarray(rdzip.decompress(data)).shape == pixels.shape
+    for wrong, message in (
+        ({"omega": 0.0}, "omega of 0.2 to 6.9, found 0.0"),
+        ({"omega": 6.0, "epsilon": 1.0}, "at most 6.93 nats"),
+        ({"beams": 0}, "beams of 1 to 4096, found 0"),
+        ({"seed": -1}, "seed of 0"),
+        ({"particles": 3}, "expected --particles with a codec that has it"),
+    ):
+        with pytest.raises(InputError, match=message):
+            code(**wrong)
+
+
+def test_target_rates_are_met_without_searching_at_every_look(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(folder / "two.safetensors")
+    hub.pull(path)
+    pixels = lossy_stub.photo(64, 128)
+    given: dict[str, Any] = {"model": path, "codec": "irec-vae", "beams": 2}
+    bpp = 8 * len(rdzip.compress(pixels, quality=70, **given)) / (64 * 128)
+    searched = []
+    choices = Search.choices
+
+    def counted(self: Search, blocks: list[Any]) -> Any:
+        searched.append(len(blocks))
+        return choices(self, blocks)
+
+    monkeypatch.setattr(Search, "choices", counted)
+    data = rdzip.compress(pixels, target_bpp=bpp, **given)
+    assert 8 * len(data) / (64 * 128) == pytest.approx(bpp, rel=0.03)
+    assert len(searched) == 2  # levels
+
+
 def test_values_stay_bounded_whatever_the_choices(model: IrecModel) -> None:
     rng = np.random.default_rng(0)
 
@@ -162,7 +225,7 @@ def test_values_stay_bounded_whatever_the_choices(model: IrecModel) -> None:
     for step in (0, model.steps - 1):
         decoded = model.code(draw, 1, 2, step)
         for name in (NAME, HYPER):
-            assert np.abs(decoded[name]).max() <= 1 << 20
+            assert np.abs(decoded[name]).max(initial=0) <= 1 << 20
 
 
 def test_model_files_are_checked(folder: Path) -> None:
@@ -210,7 +273,8 @@ def test_a_run_ends_in_a_model_that_codes_and_resuming_changes_nothing(tmp_path:
 def test_shipped_recipes_load() -> None:
     from rdzip.models.hyper_file import config_of
 
-    for name, slices in (("photo-irec", 1), ("photo-irec-4", 3)):
+    for name, slices, hyper in (("photo-irec-1", 1, 0), ("photo-irec", 1, 48), ("photo-irec-4", 3, 48)):
         recipe = load_recipe(name, [])
-        assert (recipe.task, recipe.name, config_of(recipe.model).slices) == ("irec-code", name, slices)
+        config = config_of(recipe.model)
+        assert (recipe.task, recipe.name, config.slices, config.hyper) == ("irec-code", name, slices, hyper)
         assert recipe.crop % 64 == 0

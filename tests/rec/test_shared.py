@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import slow_irec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -86,7 +87,20 @@ def test_candidates(omega: int, epsilon: int, count: int) -> None:
 def test_values_are_normal_whatever_was_chosen() -> None:
     rng = np.random.default_rng(0)
     for steps, bend in ((1, 0), (7, 4), (60, 15)):
-        v = np.concatenate([auxiliary.values(3, n, bend, rng.integers(0, 36, steps)) for n in range(20)]) / 65536
+        v = auxiliary.values(3, range(20), [bend] * 20, list(rng.integers(0, 36, (20, steps)))) / 65536
         assert abs(v.mean()) < 0.03
         assert v.std() == pytest.approx(1, abs=0.02)
-    np.testing.assert_array_equal(auxiliary.values(3, 1, 0, np.zeros(0, np.int64)), 0)
+    np.testing.assert_array_equal(auxiliary.values(3, [1], [0], [np.zeros(0, np.int64)]), 0)
+
+
+def test_values_of_blocks_are_those_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many rows are drawn together; blocks have more and fewer steps, and the slow decoder says the same."""
+    rng = np.random.default_rng(0)
+    choices = [rng.integers(0, 1024, steps) for steps in (3, 0, 40, 41, 1)]
+    bends = [2, 0, 15, 0, 0]
+    whole = auxiliary.values(9, range(5), bends, choices)
+    monkeypatch.setattr(auxiliary, "_AT_ONCE", 7)
+    np.testing.assert_array_equal(auxiliary.values(9, range(5), bends, choices), whole)
+    for number, (bend, chosen) in enumerate(zip(bends, choices, strict=True)):
+        slow = slow_irec.values(9, number, schedule.BENDS[bend], chosen.tolist(), 30)
+        assert whole[number, :30].tolist() == slow

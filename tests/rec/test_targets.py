@@ -65,7 +65,7 @@ def test_one_step_takes_the_best_candidate() -> None:
     mean, variance = rng.normal(0, 1, 30), np.full(30, 0.3)
     frequencies = index_code.frequencies(64, 8)
     found = Search(7, 5, frequencies).choices([Block(mean, variance, 1, 0, 2)])[0]
-    z = np.stack([auxiliary.values(7, 2, 0, np.array([j]))[:30] for j in range(64)]) / 65536
+    z = np.stack([auxiliary.values(7, [2], [0], [np.array([j])])[0, :30] for j in range(64)]) / 65536
     weight = (z * z / 2 - (z - mean) ** 2 / 0.6).sum(1) + np.log(frequencies / TOTAL)
     assert found.tolist() == [int(weight.argmax())]
 
@@ -89,6 +89,6 @@ def test_search_reaches_the_posterior() -> None:
     steps = math.ceil(told(mean, variance, 1.0) / 3)
     bend = fitted_bend(mean, variance, steps)
     chosen = Search(0, 200, index_code.frequencies(36, 0)).choices([Block(mean, variance, steps, bend, 0)])[0]
-    z = auxiliary.values(0, 0, bend, chosen)[:12] / 65536
+    z = auxiliary.values(0, [0], [bend], [chosen])[0, :12] / 65536
     assert np.sqrt(((z - mean) ** 2).mean()) < 1.5 * math.sqrt(0.02)
     assert shared.BLOCK == 1024
