@@ -10,7 +10,7 @@ from typing import Any
 from rdzip import hub
 from rdzip.atomic import shown
 from rdzip.cli_output import Output, bytes_text, print_json, print_text, rows, table
-from rdzip.codecs.options import with_irec
+from rdzip.codecs.options import with_unnamed
 from rdzip.errors import ModelError
 from rdzip.files import UsageError
 from rdzip.hub import ModelRef
@@ -27,7 +27,7 @@ def list_models(*, as_json: bool) -> None:
     header = ["MODEL", "BYTES", "WHERE", "CODECS", "LICENCE", "SHA-256", "MEASURED"]
     body = [
         [ref.id, f"{ref.bytes:,}", ref.source, ", ".join(codecs), ref.licence, ref.sha256[:16], _rates(ref)]
-        for ref, codecs in ((ref, with_irec(ref.codecs)) for ref in refs)
+        for ref, codecs in ((ref, with_unnamed(ref.codecs)) for ref in refs)
     ]
     print_text(table(header, body))
 
@@ -35,7 +35,7 @@ def list_models(*, as_json: bool) -> None:
 def show(name: str, *, as_json: bool) -> None:
     """Print all that is known about one model. Raises ModelError."""
     known = hub.show(name)
-    known |= {"path": str(known["path"]), "codecs": with_irec(known["codecs"])}
+    known |= {"path": str(known["path"]), "codecs": with_unnamed(known["codecs"])}
     if as_json:
         print_json(known)
         return
@@ -104,7 +104,7 @@ def _rates(ref: ModelRef) -> str:
 
 
 def _record(ref: ModelRef) -> dict[str, Any]:
-    return {**asdict(ref), "path": str(ref.path), "codecs": with_irec(ref.codecs)}
+    return {**asdict(ref), "path": str(ref.path), "codecs": with_unnamed(ref.codecs)}
 
 
 def _value(value: object) -> str:

@@ -34,16 +34,18 @@ def photograph(shared_data: Path) -> Image.Image:
     return Image.open(file).convert("RGB").crop((100, 100, 356, 292))
 
 
-def test_known_answer() -> None:
-    assert hub.verify("photo").known_answer
-    assert hub.resolve("photo").source == "bundled"
+@pytest.mark.parametrize("model", ["photo", "photo-fast"])
+def test_known_answer(model: str) -> None:
+    assert hub.verify(model).known_answer
+    assert hub.resolve(model).source == "bundled"
 
 
+@pytest.mark.parametrize("codec", ["mixing", "causal"])
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "LA"])
-def test_photograph(photograph: Image.Image, mode: str) -> None:
+def test_photograph(photograph: Image.Image, mode: str, codec: str) -> None:
     image = photograph.convert(mode)
-    data = rdzip.compress(image)
-    assert rdzip.info(data)["codec"] == "causal"
+    data = rdzip.compress(image, codec=None if codec == "mixing" else codec)
+    assert rdzip.info(data)["codec"] == codec
     back = rdzip.decompress(data)
     assert back.mode == mode
     np.testing.assert_array_equal(np.asarray(back), np.asarray(image))

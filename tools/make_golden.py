@@ -147,6 +147,7 @@ def brisk() -> dict[str, tuple[Any, dict[str, Any]]]:
     rgba.putalpha(photo.convert("L"))
     return {
         "colour": (photo, {"codec": "mixing", "effort": 6}),
+        "colour-larger-network": (photo, {"codec": "mixing", "effort": 7}),
         "colour-fitted": (photo, {"codec": "mixing", "effort": 3}),
         "colour-plain": (photo, {"codec": "mixing", "effort": 1}),
         "colour-alpha": (rgba, {"codec": "mixing", "effort": 6}),

@@ -87,10 +87,12 @@ class Options:
             raise CoderError(f"{error}: the file is corrupt or needs a newer rdzip") from error
 
 
-def with_irec(codecs: Sequence[str]) -> tuple[str, ...]:
-    """The codecs of a model file and irec, which is not named there: it can code any model of latents of images.
+def with_unnamed(codecs: Sequence[str]) -> tuple[str, ...]:
+    """The codecs of a model file and those that came later and are not named there.
 
-    Those of sequences are known by bb-smc.
+    irec can code any model of latents of images; those of sequences are known by bb-smc. mixing takes causal networks.
     """
+    if "causal" in codecs and "mixing" not in codecs:
+        return ("mixing", *codecs)
     fits = "bb-ans" in codecs and "bb-smc" not in codecs and "irec" not in codecs
     return (*codecs, "irec") if fits else tuple(codecs)

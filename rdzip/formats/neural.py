@@ -18,7 +18,7 @@ from rdzip.codecs.options import (
     MIXING_WITH_NETWORK,
     NETWORKED,
     mixing_is_fast,
-    with_irec,
+    with_unnamed,
 )
 from rdzip.errors import CoderError, FormatError, InputError, ModelError
 from rdzip.formats import cbor
@@ -96,7 +96,7 @@ class Neural:
     @property
     def codecs(self) -> tuple[str, ...]:
         """Codecs that the model has, the default first; ModelError if it cannot be found."""
-        return with_irec(self._resolve().codecs)
+        return with_unnamed(self._resolve().codecs)
 
     @property
     def latent(self) -> bool:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdzip.codecs import chain, tiled
-from rdzip.codecs.options import Options, with_irec
+from rdzip.codecs.options import Options, with_unnamed
 from rdzip.entropy.ans import AnsStack
 from rdzip.errors import CoderError, InputError
 from rdzip.exact.devices import threads
@@ -158,7 +158,8 @@ def test_numbers_that_no_encoder_writes_are_refused() -> None:
 
 
 def test_models_of_images_have_the_codec_and_those_of_sequences_not() -> None:
-    assert with_irec(("bit-swap", "bb-ans")) == ("bit-swap", "bb-ans", "irec")
-    assert with_irec(("bb-smc", "bb-ans", "stochastic")) == ("bb-smc", "bb-ans", "stochastic")
+    assert with_unnamed(("bit-swap", "bb-ans")) == ("bit-swap", "bb-ans", "irec")
+    assert with_unnamed(("causal",)) == ("mixing", "causal")
+    assert with_unnamed(("bb-smc", "bb-ans", "stochastic")) == ("bb-smc", "bb-ans", "stochastic")
     for other in (("causal",), ("hyperprior", "channel-ar"), ("bb-ans", "irec")):
-        assert with_irec(other) == other
+        assert with_unnamed(other) == other

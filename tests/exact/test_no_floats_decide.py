@@ -107,7 +107,12 @@ ELSEWHERE = {
     "models/factorised.py": {"FactorisedPrior", "_row"},  # training and the tables of a new model
     "models/hyper_code.py": {"HyperNet"},  # training and transforms
     "models/hyper_slices.py": {"coarser", "finer"},  # training and the factors of a new model
-    "models/irec_code.py": {"IrecNet", "_widths", "deviations", "divergence"},  # training, transforms, tables of a new model
+    "models/irec_code.py": {
+        "IrecNet",
+        "_widths",
+        "deviations",
+        "divergence",
+    },  # training, transforms, tables of a new model
     "models/normal_site.py": {"choose", "bits", "target", "divergence"},  # the encoder's choice; reports
     "models/residual_site.py": {"scale", "make_tables", "bits"},  # tables of a new model; reports
     "models/slices.py": {"squash"},  # training and the table of a new model

@@ -27,7 +27,7 @@ def test_mixing_files_come_back(shape: tuple[int, ...], effort: int) -> None:
     pixels = picture(shape)
     data = rdzip.compress(pixels, codec="mixing", effort=effort)
     facts = rdzip.info(data)
-    assert (facts["codec"], facts["model"]) == ("mixing", "photo" if effort in (6, 9) else None)
+    assert (facts["codec"], facts["model"]) == ("mixing", {6: "photo-fast", 7: "photo", 9: "photo"}.get(effort))
     assert np.array_equal(rdzip.decompress_array(data), pixels)
 
 
