@@ -55,6 +55,58 @@ class Counter:
         return stretch(self.p >> 10)
 
 
+def calibrator(table: dict[Any, Counter], i: int, c: int, counter: Counter) -> Counter:
+    """The calibrating counter of context i's counter."""
+    seen = counter.n if counter.n < 8 else min(15, 8 + ((counter.n - 8) >> 3))
+    k = level_of(counter.odds)
+    return table.setdefault((i, c, seen, k), Counter(64 * squash(72 * (k - 32) + 36)))
+
+
+def beside_of(mid: int, prediction: int) -> int:
+    """z: where a decision's threshold lies beside a prediction."""
+    d = 16 * mid - 8 - prediction
+    return 48 + distance(min(d, 4095)) if d >= 0 else 47 - distance(min(-d - 1, 4095))
+
+
+def chance(mass: list[int], low: int, half: int) -> int:
+    """g: the network's probability of a decision, in 2**-16."""
+    upper, whole = mass[low + 2 * half] - mass[low + half], mass[low + 2 * half] - mass[low]
+    return clip((upper << 16) // whole, 1, 65535)
+
+
+def solve(t: list[list[float]]) -> list[float]:
+    """Weights of the inputs, by elimination in place."""
+    n = len(t[0]) - 1
+    for k in range(n):
+        f = 1.0 / t[k][k]
+        for i in range(k + 1, n):
+            g = t[k][i] * f
+            for j in range(i, n + 1):
+                t[i][j] = t[i][j] - g * t[k][j]
+    w = [0.0] * n
+    for i in reversed(range(n)):
+        s = t[i][n]
+        for j in range(i + 1, n):
+            s = s - t[i][j] * w[j]
+        w[i] = s / t[i][i]
+    return w
+
+
+def linear(mean: float, w: list[float], u: list[float]) -> int:
+    """The prediction of a fit in 1/16."""
+    s = mean
+    for weight, v in zip(w, u, strict=True):
+        s = s + weight * v
+    return 0 if s <= 0 else 4080 if s >= 255 else math.floor(16 * s + 0.5)
+
+
+def place(y: int, x: int, width: int) -> tuple[int, int]:
+    """Where in the picture the value at (y, x) stands; y < 0 for nowhere."""
+    if x < 0:
+        y, x = y - 1, 0
+    return y, min(x, width - 1)
+
+
 class Fit:
     """Least squares for one plane."""
 
@@ -98,24 +150,9 @@ class Fit:
         t = [[self.a[i][j] + self.b[i][j] for j in range(n + 1)] for i in range(n + 1)]
         for i in range(n):
             t[i][i] += 4.0
-        for k in range(n):
-            f = 1.0 / t[k][k]
-            for i in range(k + 1, n):
-                g = t[k][i] * f
-                for j in range(i, n + 1):
-                    t[i][j] = t[i][j] - g * t[k][j]
-        w = [0.0] * n
-        for i in reversed(range(n)):
-            s = t[i][n]
-            for j in range(i + 1, n):
-                s = s - t[i][j] * w[j]
-            w[i] = s / t[i][i]
         u = [sample(q, y + dy, x + dx) - means[q] for q, (dy, dx) in self.inputs]
         self.u.append(u)
-        s = means[self.c]
-        for i in range(n):
-            s = s + w[i] * u[i]
-        return 0 if s <= 0 else 4080 if s >= 255 else math.floor(16 * s + 0.5)
+        return linear(means[self.c], solve(t), u)
 
     def learn(self, value: float) -> None:
         self.u[-1].append(value)
@@ -200,22 +237,16 @@ class Mixing:
             used = [self.counters[bucket][number] for bucket in buckets]
             calibrating = []
             for i, counter in enumerate(used):
-                seen = counter.n if counter.n < 8 else min(15, 8 + ((counter.n - 8) >> 3))
-                k = level_of(counter.odds)
-                begin = Counter(64 * squash(72 * (k - 32) + 36))
-                calibrating.append(self.calibrating.setdefault((i, c, seen, k), begin))
+                calibrating.append(calibrator(self.calibrating, i, c, counter))
                 if counter.n:
                     x[2 * i] = calibrating[-1].odds
                     x[2 * i + 1] = ((counter.p >> 6) - 32768) >> 5
                 certain += counter.n > 2 and abs(counter.odds) > 1200
-            z = []
-            for prediction in p:
-                d = 16 * mid - 8 - prediction
-                z.append(48 + distance(min(d, 4095)) if d >= 0 else 47 - distance(min(-d - 1, 4095)))
+            z = [beside_of(mid, prediction) for prediction in p]
             beside = [self.beside[j, c, step, q[j], z[j]] for j in range(13)]
             x[56:69] = [counter.odds for counter in beside]
             if mass:
-                g = clip(((mass[low + 2 * half] - mass[mid]) << 16) // (mass[low + 2 * half] - mass[low]), 1, 65535)
+                g = chance(mass, low, half)
                 x[69], x[70] = stretch(g >> 4), (g - 32768) >> 5
             x[71] = 256
             choice = [
@@ -269,18 +300,12 @@ def decode(payload: bytes, height: int, width: int, channels: int, lists: Any, n
     mixing, coder = Mixing(height * width * channels, lists), Coder(payload)
 
     def at(q: int, y: int, x: int) -> int:
-        if x < 0:
-            y, x = y - 1, 0
-        if y < 0:
-            return 128
-        found = planes[q][y][min(x, width - 1)]
-        assert found is not None
-        return int(found)
+        y, x = place(y, x, width)
+        return 128 if y < 0 else int(planes[q][y][x])
 
     def error(c: int, j: int, y: int, x: int) -> int:
-        if x < 0:
-            y, x = y - 1, 0
-        return 0 if y < 0 else errors[c, j, y, min(x, width - 1)]
+        y, x = place(y, x, width)
+        return 0 if y < 0 else errors[c, j, y, x]
 
     for y in range(height):
         for fit in chain(*fits):
