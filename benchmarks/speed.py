@@ -20,6 +20,8 @@ from PIL import Image
 import rdzip
 from rdzip.process import own_process
 
+EFFORTS = (1, 3, 6)
+
 
 def timed(function: Callable[[], Any]) -> tuple[float, Any]:
     start = time.perf_counter()
@@ -36,26 +38,24 @@ def main() -> None:
     own_process()
     pictures = dict(list(common.images(arguments.folder).items())[:: arguments.every])
     first = next(iter(pictures.values()))[:64, :64]
-    rdzip.decompress(rdzip.compress(Image.fromarray(np.ascontiguousarray(first)), codec="causal"))
+    for effort in EFFORTS:  # loads models, compiles
+        rdzip.decompress(rdzip.compress(Image.fromarray(np.ascontiguousarray(first)), codec="mixing", effort=effort))
     rows = []
     for file, pixels in pictures.items():
         image = Image.fromarray(pixels)
-        best = {"jxl": 1e9, "encode": 1e9, "decode": 1e9}
+        best = {"jxl": 1e9} | {f"{kind}-e{effort}": 1e9 for effort in EFFORTS for kind in ("encode", "decode")}
         for _ in range(arguments.repeat):
-            jxl, _ = timed(lambda: imagecodecs.jpegxl_encode(pixels, lossless=True, effort=9))  # noqa: B023
-            encode, data = timed(lambda: rdzip.compress(image, verify=False))  # noqa: B023
-            decode, _ = timed(lambda: rdzip.decompress(data))  # noqa: B023
-            for key, value in (("jxl", jxl), ("encode", encode), ("decode", decode)):
-                best[key] = min(best[key], value)
-        row = {"image": file, **{k: round(v, 3) for k, v in best.items()}}
-        row |= {
-            "encode_ratio": round(best["encode"] / best["jxl"], 3),
-            "decode_ratio": round(best["decode"] / best["jxl"], 3),
-        }
-        rows.append(row)
-        print(row, flush=True)
-    ratios = {k: round(statistics.median(r[k] for r in rows), 3) for k in ("encode_ratio", "decode_ratio")}
-    print(common.write("speed", {"repeat": arguments.repeat, "median": ratios, "images": rows}), ratios)
+            found, _ = timed(lambda: imagecodecs.jpegxl_encode(pixels, lossless=True, effort=9))  # noqa: B023
+            seconds = {"jxl": found}
+            for effort in EFFORTS:
+                seconds[f"encode-e{effort}"], data = timed(lambda: rdzip.compress(image, verify=False, effort=effort))  # noqa: B023
+                seconds[f"decode-e{effort}"], _ = timed(lambda: rdzip.decompress(data))  # noqa: B023
+            best = {key: min(best[key], value) for key, value in seconds.items()}
+        ratios = {key: round(value / best["jxl"], 3) for key, value in best.items() if key != "jxl"}
+        rows.append({"image": file, "seconds": {k: round(v, 3) for k, v in best.items()}, "ratios": ratios})
+        print(rows[-1], flush=True)
+    median = {key: round(statistics.median(row["ratios"][key] for row in rows), 3) for key in rows[0]["ratios"]}
+    print(common.write("speed", {"repeat": arguments.repeat, "median": median, "images": rows}), median)
 
 
 if __name__ == "__main__":
