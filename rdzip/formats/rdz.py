@@ -106,6 +106,8 @@ def compress_picture(
     if latent is not None and effort is not None:
         raise InputError(f"the codec {latent} has one effort, found --effort {effort}: leave it out")
     if latent is None and layout is not None and layout not in NETWORKED:
+        if model is not None:
+            raise InputError(f"--effort {effort} asks no model, found {model}: leave one out, or take 5 or more")
         neural = None
     elif latent is None and codec != "classic" and coded.mode in NEURAL_MODES:
         neural = Neural(model or default_model(layout, effort), threads=threads, device=device, offline=offline)

@@ -61,6 +61,7 @@ def test_other_devices_get_the_codec_that_can_use_them() -> None:
         ({"effort": 8, "codec": "causal"}, "the codec causal has no effort 8"),
         ({"effort": 8, "codec": "classic"}, "the codec classic has no effort 8"),
         ({"effort": 9, "model": "mnist-binary"}, "has one effort"),
+        ({"effort": 3, "model": "photo"}, "--effort 3 asks no model, found photo"),
     ],
 )
 def test_wishes_that_contradict_each_other(options: dict[str, Any], text: str) -> None:

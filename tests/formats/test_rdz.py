@@ -97,15 +97,19 @@ def test_verification_refuses_what_does_not_come_back(monkeypatch):
         compress_picture(picture, codec="classic")
 
 
-def test_without_a_model_the_default_falls_to_classic_and_a_wish_is_an_error(monkeypatch):
+def test_without_a_model_the_default_does_without_and_a_wish_is_an_error(monkeypatch):
     def missing(self):
         raise ModelError("model photo is nowhere")
 
     monkeypatch.setattr(rdz.Neural, "_resolve", missing)
     picture = _picture("RGB", (5, 6))
-    done = compress_picture(picture)
-    assert done.report.codec == "classic"
-    assert "no neural model" in done.report.reason
+    for wishes, codec in (
+        ({}, "classic"),
+        ({"codec": "mixing"}, "mixing"),
+        ({"codec": "mixing", "effort": 9}, "mixing"),
+    ):
+        done = compress_picture(picture, **wishes)
+        assert (done.report.codec, done.report.model) == (codec, None)
     for wish in ({"model": "photo"}, {"codec": "causal"}):
         with pytest.raises(ModelError, match="nowhere"):
             compress_picture(picture, **wish)
