@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -180,12 +181,31 @@ def _code_row(
             note_errors(means, errors, stride, c, x, y, value)
 
 
-def _side_by_side(count: int, work: Callable[[int], bytes | None]) -> list[bytes | None]:
-    """Results of ``work`` for each band, in order, by as many threads as there are cores."""
+def _side_by_side(count: int, work: Callable[[int, Progress], bytes | None], progress: Progress) -> list[bytes | None]:
+    """Results of ``work`` for each band, in order, by as many threads as there are cores.
+
+    work: takes a band's number and what it is to call now and then. Where one fails or the caller is interrupted, the
+    others stop at their next call. The first band's calls go on to ``progress``.
+    """
     if count == 1:
-        return [work(0)]
+        return [work(0, progress)]
+    stop = Event()
+
+    def go_on(b: int) -> Callable[[float], None]:
+        def call(share: float) -> None:
+            if stop.is_set():
+                raise CoderError("another band has failed")
+            if progress and b == 0:
+                progress(share)
+
+        return call
+
     with ThreadPoolExecutor(min(count, os.cpu_count() or 1)) as pool:
-        return list(pool.map(work, range(count)))
+        try:
+            return list(pool.map(work, range(count), map(go_on, range(count))))
+        except BaseException:
+            stop.set()
+            raise
 
 
 def encode(model: CausalModel | None, pixels: Pixels, layout: int, progress: Progress = None) -> Encoded:
@@ -197,12 +217,11 @@ def encode(model: CausalModel | None, pixels: Pixels, layout: int, progress: Pro
     edges = [pixels.shape[0] * b // count for b in range(count + 1)]
     coded = np.zeros((count, 1 << 16), np.int64)
 
-    def work(b: int) -> bytes:
-        part = pixels[edges[b] : edges[b + 1]]
-        found, coded[b] = _encode_band(model, part, layout, progress if b == 0 else None)
+    def work(b: int, told: Progress) -> bytes:
+        found, coded[b] = _encode_band(model, pixels[edges[b] : edges[b + 1]], layout, told)
         return found
 
-    parts = [part or b"" for part in _side_by_side(count, work)]
+    parts = [part or b"" for part in _side_by_side(count, work, progress)]
     payload = write_numbers([count, *(len(part) for part in parts[:-1])]) + b"".join(parts)
     ideal = float((coded.sum(0)[1:] * (16 - np.log2(np.arange(1, 1 << 16)))).sum())
     bits = 8.0 * len(payload)
@@ -274,11 +293,10 @@ def decode(
     pixels = np.empty(shape, np.uint8)
     used = model if layout == BRISK_WITH_NETWORK else None
 
-    def work(b: int) -> None:
-        part = pixels[edges[b] : edges[b + 1]]
-        _decode_band(used, layout, payload[starts[b] : ends[b]], part, progress if b == 0 else None)
+    def work(b: int, told: Progress) -> None:
+        _decode_band(used, layout, payload[starts[b] : ends[b]], pixels[edges[b] : edges[b + 1]], told)
 
-    _side_by_side(count, work)
+    _side_by_side(count, work, progress)
     return pixels
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,27 @@ def test_bands_are_coded_apart(model: CausalModel, layout: int, monkeypatch: pyt
             mixing.decode(used, bytes([bands]) + coded.payload[1:], pixels.shape, layout)
     with pytest.raises(CoderError, match="longer than the coded data"):
         mixing.decode(used, coded.payload[:1] + b"\xff\x7f" + coded.payload[2:], pixels.shape, layout)
+
+
+def test_an_interrupted_band_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = picture((400, 30, 3))
+    monkeypatch.setattr(brisk, "bands", lambda *_: 2)
+    monkeypatch.setattr(brisk.os, "cpu_count", lambda: 2)
+    rows: list[int] = []
+    code = brisk._Band.code
+
+    def counted(band: Any, y: int, known: Any) -> None:
+        rows.append(y)
+        time.sleep(0.002)
+        code(band, y, known)
+
+    def interrupt(share: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(brisk._Band, "code", counted)
+    with pytest.raises(KeyboardInterrupt):
+        brisk.encode(None, pixels, BRISK_PLAIN, interrupt)
+    assert len(rows) < 100  # of 400
 
 
 def test_large_pictures_have_two_bands() -> None:
