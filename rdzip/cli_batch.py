@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rdzip import atomic, cli_coding, files
+from rdzip import atomic, cli_coding, cli_told, files
 from rdzip.atomic import shown
 from rdzip.cli_coding import Coding
 from rdzip.cli_output import Output, bytes_text
@@ -77,7 +77,7 @@ def compress_chained(
             size = sum(out.write(data) for _, data in members)
         if not kept:
             raise InputError("expected at least one image for the archive, found none that could be coded")
-    say.note(f"{cli_coding.target_text(target)}: {cli_coding.images_text(len(kept))}, {bytes_text(size)}")
+    say.note(f"{cli_told.target_text(target)}: {cli_told.images_text(len(kept))}, {bytes_text(size)}")
     for item, status, why in kept if remove else ():
         with say.guard(item.name):
             cli_coding.remove_original(item, status, why, say)
@@ -106,7 +106,7 @@ def _members(
         kept += [
             (item, status, cli_coding.why_kept(picture.source_format, done.report)) for item, status, picture in chained
         ]
-        cli_coding.say_compressed([item for item, _, _ in chained], target, done.report, say)
+        cli_told.say_compressed([item for item, _, _ in chained], target, done.report, say)
         taken = {item.relative.as_posix().casefold() for item, _, _ in others}
         yield (
             next(name for number in range(len(taken) + 1) if (name := f"{CHAIN_NAME}{number}") not in taken),
@@ -115,7 +115,7 @@ def _members(
     alone = replace(coding, wishes=replace(coding.wishes, segment=None))
     if chained and others:
         say.note(
-            f"{cli_coding.images_text(len(others))} with metadata, or of other modes than {', '.join(_MODES)}: "
+            f"{cli_told.images_text(len(others))} with metadata, or of other modes than {', '.join(_MODES)}: "
             "coded alone, without this model (--metadata none leaves metadata out)"
         )
         alone = replace(alone, model=None, codec=None, wishes=Wishes())
@@ -124,7 +124,7 @@ def _members(
             with bar(item.name, quiet=say.quiet) as progress:
                 done = cli_coding.code(picture, alone, progress)
             kept.append((item, status, cli_coding.why_kept(picture.source_format, done.report)))
-            cli_coding.say_compressed([item], target, done.report, say)
+            cli_told.say_compressed([item], target, done.report, say)
             yield item.relative.as_posix(), done.data
 
 
@@ -168,7 +168,7 @@ def decompress(
     if images:
         return _write_images(item, decoded, destination, say, folder or Path()) and whole
     atomic.write(target, batch_files.write_items(decoded.batch).data, like=status, force=destination.force)
-    cli_coding.say_items(item, target, decoded, say)
+    cli_told.say_items(item, target, decoded, say)
     return whole
 
 
@@ -187,7 +187,7 @@ def _write_images(item: Found, decoded: DecodedBatch, destination: Destination, 
             atomic.write(target, written.data, force=destination.force)
             for text in written.notes:
                 say.note(f"{member.name}: {text}")
-            cli_coding.say_decoded(member, target, rdz.Decoded(picture, share), say)
+            cli_told.say_decoded(member, target, rdz.Decoded(picture, share), say)
             done = not written.notes
         complete &= done
     return complete
@@ -195,7 +195,7 @@ def _write_images(item: Found, decoded: DecodedBatch, destination: Destination, 
 
 def test(item: Found, data: bytes, coding: Coding, say: Output, *, label: str) -> None:
     """Decode a batch, or the items in coding.items, and say whether it is good."""
-    cli_coding.say_items(item, None, decode(data, coding, label, say), say, tested=True)
+    cli_told.say_items(item, None, decode(data, coding, label, say), say, tested=True)
 
 
 def decode(data: bytes, coding: Coding, label: str, say: Output) -> DecodedBatch:

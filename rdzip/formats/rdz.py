@@ -12,17 +12,15 @@ from rdzip.errors import FormatError, InputError
 from rdzip.formats import container, near, sections
 from rdzip.formats import metadata as meta
 from rdzip.formats.describe import describe
+from rdzip.formats.effort import Mixing, default_model, mixing_layout
 from rdzip.formats.header import REASONS, ImageHeader
 from rdzip.formats.latent import NO_WISHES, Wishes, codec_for
 from rdzip.formats.loss import NO_LOSS, Loss
 from rdzip.formats.neural import (
-    Mixing,
     Neural,
     check_coder,
-    default_model,
     latent_model,
     lossy_model,
-    mixing_layout,
     origin_of,
 )
 from rdzip.formats.picture import Picture

@@ -13,9 +13,9 @@ from rdzip.codecs.result import Bits, Encoded
 from rdzip.errors import InputError
 from rdzip.formats.arrangement import arrange, histogram, palette_colours
 from rdzip.formats.container import SectionType
+from rdzip.formats.effort import Mixing
 from rdzip.formats.header import Arrangement, Reason
 from rdzip.formats.latent import factor_of
-from rdzip.formats.neural import Mixing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

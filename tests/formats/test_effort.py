@@ -10,7 +10,7 @@ import pytest
 import rdzip
 from rdzip import demo
 from rdzip.errors import FormatError, InputError
-from rdzip.formats.neural import mixing_layout
+from rdzip.formats.effort import mixing_layout
 
 
 def picture(shape: tuple[int, ...] = (14, 12, 3)) -> np.ndarray:

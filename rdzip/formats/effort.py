@@ -1,0 +1,83 @@
+"""What an effort means: the layout of the codec mixing, and the model that it asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rdzip.codecs.options import (
+    BRISK_FITTED,
+    BRISK_PLAIN,
+    BRISK_WITH_NETWORK,
+    MIXING_ALONE,
+    MIXING_WITH_NETWORK,
+    NETWORKED,
+    mixing_is_fast,
+)
+from rdzip.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from rdzip.codecs.result import Encoded
+    from rdzip.formats.neural import Neural
+
+EFFORTS = range(1, 10)
+DEFAULT_EFFORT, SLOW_EFFORT = 6, 7
+"""The effort unless another is asked for, and that from which on the codec causal cannot follow."""
+LAYOUTS = {
+    1: BRISK_PLAIN, 2: BRISK_PLAIN, 3: BRISK_FITTED, 4: BRISK_FITTED, 5: BRISK_WITH_NETWORK, 6: BRISK_WITH_NETWORK,
+    7: BRISK_WITH_NETWORK, 8: MIXING_WITH_NETWORK, 9: MIXING_WITH_NETWORK,
+}  # fmt: skip
+"""Layouts of the codec mixing by effort."""
+DEFAULT_MODEL, FAST_MODEL = "photo", "photo-fast"
+"""The model where no other is named, and that for the efforts 5 and 6."""
+
+
+class Mixing:
+    """The codec mixing as an encoder of one layout; of that without the network where `neural` is None."""
+
+    def __init__(self, neural: Neural | None, layout: int) -> None:
+        self.neural = neural if layout in NETWORKED else None
+        if layout in NETWORKED and neural is None:
+            layout = BRISK_FITTED if layout == BRISK_WITH_NETWORK else MIXING_ALONE
+        self.layout = layout
+
+    def encode(self, pixels: NDArray[Any], progress: Callable[[float], None] | None = None) -> Encoded:
+        """Return the payload of uint8 pixels [h, w] or [h, w, 3]."""
+        if self.neural is not None:
+            return self.neural.encode_mixing(pixels, self.layout, progress)
+        from rdzip.codecs import mixing
+
+        return mixing.encode(None, pixels, progress, self.layout)
+
+    def rivals(self) -> list[Neural | Mixing]:
+        """Return the coders with the same network that may be smaller for small pictures."""
+        if self.neural is None:
+            return []
+        brisk = [Mixing(self.neural, BRISK_WITH_NETWORK)] if self.layout == MIXING_WITH_NETWORK else []
+        return [self.neural, *brisk]
+
+
+def mixing_layout(codec: str | None, effort: int | None, device: str | None = None) -> int | None:
+    """Return the layout of the codec mixing that these wishes mean, None where they mean another codec.
+
+    Without wishes that is mixing, but causal where a device is named that only causal can use, and where nothing
+    compiles scalar code. InputError for wishes that contradict each other.
+    """
+    if effort is not None and effort not in EFFORTS:
+        raise InputError(f"expected an effort of {EFFORTS[0]} to {EFFORTS[-1]}, found {effort}")
+    if codec == "mixing" or (codec is None and effort is not None):
+        return LAYOUTS[effort or DEFAULT_EFFORT]
+    if codec is None:
+        return LAYOUTS[DEFAULT_EFFORT] if device in (None, "cpu") and mixing_is_fast() else None
+    if effort is not None and effort >= SLOW_EFFORT:
+        raise InputError(f"the codec {codec} has no effort {effort}: leave --effort or --codec out")
+    return None
+
+
+def default_model(layout: int | None, effort: int | None) -> str:
+    """Return the id of the model that codes where none is named: a small one for the codec mixing up to effort 6."""
+    fast = layout == BRISK_WITH_NETWORK and (effort or DEFAULT_EFFORT) <= DEFAULT_EFFORT
+    return FAST_MODEL if fast else DEFAULT_MODEL
