@@ -1,6 +1,6 @@
 """A second decoder of layouts 3, 4 and 5 of mixing payloads, written from docs/format.md in plain Python.
 
-Shares nothing with rdzip but the test's model file; what these layouts have in common with 1 and 2 is in slow_mixing.
+Shares nothing with rdzip but the test's model file; what these layouts have in common with 1 and 2 is in slow_binary.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from slow_decoder import Damaged, Network, Reader, clip, context_of, need
-from slow_mixing import (
+from slow_binary import (
     PLACES,
     Coder,
     Counter,
@@ -25,6 +24,7 @@ from slow_mixing import (
     squash,
     stretch,
 )
+from slow_decoder import Damaged, Network, Reader, clip, context_of, need
 
 Matrix = list[list[float]]
 

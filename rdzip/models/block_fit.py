@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.exact.compiled import compiled
-from rdzip.models.least_squares import NEAREST
+from rdzip.models.least_squares import NEAREST, RIDGE, sixteenths
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -26,7 +26,6 @@ BLOCK = 8
 RADIUS = 2
 """Blocks to each side of a window."""
 ROW_DECAY, BLOCK_DECAY = 0.85, 0.5
-RIDGE = 4.0
 SEEN = ((8, 0, 1), (6, 4, 0), (6, 3, 0))
 """Neighbours that a plane sees in itself, in each earlier plane (besides the current sample), in each later one."""
 SIDE = 16
@@ -150,11 +149,8 @@ def predict(
         u = np.float64(pixels[plane * plane_size + at + places[2 * c * SIDE + i]]) - means[plane]
         sums[own + INPUTS + i] = u
         s += sums[own + WEIGHTS + i] * u
-    if not s > 0.0:
-        return 0
-    if s >= 255.0:
-        return 4080
-    return int(s * 16.0 + 0.5)
+    found: int = sixteenths(s)
+    return found
 
 
 @compiled

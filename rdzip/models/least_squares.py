@@ -223,12 +223,13 @@ def predict(
         fits.row[x, i, c] = u
         s0 += fits.weights[i, c] * u
         s1 += fits.weights[i, CHANNELS + c] * u
-    found[0] = _sixteenths(s0)
-    found[1] = _sixteenths(s1)
+    found[0] = sixteenths(s0)
+    found[1] = sixteenths(s1)
 
 
 @compiled
-def _sixteenths(s: float) -> int:
+def sixteenths(s: float) -> int:
+    """A prediction in 1/16, 0..4080; 0 for what is no number."""
     if not s > 0.0:
         return 0
     if s >= 255.0:
