@@ -1,10 +1,10 @@
 """The codec irec-vae on photographs, from decoded files: rates beside the KL of the model, cost, R-D beside others.
 
-    python benchmarks/irec_lossy.py ../shared/data/kodak [--images kodim01,...] [--model photo-irec] [--peers jpeg,...]
+    python benchmarks/irec_lossy.py ../shared/data/kodak [--images kodim01,...] [--models ID-OR-FILE,...] [--peers P]
 
-Writes results/irec-lossy.json, .md and .svg. The KL is that of posteriors from priors, as training measures it, where
-every latent is a sample of its posterior; "sample" is the PSNR of such samples. Seconds are of the process's own
-processor time, one thread, since other work may share the machine.
+Model files must have been pulled (rdzip models pull FILE). Writes results/NAME.json, .md and .svg. The KL is that of
+posteriors from priors, as training measures it, where every latent is a sample of its posterior; "sample" is the PSNR
+of such samples. Seconds are of the process's own processor time, one thread, since other work may share the machine.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from rdzip.bounds.units import psnr
 from rdzip.codecs import transform
 from rdzip.codecs.transform_tiles import Grid
 from rdzip.models.irec_code import IrecModel
+from rdzip.models.modelfile import SUFFIX
 from rdzip.models.normal_site import NormalSite, divergence
 
 QUALITIES = (1, 34, 67, 100)
@@ -58,6 +59,11 @@ def samples(model: IrecModel, pixels: np.ndarray, step: int) -> tuple[float, flo
     return nats / math.log(2), psnr(mse(pixels, rounded) / 255**2)
 
 
+def label(name: str) -> str:
+    """How tables call a model: its id, or the name of its file."""
+    return f"rdzip:{Path(name).name.removesuffix(SUFFIX)}"
+
+
 def measured(name: str, model: IrecModel, pixels: np.ndarray, quality: int) -> dict[str, Any]:
     """One file, there and back."""
     bits, sampled = samples(model, pixels, model.step_of(quality))
@@ -68,7 +74,7 @@ def measured(name: str, model: IrecModel, pixels: np.ndarray, quality: int) -> d
     end = time.process_time()
     area = pixels.shape[0] * pixels.shape[1]
     return {
-        "codec": f"rdzip:{name}", "setting": f"q{quality}", "bytes": len(data), "bpp": 8 * len(data) / area,
+        "codec": label(name), "setting": f"q{quality}", "bytes": len(data), "bpp": 8 * len(data) / area,
         "kl_bpp": bits / area, "above": 8 * len(data) / bits - 1, "psnr": psnr(mse(pixels, back) / 255**2),
         "sample_psnr": sampled, "ms_ssim": ms_ssim(pixels, back), "encode_s": middle - start, "decode_s": end - middle,
         "encode_ms_a_kbit": 1e6 * (middle - start) / bits,
@@ -98,15 +104,16 @@ def text(record: dict[str, Any]) -> str:
     own = [row for row in record["averages"] if "kl_bpp" in row]
     lines = [
         "# Lossy coding by relative entropy", "",
-        f"{record['model']}, {record['images']} photographs of {record['folder']}: {', '.join(record['names'])}. On "
+        f"{', '.join(record['models'])}; {record['images']} photographs of {record['folder']}: "
+        f"{record['names'][0]} ... {record['names'][-1]}. On "
         f"{record['environment']['cpu']}, one thread, processor seconds an image.", "", "## Files and the KL", "",
         "KL: of posteriors from priors, bits per pixel, averaged; above: the file beyond it. PSNR of the file, and of",
         "samples of the posteriors, for which the KL is the ideal rate.", "",
-        "| setting | KL | file | above | PSNR, file | PSNR, samples | encode s | decode s | ms a kbit of KL |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| codec | setting | KL | file | above | PSNR, file | PSNR, samples | encode s | decode s | ms a kbit of KL |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]  # fmt: skip
     lines += [
-        f"| {r['setting']} | {r['kl_bpp']:.4f} | {r['bpp']:.4f} | {r['above']:+.1%} | {r['psnr']:.2f} | "
+        f"| {r['codec']} | {r['setting']} | {r['kl_bpp']:.4f} | {r['bpp']:.4f} | {r['above']:+.1%} | {r['psnr']:.2f} | "
         f"{r['sample_psnr']:.2f} | {r['encode_s']:.1f} | {r['decode_s']:.2f} | {r['encode_ms_a_kbit']:.0f} |"
         for r in own
     ]
@@ -130,37 +137,51 @@ def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--images", default="kodim01,kodim05,kodim21")
-    parser.add_argument("--model", default="photo-irec")
+    parser.add_argument("--images", help="names without suffix; all unless given")
+    parser.add_argument("--models", default="photo-irec")
     parser.add_argument("--peers", default=PEERS)
+    parser.add_argument("--name", default="irec-lossy", help="of the results")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    model = hub.load(hub.resolve(arguments.model))
-    if not isinstance(model, IrecModel):
-        raise SystemExit(f"{arguments.model}: expected a model of irec-vae")
-    wanted = arguments.images.split(",")
-    paths = sorted(p for p in arguments.folder.iterdir() if p.suffix.lower() in common.SUFFIXES and p.stem in wanted)
+    models = {name: hub.load(hub.resolve(name)) for name in arguments.models.split(",")}
+    wanted = arguments.images.split(",") if arguments.images else None
+    paths = sorted(
+        p
+        for p in arguments.folder.iterdir()
+        if p.suffix.lower() in common.SUFFIXES and (wanted is None or p.stem in wanted)
+    )
     rows: list[dict[str, Any]] = []
     with ProcessPoolExecutor(1) as beside:
         others = beside.submit(of_others, arguments.peers, paths)
         for path in paths:
             pixels, _ = pictures.read(path)
-            for quality in QUALITIES:
-                rows.append({"image": path.name} | measured(arguments.model, model, pixels, quality))
-                print(rows[-1], flush=True)
-        write(arguments.model, arguments.folder.name, paths, rows, others.result())
+            for name, model in models.items():
+                if not isinstance(model, IrecModel):
+                    raise SystemExit(f"{name}: expected a model of irec-vae")
+                for quality in QUALITIES:
+                    rows.append({"image": path.name} | measured(name, model, pixels, quality))
+                    print(rows[-1], flush=True)
+        write(arguments.name, list(models), arguments.folder.name, paths, rows, others.result())
 
 
-def write(name: str, folder: str, paths: list[Path], rows: list[dict[str, Any]], others: list[dict[str, Any]]) -> None:
+def write(
+    result: str,
+    names: list[str],
+    folder: str,
+    paths: list[Path],
+    rows: list[dict[str, Any]],
+    others: list[dict[str, Any]],
+) -> None:
     """The results: JSON, tables and a plot."""
-    averages = [averaged([row for row in rows if row["setting"] == f"q{q}"]) for q in QUALITIES] + others
+    kinds = [(label(name), f"q{quality}") for name in names for quality in QUALITIES]
+    averages = [averaged([row for row in rows if (row["codec"], row["setting"]) == kind]) for kind in kinds] + others
     drawn = curves.of_records(averages)
     record = {
         "folder": folder, "names": [p.stem for p in paths], "images": len(paths),
-        "model": name, "sha256": hub.resolve(name).sha256, "rows": rows, "averages": averages,
-        "bd_rates": lossy.compared(drawn, [lossy.own_name(name)]),
+        "models": {label(name): hub.resolve(name).sha256 for name in names}, "rows": rows, "averages": averages,
+        "bd_rates": lossy.compared(drawn, [label(name) for name in names]),
     }  # fmt: skip
-    path = common.write("irec-lossy", record)
+    path = common.write(result, record)
     path.with_suffix(".md").write_text(text({"environment": common.environment()} | record))
     path.with_suffix(".svg").write_bytes(plot.draw(drawn)[1])
 

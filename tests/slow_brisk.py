@@ -1,4 +1,4 @@
-"""A second decoder of layouts 3, 4 and 5 of mixing payloads, written from docs/format.md in plain Python.
+"""A second decoder of layouts 3 to 8 of mixing payloads, written from docs/format.md in plain Python.
 
 Shares nothing with rdzip but the test's model file; what these layouts have in common with 1 and 2 is in slow_binary.
 """
@@ -27,6 +27,16 @@ from slow_binary import (
 from slow_decoder import Damaged, Network, Reader, clip, context_of, need
 
 Matrix = list[list[float]]
+
+STARTS = {
+    3: (6553, 65536, 183500),
+    4: (6553, 65536, 183500),
+    5: (6553, 8738, 183500),
+    6: (65536, 87381, 183500),
+    7: (32768, 87381, 183500),
+    8: (21845, 26214, 157286),
+}
+"""Weights that mixers begin with: of contexts, of counters beside predictions, of the network."""
 
 
 def odds_of(counter: Counter) -> int:
@@ -93,9 +103,10 @@ class BlockFit:
 class Brisk:
     """Everything that is learnt of bits."""
 
-    def __init__(self, samples: int, layout: int) -> None:
-        self.layout = layout
-        self.buckets = 1 << clip((2 * samples).bit_length(), 12, 20)
+    def __init__(self, samples: int, layout: int, asked: list[int] | None) -> None:
+        self.layout, self.lean = layout, asked is not None
+        looked = 2 * samples if asked is None else samples * len(asked) // 2
+        self.buckets = 1 << clip(looked.bit_length(), 12, 20)
         self.checks: dict[int, int] = defaultdict(int)
         self.counters: dict[int, dict[int, Counter]] = defaultdict(lambda: defaultdict(Counter))
         self.calibrating: dict[Any, Counter] = {}
@@ -168,7 +179,8 @@ class Brisk:
                 inputs[i] = odds_of(calibrating[i])
             certain += counter.n > 2 and abs(odds_of(counter)) > 1200
         choice = [node, ((4 * step + (q >> 2)) * 2 + (x & 1)) * 8 + min(certain, 7), 64 * step + 2 * z // 3]
-        start = [6553] * 8 + [8738 if self.layout == 5 else 65536] * 3 + [183500] + [0] * 4
+        first, beside_first, network_first = STARTS[self.layout + 3 * self.lean]
+        start = [first] * 8 + [beside_first] * 3 + [network_first] + [0] * 4
         mixers = list(enumerate(choice[: 2 if self.layout == 3 else 3]))
         rows = [self.rows.setdefault((c, s, row), list(start)) for s, row in mixers]
         o = [clip(sum((v * w) >> 5 for v, w in zip(inputs, row, strict=True)) >> 13, -3071, 3071) for row in rows]
@@ -192,12 +204,13 @@ class Band:
     """One band: a picture of its own."""
 
     def __init__(self, data: bytes, height: int, width: int, channels: int, layout: int, network: Network | None):
-        self.height, self.width, self.channels, self.layout, self.network = height, width, channels, layout, network
+        self.height, self.width, self.channels, self.network = height, width, channels, network
+        self.layout, self.asked = (layout, None) if layout < 6 else (layout - 3, [3] if layout == 6 else [0, 3, 5, 6])
         self.planes: list[Any] = [[[None] * width for _ in range(height)] for _ in range(channels)]
         self.differences: list[Any] = [[[None] * width for _ in range(height)] for _ in range(channels)]
         self.errors: dict[Any, int] = {}
         self.fits = [BlockFit(c, channels, width) for c in range(channels)]
-        self.brisk, self.coder = Brisk(height * width * channels, layout), Coder(data)
+        self.brisk, self.coder = Brisk(height * width * channels, self.layout, self.asked), Coder(data)
         for y in range(height):
             for fit in self.fits:
                 fit.begin()
@@ -268,6 +281,7 @@ class Band:
             if self.layout == 5:
                 first.append((f[5], 0))
             hashes = [hashed((8 * c + i) * 0x1F123BB5 % (1 << 32), g + (h << 16)) for i, (g, h) in enumerate(first)]
+            hashes = hashes if self.asked is None else [hashes[i] for i in self.asked]
             value = self.brisk.sample(c, x, hashes, p, q, mass, self.coder)
             self.planes[c][y][x] = value
             self.differences[c][y][x] = value - (self.planes[0][y][x] if c else 0)
@@ -279,7 +293,7 @@ class Band:
 
 def decode(payload: bytes, height: int, width: int, channels: int, layout: int, network: Network | None) -> bytes:
     """Samples of the picture, row by row, channels together; Damaged if the payload is not what the page says."""
-    need(layout in (3, 4, 5) and (network is not None) == (layout == 5), "layout")
+    need(layout in STARTS and (network is not None) == (layout in (5, 8)), "layout")
     reader = Reader(payload)
     bands = reader.varint()
     need(1 <= bands <= min(64, height), "number of bands")

@@ -6,7 +6,7 @@ python tools/make_golden.py VERSION-irec       the same, by relative entropy cod
 python tools/make_golden.py VERSION-lossy      with loss: the pictures lie beside, to which decoded ones are near.
 python tools/make_golden.py VERSION-irec-lossy the same, by relative entropy coding.
 python tools/make_golden.py VERSION-mixing     the same, by the codec mixing.
-python tools/make_golden.py VERSION-brisk      the same, by its fast layouts.
+python tools/make_golden.py VERSION-lean       the same, by its fast layouts.
 python tools/make_golden.py VERSION-near       near-lossless.
 """
 
@@ -140,7 +140,7 @@ def mixed() -> dict[str, tuple[Any, dict[str, Any]]]:
     }
 
 
-def brisk() -> dict[str, tuple[Any, dict[str, Any]]]:
+def lean() -> dict[str, tuple[Any, dict[str, Any]]]:
     """Inputs by name for the fast layouts of the codec mixing, by effort; the widest has two bands."""
     photo = picture().crop((300, 200, 333, 221))
     rgba = photo.copy()
@@ -188,7 +188,7 @@ def main() -> None:
         "lossy": lossy,
         "irec-lossy": irec_lossy,
         "mixing": mixed,
-        "brisk": brisk,
+        "lean": lean,
         "near": near,
     }
     kind = kinds.get(folder.name.partition("-")[2], images)

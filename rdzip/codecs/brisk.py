@@ -18,13 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.codecs.numbers import read_numbers, write_numbers
-from rdzip.codecs.options import BRISK_PLAIN, BRISK_WITH_NETWORK
+from rdzip.codecs.options import (
+    BRISK_FITTED,
+    BRISK_PLAIN,
+    BRISK_WITH_NETWORK,
+    LEAN_FITTED,
+    LEAN_PLAIN,
+    LEAN_WITH_NETWORK,
+    NETWORKED,
+)
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.entropy.binary import CODER, finish_coder, start_coder
 from rdzip.errors import CoderError
 from rdzip.exact.compiled import compiled
 from rdzip.models.block_fit import Fit, learn, predict, start_row
-from rdzip.models.brisk import LEAST_PROBABILITY, Mixer, code_sample
+from rdzip.models.brisk import LEAST_PROBABILITY, ONE, Begin, Mixer, code_sample
 from rdzip.models.brisk_view import CONTEXTS, FITTED, NETWORK, SIMPLE, View, look, note_errors
 from rdzip.models.causal_scalar import PARTS, ScalarNet, mixture_mean, mixtures, run_head, run_trunk
 from rdzip.models.template import OUTSIDE, PAD, padded_planes
@@ -38,18 +46,37 @@ Pixels = NDArray[np.uint8]
 
 SAMPLE_ORDER = (1, 0, 2)
 BUCKET_BITS = (12, 20)
-SETS = {BRISK_PLAIN: 2}
+ASKED = {
+    BRISK_PLAIN: tuple(range(CONTEXTS - 1)),
+    BRISK_FITTED: tuple(range(CONTEXTS - 1)),
+    BRISK_WITH_NETWORK: tuple(range(CONTEXTS)),
+    LEAN_PLAIN: (3,),
+    LEAN_FITTED: (0, 3, 5, 6),
+    LEAN_WITH_NETWORK: (0, 3, 5, 6),
+}
+"""Contexts of a layout."""
+SETS = {BRISK_PLAIN: 2, LEAN_PLAIN: 2}
 """Mixers of a layout, where it is not 3."""
+BEGIN = {
+    BRISK_PLAIN: Begin(ONE // 40, ONE // 4),
+    BRISK_FITTED: Begin(ONE // 40, ONE // 4),
+    BRISK_WITH_NETWORK: Begin(ONE // 40, ONE // 30),
+    LEAN_PLAIN: Begin(ONE // 4, ONE // 3),
+    LEAN_FITTED: Begin(ONE // 8, ONE // 3),
+    LEAN_WITH_NETWORK: Begin(ONE // 12, ONE // 10, ONE * 6 // 10),
+}
+"""Weights that mixers begin with."""
 NETWORK_ROWS = 8
 """Rows whose mixtures the encoder computes at once."""
-BAND_PIXELS = {BRISK_PLAIN: 1 << 16}
-"""Pixels for each of two bands, where it is not 2**21."""
+TWO_BANDS, BAND_PIXELS = 1 << 17, 1 << 20
+"""Pixels from which on there are two bands, and those of each band where there are more."""
 MOST_BANDS = 64
 
 
-def bands(layout: int, shape: tuple[int, ...]) -> int:
-    """How many bands the encoder makes: two where they are large, so that two cores share the work."""
-    return 2 if shape[0] >= 2 and shape[0] * shape[1] >= 2 * BAND_PIXELS.get(layout, 1 << 21) else 1
+def bands(shape: tuple[int, ...]) -> int:
+    """How many bands the encoder makes, so that cores share the work; small pictures cannot afford to learn twice."""
+    pixels = shape[0] * shape[1]
+    return min(max(pixels // BAND_PIXELS, 2 if pixels >= TWO_BANDS else 1), shape[0], MOST_BANDS)
 
 
 class _Band:
@@ -69,11 +96,13 @@ class _Band:
         self.planes = np.full((channels, self.height + PAD, stride), OUTSIDE, np.int32)
         self.net = model.nets["grey" if channels == 1 else "colour"] if model else None
         self.scalar = ScalarNet.of(self.net, model.tables, stride) if model and self.net else ScalarNet.none()
-        self.fitted = 0 if layout == BRISK_PLAIN else 1
+        self.fitted = 0 if layout in (BRISK_PLAIN, LEAN_PLAIN) else 1
         self.fit = Fit.of(channels, self.width, stride)
-        self.view = View.of(channels, self.width)
-        bits = min(max((2 * math.prod(shape)).bit_length(), BUCKET_BITS[0]), BUCKET_BITS[1])
-        self.mixer = Mixer.of(bits, model.tables.sigmoid if model else np.zeros(0, np.int32))
+        self.view = View.of(channels, self.width, ASKED[layout])
+        full = layout in (BRISK_PLAIN, BRISK_FITTED, BRISK_WITH_NETWORK)
+        looked = 2 * math.prod(shape) if full else math.prod(shape) * len(ASKED[layout]) // 2
+        bits = min(max(looked.bit_length(), BUCKET_BITS[0]), BUCKET_BITS[1])
+        self.mixer = Mixer.of(bits, model.tables.sigmoid if model else np.zeros(0, np.int32), BEGIN[layout])
         self.sets = SETS.get(layout, 3)
         self.coder = np.zeros(CODER, np.int64)
         self.levels = np.zeros(channels)
@@ -129,9 +158,8 @@ def _code_row(
     networked = len(mixture) > 0
     computed = networked and len(known) == 0
     sources = NETWORK + 1 if networked else SIMPLE + fitted
-    asked = CONTEXTS if networked else CONTEXTS - 1
     places, counts, columns, sums = fit
-    means, scales, hashes, errors, view_tables = view
+    means, scales, chosen, contexts, hashes, errors, view_tables = view
     inputs, weights, slots, beside, tables, sigmoid, scratch, coded = mixer
     if fitted:
         start_row(columns, sums, channels)
@@ -152,7 +180,7 @@ def _code_row(
                     for i in range(PARTS):
                         mixture[i] = known[(x * channels + c) * PARTS + i]
                 means[NETWORK] = mixture_mean(mixture)
-            look(means, scales, hashes, errors, view_tables, px, plane, stride, c, x, y, at, sources)
+            look(means, scales, chosen, contexts, hashes, errors, view_tables, px, plane, stride, c, x, y, at, sources)
             value = code_sample(
                 inputs,
                 weights,
@@ -166,7 +194,6 @@ def _code_row(
                 scales,
                 hashes,
                 mixture,
-                asked,
                 sets,
                 coder,
                 data,
@@ -178,7 +205,7 @@ def _code_row(
             px[c * plane + at] = value
             if fitted:
                 learn(columns, sums, counts[c], x, 1 if x == width - 1 else 0, value - levels[c], channels, c)
-            note_errors(means, errors, stride, c, x, y, value)
+            note_errors(means, errors, stride, c, x, y, value, sources)
 
 
 def _side_by_side(count: int, work: Callable[[int, Progress], bytes | None], progress: Progress) -> list[bytes | None]:
@@ -213,7 +240,7 @@ def encode(model: CausalModel | None, pixels: Pixels, layout: int, progress: Pro
 
     model: whose network to mix in, with the layout that has one.
     """
-    count = bands(layout, pixels.shape)
+    count = bands(pixels.shape)
     edges = [pixels.shape[0] * b // count for b in range(count + 1)]
     coded = np.zeros((count, 1 << 16), np.int64)
 
@@ -234,7 +261,7 @@ def _encode_band(
     """Data of a band, and how often each probability was that of what came."""
     samples = pixels[..., SAMPLE_ORDER] if pixels.ndim == 3 else pixels[..., None]
     data = np.zeros(3 * pixels.size + 64, np.uint8)  # no decision costs over 15 bits; far less than 24 bits a sample
-    band = _Band(model if layout == BRISK_WITH_NETWORK else None, layout, pixels.shape, data, 0)
+    band = _Band(model if layout in NETWORKED else None, layout, pixels.shape, data, 0)
     known = np.zeros(0, np.int32)
     with ThreadPoolExecutor(1) as ahead:
         blocks = range(0, band.height, NETWORK_ROWS)
@@ -272,7 +299,7 @@ def decode(
     model: CausalModel | None, payload: bytes, shape: tuple[int, ...], layout: int, progress: Progress = None
 ) -> Pixels:
     """Pixels uint8 of ``shape`` from a payload; CoderError if it is corrupt."""
-    if layout == BRISK_WITH_NETWORK and model is None:
+    if layout in NETWORKED and model is None:
         raise CoderError("mixing codec: the payload needs a model, found none: the file is corrupt")
     (count,), at = read_numbers(payload, 0, 1)
     if not 1 <= count <= min(MOST_BANDS, shape[0]):
@@ -291,7 +318,7 @@ def decode(
     ends = [*starts[1:], len(payload)]
     edges = [shape[0] * b // count for b in range(count + 1)]
     pixels = np.empty(shape, np.uint8)
-    used = model if layout == BRISK_WITH_NETWORK else None
+    used = model if layout in NETWORKED else None
 
     def work(b: int, told: Progress) -> None:
         _decode_band(used, layout, payload[starts[b] : ends[b]], pixels[edges[b] : edges[b + 1]], told)

@@ -179,7 +179,7 @@ def decode(
     if layout in BRISK:
         return brisk.decode(model, payload, shape, layout, progress)
     if layout not in (MIXING_ALONE, MIXING_WITH_NETWORK):
-        raise CoderError(f"mixing codec: expected layout 1 to 5, found {layout}: the file needs a newer rdzip")
+        raise CoderError(f"mixing codec: expected layout 1 to 8, found {layout}: the file needs a newer rdzip")
     if layout == MIXING_WITH_NETWORK and model is None:
         raise CoderError("mixing codec: the payload needs a model, found none: the file is corrupt")
     # a sample costs 8 decisions, each at least 2**16 / (2**16 - LEAST_PROBABILITY) of a bit's odds

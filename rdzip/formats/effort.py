@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rdzip.codecs.options import (
-    BRISK_FITTED,
-    BRISK_PLAIN,
-    BRISK_WITH_NETWORK,
+    LEAN_FITTED,
+    LEAN_PLAIN,
+    LEAN_WITH_NETWORK,
     MIXING_ALONE,
     MIXING_WITH_NETWORK,
     NETWORKED,
@@ -27,8 +27,8 @@ EFFORTS = range(1, 10)
 DEFAULT_EFFORT, SLOW_EFFORT = 6, 7
 """The effort unless another is asked for, and that from which on the codec causal cannot follow."""
 LAYOUTS = {
-    1: BRISK_PLAIN, 2: BRISK_PLAIN, 3: BRISK_FITTED, 4: BRISK_FITTED, 5: BRISK_WITH_NETWORK, 6: BRISK_WITH_NETWORK,
-    7: BRISK_WITH_NETWORK, 8: MIXING_WITH_NETWORK, 9: MIXING_WITH_NETWORK,
+    1: LEAN_PLAIN, 2: LEAN_FITTED, 3: LEAN_FITTED, 4: LEAN_FITTED, 5: LEAN_WITH_NETWORK, 6: LEAN_WITH_NETWORK,
+    7: LEAN_WITH_NETWORK, 8: MIXING_WITH_NETWORK, 9: MIXING_WITH_NETWORK,
 }  # fmt: skip
 """Layouts of the codec mixing by effort."""
 DEFAULT_MODEL, FAST_MODEL = "photo", "photo-fast"
@@ -41,7 +41,7 @@ class Mixing:
     def __init__(self, neural: Neural | None, layout: int) -> None:
         self.neural = neural if layout in NETWORKED else None
         if layout in NETWORKED and neural is None:
-            layout = BRISK_FITTED if layout == BRISK_WITH_NETWORK else MIXING_ALONE
+            layout = LEAN_FITTED if layout == LEAN_WITH_NETWORK else MIXING_ALONE
         self.layout = layout
 
     def encode(self, pixels: NDArray[Any], progress: Callable[[float], None] | None = None) -> Encoded:
@@ -56,7 +56,7 @@ class Mixing:
         """Return the coders with the same network that may be smaller for small pictures."""
         if self.neural is None:
             return []
-        brisk = [Mixing(self.neural, BRISK_WITH_NETWORK)] if self.layout == MIXING_WITH_NETWORK else []
+        brisk = [Mixing(self.neural, LEAN_WITH_NETWORK)] if self.layout == MIXING_WITH_NETWORK else []
         return [self.neural, *brisk]
 
 
@@ -79,5 +79,5 @@ def mixing_layout(codec: str | None, effort: int | None, device: str | None = No
 
 def default_model(layout: int | None, effort: int | None) -> str:
     """Return the id of the model that codes where none is named: a small one for the codec mixing up to effort 6."""
-    fast = layout == BRISK_WITH_NETWORK and (effort or DEFAULT_EFFORT) <= DEFAULT_EFFORT
+    fast = layout == LEAN_WITH_NETWORK and (effort or DEFAULT_EFFORT) <= DEFAULT_EFFORT
     return FAST_MODEL if fast else DEFAULT_MODEL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -191,12 +192,14 @@ def _smaller(
     quick = classic.webp_size(samples, 1) if trial else samples.nbytes
     if not small and (8 * quick < HARDLY_ANY_BITS * samples.size or has_few_colours(samples)):
         return _classic_choice(picture, arrangement, samples, Reason.CLASSIC_GRAPHICS)
-    planes = _neural_planes(samples, neural, progress)
+    with ThreadPoolExecutor(1) as beside:
+        repeats = beside.submit(classic.repeats, samples) if trial else None
+        planes = _neural_planes(samples, neural, progress)
     if isinstance(neural, Mixing) and neural.neural is not None and samples.size <= LEARNING_SAMPLES:
         for rival in neural.rivals():
             planes = min(planes, _neural_planes(samples, rival, None), key=lambda p: sum(plane.size for plane in p))
     coded = Choice(arrangement, planes, Reason.NEURAL_QUICK)
-    if trial and classic.repeats(samples) > REPEATS:
+    if repeats is not None and repeats.result() > REPEATS:
         if coded.size < SHARE_OF_METHOD[1] * quick:
             return coded
         if coded.size < SHARE_OF_METHOD[3] * classic.webp_size(samples, 3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +41,7 @@ def context_table() -> Int64:
     return np.array(rows, np.int64).reshape(-1)
 
 
+@lru_cache(maxsize=1)
 def scale_index_table() -> Int32:
     """Index 0..15 of a sum of errors e, int32 [32768]: 2 log2((e + 12) / 12), rounded down."""
     return np.array([min(15, ((e + 12) ** 2 // 144).bit_length() - 1) for e in range(1 << 15)], np.int32)

@@ -46,8 +46,6 @@ SURE_AT = BESIDE * 3 * 8 * 16 * DISTANCES
 CALIBRATION_AT = SURE_AT + 3 * 8 * 32
 FIXED = CALIBRATION_AT + CONTEXTS * 3 * 16 * 64
 """Where counters of certain decisions and of calibration begin, after those of distances, and where they end."""
-CONTEXT_WEIGHT, BESIDE_WEIGHT, NETWORK_WEIGHT = ONE // 40, ONE // 30, ONE * 7 // 10
-ALONE_WEIGHT = ONE // 4
 """Weights that mixers begin with; the last, of BESIDE where there is no network."""
 
 
@@ -55,6 +53,14 @@ STRETCH, SQUASH, RATES, SIDES = 0, 4096 + SQUASH_MAX, 4096 + 2 * SQUASH_MAX + 1,
 """Where tables begin in one array; that of squash at its argument 0."""
 BASE, PLACE, SIDE, ROW, OUTPUT, CALIBRATED = 0, 8, 16, 24, 32, 40
 """Places of scratch numbers."""
+
+
+class Begin(NamedTuple):
+    """Weights that a mixer begins with: of each context, of each counter beside a prediction, of the network."""
+
+    context: int
+    beside: int
+    network: int = ONE * 7 // 10
 
 
 class Mixer(NamedTuple):
@@ -77,20 +83,19 @@ class Mixer(NamedTuple):
     coded: Int64
 
     @classmethod
-    def of(cls, bits: int, sigmoid: Int32) -> Mixer:
+    def of(cls, bits: int, sigmoid: Int32, begin: Begin) -> Mixer:
         """A mixer that has seen nothing, with 2**bits buckets and the sigmoid table of a network's mixture."""
         squash = squash_table()
         weights = np.zeros((3 * SETS * SELECTORS, INPUTS), np.int32)
-        weights[:, :CONTEXTS] = CONTEXT_WEIGHT
-        weights[:, CONTEXTS:NETWORK_INPUT] = BESIDE_WEIGHT if len(sigmoid) else ALONE_WEIGHT
-        weights[:, NETWORK_INPUT] = NETWORK_WEIGHT
+        weights[:, :CONTEXTS] = begin.context
+        weights[:, CONTEXTS:NETWORK_INPUT] = begin.beside
+        weights[:, NETWORK_INPUT] = begin.network
         beside = np.full(FIXED, HALF, np.uint32)
         sure = np.arange(3 * 8 * 32) % 32 * 64 + 32
         levels = (np.arange(CONTEXTS * 3 * 16 * 64) % 64 - 32) * 72 + 36
-        begin = squash[np.concatenate([sure, levels]) + SQUASH_MAX]
-        beside[SURE_AT:] = begin.astype(np.uint32) << np.uint32(16)
-        slots = np.full((1 << bits, 16), HALF, np.uint32)
-        slots[:, 0] = 0
+        chances = squash[np.concatenate([sure, levels]) + SQUASH_MAX]
+        beside[SURE_AT:] = chances.astype(np.uint32) << np.uint32(16)
+        slots = np.zeros((1 << bits, 16), np.uint32)  # all without a check, so that all begin anew
         stretch = np.clip(stretch_table(), -ODDS_MAX, ODDS_MAX)
         return cls(
             np.zeros(INPUTS, np.int32),
@@ -134,10 +139,10 @@ def _count(counters: Counters, at: int, bit: int, tables: Int32, limit: int) -> 
 
 
 @compiled
-def _find(slots: Counters, hashes: Int64, asked: int, node: int, scratch: Int64) -> None:
+def _find(slots: Counters, hashes: Int64, node: int, scratch: Int64) -> None:
     """Find the buckets of the contexts for four decisions from a node on; one of another context begins anew."""
     buckets = len(slots) >> 4
-    for i in range(asked):
+    for i in range(len(hashes)):
         h = hashed(hashes[i], node)
         at = (h & (buckets - 1)) << 4
         check = (h >> 12) | 1  # never that of an empty bucket
@@ -173,7 +178,6 @@ def code_sample(
     scales: Int64,
     hashes: Int64,
     mixture: Int32,
-    asked: int,
     sets: int,
     coder: Int64,
     data: NDArray[np.uint8],
@@ -184,10 +188,11 @@ def code_sample(
 ) -> int:
     """Code a sample of channel c bit by bit from the highest, learn from it, and return it.
 
-    mixture: the network's, int32 [9], or empty. asked, sets: how many contexts and mixers are used, the first ones.
-    parity: of its column. value: the sample; of no meaning when decoding. The rest: of a Mixer and of a View.
+    mixture: the network's, int32 [9], or empty. sets: how many mixers are used, the first ones. parity: of its column.
+    value: the sample; of no meaning when decoding. The rest: of a Mixer and of a View.
     """
     networked = len(mixture) > 0
+    asked = len(hashes)
     node = 1
     found = -1
     below = 0  # what the network has below the interval's ends
@@ -227,7 +232,7 @@ def code_sample(
 
         if found != level >> 2:
             found = level >> 2
-            _find(slots, hashes, asked, node if found else 0, scratch)
+            _find(slots, hashes, node if found else 0, scratch)
         nibble = node if level < 4 else (1 << (level - 4)) | (node & ((1 << (level - 4)) - 1))
         certain = 0
         for i in range(asked):

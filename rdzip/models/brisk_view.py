@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ WEIGHTS = 1024
 """Entries of the table of weights in the blend, by errors in 1/2."""
 
 
+@lru_cache(maxsize=1)
 def weight_table() -> Int32:
     """Weight of a prediction by the sum of its errors e in 1/2, int32 [WEIGHTS]: 2**26 / (2 e + 3)**2, rounded down."""
     return np.array([(1 << 26) // (2 * e + 3) ** 2 for e in range(WEIGHTS)], np.int32)
@@ -30,39 +32,39 @@ def weight_table() -> Int32:
 
 class View(NamedTuple):
     """What is known of one sample. means, scales int64 [PREDICTORS]: predictions in 1/16, and how far off they were, as
-    an index 0..15; hashes int64 [CONTEXTS]; errors int32 [channels,
-    PREDICTORS, 2 rows, width + 2 PAD] in 1/16, flat; tables int32: of weights, then of scales.
+    an index 0..15; chosen int64 [k]: contexts that are asked, by number; contexts int64 [CONTEXTS]: what they are;
+    hashes int64 [k]: of the chosen ones; errors int32 [channels, PREDICTORS, 2 rows, width + 2 PAD] in 1/16, flat;
+    tables int32: of weights, then of scales.
     """
 
     means: Int64
     scales: Int64
+    chosen: Int64
+    contexts: Int64
     hashes: Int64
     errors: Int32
     tables: Int32
 
     @classmethod
-    def of(cls, channels: int, width: int) -> View:
+    def of(cls, channels: int, width: int, chosen: tuple[int, ...]) -> View:
         """An empty view for an image."""
         return cls(
             np.zeros(PREDICTORS, np.int64),
             np.zeros(PREDICTORS, np.int64),
+            np.array(chosen, np.int64),
             np.zeros(CONTEXTS, np.int64),
+            np.zeros(len(chosen), np.int64),
             np.zeros(channels * PREDICTORS * 2 * (width + 2 * PAD), np.int32),
             np.concatenate([weight_table(), scale_index_table()]),
         )
 
 
 @compiled
-def _context(c: int, i: int, first: int, second: int) -> int:
-    """Hash of a context of two numbers of at most 16 bits."""
-    mixed: int = hashed((c * CONTEXTS + i) * 0x1F123BB5 & 0xFFFFFFFF, first | second << 16)
-    return mixed
-
-
-@compiled
 def look(
     means: Int64,
     scales: Int64,
+    chosen: Int64,
+    contexts: Int64,
     hashes: Int64,
     errors: Int32,
     tables: Int32,
@@ -141,32 +143,36 @@ def look(
     fine = means[FITTED] >> 2 | scales[FITTED] << 12
     blend = means[BLEND] >> 2 | scales[BLEND] << 12
     network = means[NETWORK] >> 2 | scales[NETWORK] << 12
-    # the most useful first: fast profiles ask only some
     if c == 0:
-        hashes[0] = _context(c, 0, blend, 0)
-        hashes[1] = _context(c, 1, w | n << 8, 0)
-        hashes[2] = _context(c, 2, means[0] >> 4 | clipped(n + ne - np.int64(px[p - 2 * stride + 1])) << 8, 0)
-        hashes[3] = _context(c, 3, fitted | w << 8, 0)
-        hashes[4] = _context(c, 4, fine, 0)
-        hashes[5] = _context(c, 5, w | ww << 8, 0)
-        hashes[6] = _context(c, 6, fitted, 0)
-        hashes[7] = _context(c, 7, network, 0)
+        contexts[0] = blend
+        contexts[1] = w | n << 8
+        contexts[2] = means[0] >> 4 | clipped(n + ne - np.int64(px[p - 2 * stride + 1])) << 8
+        contexts[3] = fitted | w << 8
+        contexts[4] = fine
+        contexts[5] = w | ww << 8
+        contexts[6] = fitted
+        contexts[7] = network
     else:
-        hashes[0] = _context(c, 0, a | b << 8, fitted)
-        hashes[1] = _context(c, 1, blend, 0)
-        hashes[2] = _context(c, 2, a | sides_w << 8, sides_n)
-        hashes[3] = _context(c, 3, a | b << 8, 0)
-        hashes[4] = _context(c, 4, fine, 0)
-        hashes[5] = _context(c, 5, a | w << 8, np.int64(px[at - 1]))
-        hashes[6] = _context(c, 6, a | n << 8, np.int64(px[at - stride]))
-        hashes[7] = _context(c, 7, network, 0)
+        contexts[0] = a | b << 8 | fitted << 16
+        contexts[1] = blend
+        contexts[2] = a | sides_w << 8 | sides_n << 16
+        contexts[3] = a | b << 8
+        contexts[4] = fine
+        contexts[5] = a | w << 8 | np.int64(px[at - 1]) << 16
+        contexts[6] = a | n << 8 | np.int64(px[at - stride]) << 16
+        contexts[7] = network
+    for k in range(len(chosen)):
+        i = chosen[k]
+        hashes[k] = hashed((c * CONTEXTS + i) * 0x1F123BB5 & 0xFFFFFFFF, contexts[i])
 
 
 @compiled
-def note_errors(means: Int64, errors: Int32, stride: int, c: int, x: int, y: int, value: int) -> None:
+def note_errors(means: Int64, errors: Int32, stride: int, c: int, x: int, y: int, value: int, sources: int) -> None:
     """Take in how far each prediction was from the value."""
     now = PAD + x
     for j in range(PREDICTORS):
+        if j >= sources and j < BLEND:
+            continue
         e = abs(16 * value - means[j])
         near = ((c * PREDICTORS + j) * 2 + (y & 1)) * stride
         errors[near + now] = e

@@ -8,6 +8,7 @@ add them up; a last mixer adds their outputs; two stages correct the result by w
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -113,6 +114,7 @@ def level_table() -> Int32:
     return ((stretch_table() + 2304) // 72).clip(0, 63).astype(np.int32)
 
 
+@lru_cache(maxsize=1)
 def side_table() -> Int32:
     """Index of how far a threshold is above a mean, int32 [8192]: entry d + 4096 for d in 1/16.
 

@@ -19,9 +19,12 @@ from hypothesis import strategies as st
 
 from rdzip.codecs import brisk, mixing
 from rdzip.codecs.options import (
+    BRISK,
     BRISK_FITTED,
     BRISK_PLAIN,
-    BRISK_WITH_NETWORK,
+    LEAN_FITTED,
+    LEAN_PLAIN,
+    LEAN_WITH_NETWORK,
     MIXING_ALONE,
     MIXING_WITH_NETWORK,
     NETWORKED,
@@ -56,7 +59,7 @@ def picture(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     return np.where(wild, rng.choice([0, 255], shape), noisy).astype(np.uint8)
 
 
-LAYOUTS = (MIXING_ALONE, MIXING_WITH_NETWORK, BRISK_PLAIN, BRISK_FITTED, BRISK_WITH_NETWORK)
+LAYOUTS = (MIXING_ALONE, MIXING_WITH_NETWORK, *BRISK)
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9)) | st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))
 
 
@@ -76,7 +79,7 @@ def test_pixels_come_back(model: CausalModel, shape: tuple[int, ...], seed: int,
         assert np.array_equal(mixing.decode(used, coded.payload, shape, layout), pixels)
 
 
-@pytest.mark.parametrize("layout", [MIXING_ALONE, BRISK_PLAIN, BRISK_FITTED])
+@pytest.mark.parametrize("layout", [MIXING_ALONE, BRISK_PLAIN, BRISK_FITTED, LEAN_PLAIN, LEAN_FITTED])
 def test_it_learns(layout: int) -> None:
     pixels = np.tile(picture((24, 24, 3)), (3, 3, 1))
     coded = mixing.encode(None, pixels, None, layout)
@@ -85,7 +88,7 @@ def test_it_learns(layout: int) -> None:
     assert coded.bits.ideal - 8 <= coded.bits.total <= coded.bits.ideal * 1.001 + 24
 
 
-@pytest.mark.parametrize("layout", [BRISK_PLAIN, BRISK_WITH_NETWORK])
+@pytest.mark.parametrize("layout", [BRISK_PLAIN, LEAN_WITH_NETWORK])
 def test_bands_are_coded_apart(model: CausalModel, layout: int, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = picture((21, 15, 3))
     used = model if layout in NETWORKED else None
@@ -124,9 +127,9 @@ def test_an_interrupted_band_stops_the_others(monkeypatch: pytest.MonkeyPatch) -
     assert len(rows) < 100  # of 400
 
 
-def test_large_pictures_have_two_bands() -> None:
-    assert [brisk.bands(BRISK_FITTED, shape) for shape in ((2048, 2048), (2047, 2048), (1, 1 << 23))] == [2, 1, 1]
-    assert [brisk.bands(BRISK_PLAIN, shape) for shape in ((256, 512, 3), (255, 512, 3))] == [2, 1]
+def test_larger_pictures_have_more_bands() -> None:
+    shapes = ((256, 512, 3), (255, 512, 3), (2048, 1536), (2048, 1535), (1, 1 << 23), (1 << 14, 1 << 14))
+    assert [brisk.bands(shape) for shape in shapes] == [2, 1, 3, 2, 1, 64]
 
 
 @pytest.mark.parametrize("shape", [(7, 12, 3), (6, 11), (1, 1, 3), (1, 5), (5, 1, 3)])
@@ -200,12 +203,12 @@ def test_damage_is_noticed(model: CausalModel, how: str) -> None:
 
 def test_what_cannot_be_decoded_is_refused(model: CausalModel) -> None:
     coded = mixing.encode(model, picture((4, 4, 3)))
-    with pytest.raises(CoderError, match="layout 1 to 5, found 6"):
-        mixing.decode(model, coded.payload, (4, 4, 3), 6)
+    with pytest.raises(CoderError, match="layout 1 to 8, found 9"):
+        mixing.decode(model, coded.payload, (4, 4, 3), 9)
     for layout in NETWORKED:
         with pytest.raises(CoderError, match="needs a model"):
             mixing.decode(None, coded.payload, (4, 4, 3), layout)
-    for layout in (MIXING_ALONE, BRISK_FITTED):
+    for layout in (MIXING_ALONE, LEAN_FITTED):
         with pytest.raises(CoderError, match="cannot hold"):
             mixing.decode(None, b"\1\2", (4000, 4000, 3), layout)
     with pytest.raises(InputError, match="expected uint8 pixels"):

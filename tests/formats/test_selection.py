@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from rdzip.codecs import classic
-from rdzip.codecs.options import BRISK_WITH_NETWORK
+from rdzip.codecs.options import LEAN_WITH_NETWORK
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.formats import rdz
 from rdzip.formats.header import ModelStamp
@@ -55,7 +55,7 @@ class StandIn:
         return replace(self.encode(pixels, progress), layout=layout)
 
     def decode_mixing(self, payload, shape, layout, progress=None):
-        assert layout == BRISK_WITH_NETWORK
+        assert layout == LEAN_WITH_NETWORK
         return self.decode(payload, shape, 3, progress)
 
 
