@@ -52,6 +52,7 @@ FEW_LEVELS = 32
 SMALL_PIXELS = 1 << 14  # so small that every way is tried
 LEARNING_SAMPLES = 1 << 19  # up to which coders that have less to learn may be smaller
 HARDLY_ANY_BITS = 0.15  # bits a sample at which a classic codec leaves nothing to gain
+FEW_BITS_OF_PNG = 1.0  # of a fast PNG, above which that is unlikely
 
 
 @dataclass(frozen=True)
@@ -189,18 +190,21 @@ def _smaller(
         return _classic_choice(picture, arrangement, samples, Reason.CLASSIC_GRAPHICS)
     small = samples.shape[0] * samples.shape[1] < SMALL_PIXELS
     trial = not small and classic.fits_webp(samples)
-    quick = classic.webp_size(samples, 1) if trial else samples.nbytes
-    if not small and (8 * quick < HARDLY_ANY_BITS * samples.size or has_few_colours(samples)):
-        return _classic_choice(picture, arrangement, samples, Reason.CLASSIC_GRAPHICS)
-    with ThreadPoolExecutor(1) as beside:
-        repeats = beside.submit(classic.repeats, samples) if trial else None
+    graphics = not small and has_few_colours(samples)
+    with ThreadPoolExecutor(1) as beside:  # on another core than what follows
+        quick = beside.submit(classic.webp_size, samples, 1) if trial and not graphics else None
+        repeats = beside.submit(classic.repeats, samples) if trial and not graphics else None
+        if quick is not None and 8 * classic.fast_png_size(samples) < FEW_BITS_OF_PNG * samples.size:
+            graphics = 8 * quick.result() < HARDLY_ANY_BITS * samples.size
+        if graphics:
+            return _classic_choice(picture, arrangement, samples, Reason.CLASSIC_GRAPHICS)
         planes = _neural_planes(samples, neural, progress)
     if isinstance(neural, Mixing) and neural.neural is not None and samples.size <= LEARNING_SAMPLES:
         for rival in neural.rivals():
             planes = min(planes, _neural_planes(samples, rival, None), key=lambda p: sum(plane.size for plane in p))
     coded = Choice(arrangement, planes, Reason.NEURAL_QUICK)
-    if repeats is not None and repeats.result() > REPEATS:
-        if coded.size < SHARE_OF_METHOD[1] * quick:
+    if quick is not None and repeats is not None and repeats.result() > REPEATS:
+        if coded.size < SHARE_OF_METHOD[1] * quick.result():
             return coded
         if coded.size < SHARE_OF_METHOD[3] * classic.webp_size(samples, 3):
             return coded
