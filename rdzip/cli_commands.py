@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from rdzip import files
-from rdzip.cli_output import Output, notes, print_text
+from rdzip.cli_output import Output, notes, print_text, tell_compiling
 from rdzip.errors import InputError
 from rdzip.files import UsageError
 from rdzip.formats.loss import Loss
@@ -457,7 +457,9 @@ def _output(as_json: bool, verbose: bool, quiet: bool, *, offline: bool = False)
         os.environ["HF_HUB_OFFLINE"] = "1"
     if verbose and quiet:
         raise UsageError("expected -v or --quiet, found both; leave one out")
-    return Output(as_json, quiet, verbose)
+    say = Output(as_json, quiet, verbose)
+    tell_compiling(say)
+    return say
 
 
 def _check(destination: files.Destination, *, as_json: bool, remove: bool) -> None:

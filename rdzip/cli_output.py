@@ -95,6 +95,14 @@ def notes(say: Output, *, first: bool = True) -> Iterator[None]:
         log.setLevel(before)
 
 
+def tell_compiling(say: Output) -> None:
+    """Say on a terminal, where someone may be waiting, when scalar code has to be compiled first."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        log = logging.getLogger("rdzip.compile")
+        log.addHandler(_Notes(say))
+        log.setLevel(logging.INFO)
+
+
 def explain(error: Exception) -> str:
     """Return what went wrong in one line, for errors made for users and for those nobody foresaw."""
     if isinstance(error, RdzipError):

@@ -13,7 +13,7 @@ from rdzip.errors import InputError, ModelError
 TABLE = {codec.name: codec for codec in PEERS}
 GROUPS = {
     "lossy": ("rdzip:photo-lossy", *(codec.name for codec in PEERS if not codec.lossless)),
-    "lossless": ("rdzip:photo", *(codec.name for codec in PEERS if codec.lossless)),
+    "lossless": ("rdzip", *(codec.name for codec in PEERS if codec.lossless)),
 }
 DEFAULT = "lossy,lossless"
 

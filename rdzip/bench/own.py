@@ -12,10 +12,10 @@ from rdzip import hub
 from rdzip.bench.codec import Codec, Pixels, Scale
 from rdzip.codecs.options import LOSSY_CODECS
 from rdzip.errors import ModelError, RdzipError
+from rdzip.formats.effort import FAST_MODEL
 from rdzip.models.modelfile import SUFFIX
 
 PREFIX = "rdzip"
-DEFAULT_MODEL = "photo"
 QUALITY = Scale("quality", 1, 100)
 QUALITIES = (1, 15, 30, 45, 60, 75, 90, 100)
 
@@ -77,4 +77,4 @@ def _parts(name: str) -> tuple[str, str | None]:
     if rest.endswith(SUFFIX):
         return rest, None
     model, _, codec = rest.partition(":")
-    return model or DEFAULT_MODEL, codec or None
+    return model or FAST_MODEL, codec or None

@@ -9,6 +9,7 @@ were not used for KEPT_DAYS are removed.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import shutil
@@ -27,11 +28,30 @@ NAME_LENGTH = 16
 F = TypeVar("F", bound=Callable[..., Any])
 
 COMPILES = numba_is_there()
+COMPILE_LOG = logging.getLogger("rdzip.compile")
 if COMPILES:
     import numba
+    from numba.core import event
 
     _config: Any = numba.config
     _config.SLP_VECTORIZE = 1  # independent operations side by side: the same results, a third faster
+
+    class _Compiling(event.Listener):
+        """Logs, once a process, that something is being compiled: whoever waits may want to know why."""
+
+        told = False
+
+        def on_start(self, event: Any) -> None:
+            """Log it; event: of no meaning."""
+            if not _Compiling.told:
+                _Compiling.told = True
+                COMPILE_LOG.info("compiling the coder for this machine: some 20 seconds, once")
+
+        def on_end(self, event: Any) -> None:
+            """Do nothing."""
+
+    _event: Any = event
+    _event.register("numba:compile", _Compiling())
 
 
 @lru_cache(maxsize=1)

@@ -36,6 +36,28 @@ def test_without_a_place_to_write_nothing_is_kept(monkeypatch: pytest.MonkeyPatc
     assert compiled._folder.__wrapped__() is None
 
 
+@pytest.mark.skipif(not compiled.COMPILES, reason="needs numba")
+def test_who_waits_for_the_compiler_is_told_once(tmp_path: Path) -> None:
+    script = """
+import logging
+logging.basicConfig(level=logging.INFO, format="%(message)s")
+from rdzip.models.adaptive import clipped
+assert clipped(300) == clipped(300.5) == 255
+"""
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+        ).stderr
+        for _ in range(2)
+    ]
+    assert told == ["compiling the coder for this machine: some 20 seconds, once\n", ""]
+
+
 def test_code_that_none_has_used_for_long_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     now = time.time()
