@@ -1,6 +1,6 @@
 """Relative entropy coding: rates beside bits back on the same models, what encoding costs, and samples against q.
 
-    python benchmarks/irec.py --data ../shared/data [--images 20] [--singles 5] [--archive 300]
+    python benchmarks/irec.py --data ../shared/data [--images 20] [--singles 5] [--archive 1000]
 
 Writes results/irec.json and results/irec.md. Rates are those of files that were decoded and compared. Seconds are of
 the process's own processor time, since other work may share the machine.
@@ -32,6 +32,7 @@ from rdzip.rec.samplers import Auxiliary, Coder, Importance, Ordered, Pair, Pois
 
 MODELS = {"cifar10-resnet-vae": ("bb-ans", "bb-cis"), "cifar10-bitswap": ("bb-ans", "bit-swap")}
 SETTINGS: tuple[dict[str, Any], ...] = ({}, {"beams": 1}, {"beams": 100})
+PARTICLES: dict[str, dict[str, Any]] = {"bb-cis": {"particles": 10}}
 TILE = 256
 """Side of the tiles that irec takes of pictures."""
 DRAWS = 400
@@ -60,7 +61,7 @@ def rates(data: Path, images: int, singles: int) -> Iterator[dict[str, Any]]:
         ideal = chain.encode(loaded, x, "bb-ans", Options()).bits.ideal
         few = x[:singles]
         ideal_few = chain.encode(loaded, few, "bb-ans", Options()).bits.ideal
-        settings = [(codec, {"particles": 10} if codec == "bb-cis" else {}) for codec in codecs]
+        settings = [(codec, PARTICLES.get(codec, {})) for codec in codecs]
         settings += [("irec", setting) for setting in SETTINGS if model == "cifar10-resnet-vae"]
         coded(few[:1], model, "bb-ans")  # what is only done once
         for codec, options in settings:
@@ -80,8 +81,8 @@ def archives(data: Path, images: int) -> Iterator[dict[str, Any]]:
     model = "cifar10-resnet-vae"
     x = sets.cifar(data, images)
     ideal = chain.encode(hub.load(hub.resolve(model)), x, "bb-ans", Options()).bits.ideal
-    for codec in ("bb-ans", "irec"):
-        size, encode, decode = coded(x, model, codec)
+    for codec in ("bb-ans", "bb-cis", "irec"):
+        size, encode, decode = coded(x, model, codec, **PARTICLES.get(codec, {}))
         row = {"model": model, "codec": codec, "images": len(x), "ideal": ideal / x.size, "archive": 8 * size / x.size}
         row |= {"above": 8 * size / ideal - 1, "encode_s": encode, "decode_s": decode}
         print(row, flush=True)
@@ -270,7 +271,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--images", type=int, default=20)
     parser.add_argument("--singles", type=int, default=5)
-    parser.add_argument("--archive", type=int, default=300)
+    parser.add_argument("--archive", type=int, default=1000)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     data = arguments.data
