@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rdzip import atomic, hub, models, origin
+from rdzip.download import DEFAULT_ENDPOINT
 from rdzip.errors import InputError, ModelError
-from rdzip.hub import DEFAULT_ENDPOINT
 from rdzip.models import modelfile
 from rdzip.models.modelfile import SUFFIX
 from rdzip.origin import Origin

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hub_server import COMMIT, FILE, REPO, Hub, TinyModel, register, serving, tiny_bytes
 
-from rdzip import hub, registry
+from rdzip import download, hub, registry
 from rdzip.errors import ModelError
 from rdzip.models import modelfile
 
@@ -125,7 +125,7 @@ def test_what_a_killed_download_left_is_removed_a_day_later(server: Hub, monkeyp
 def test_a_download_that_never_ends_is_broken_off() -> None:
     entry = register(tiny_bytes())
     seen: list[float] = []
-    meter = hub._meter(entry.bytes, seen.append)(total=entry.bytes, name="any")
+    meter = download.meter(entry.bytes, seen.append)(total=entry.bytes, name="any")
     for _ in range(4):
         meter.update(entry.bytes)
         meter.update(-entry.bytes)
