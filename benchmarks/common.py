@@ -58,3 +58,15 @@ def write(name: str, record: dict[str, Any]) -> Path:
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps({"environment": environment()} | record, indent=1) + "\n")
     return path
+
+
+def mosaic(folder: Path, width: int, height: int) -> np.ndarray:
+    """A picture uint8 [height, width, 3] put together from the photographs of a folder."""
+    out = np.zeros((height, width, 3), np.uint8)
+    parts = [p for p in images(folder).values() if p.shape[0] >= 512 and p.shape[1] >= 512]
+    for i, y in enumerate(range(0, height, 512)):
+        for j, x in enumerate(range(0, width, 512)):
+            part = parts[(i * 17 + j) % len(parts)]
+            cell = out[y : y + 512, x : x + 512]
+            cell[:] = part[: cell.shape[0], : cell.shape[1]]
+    return out

@@ -23,18 +23,6 @@ from rdzip.bench.measure import mse
 WIDTH, HEIGHT = 8000, 6000
 
 
-def mosaic(folder: Path) -> np.ndarray:
-    """A picture of WIDTH x HEIGHT put together from the photographs of a folder."""
-    out = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    parts = [p for p in common.images(folder).values() if p.shape[0] >= 512 and p.shape[1] >= 512]
-    for i, y in enumerate(range(0, HEIGHT, 512)):
-        for j, x in enumerate(range(0, WIDTH, 512)):
-            part = parts[(i * 17 + j) % len(parts)]
-            cell = out[y : y + 512, x : x + 512]
-            cell[:] = part[: cell.shape[0], : cell.shape[1]]
-    return out
-
-
 def run(*command: str) -> dict[str, float]:
     """Run rdzip in a process of its own; seconds and peak resident memory in GiB."""
     start = time.perf_counter()
@@ -58,7 +46,7 @@ def main() -> None:
     way = ["--no-verify"] if arguments.quality is None else ["-q", str(arguments.quality)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        Image.fromarray(mosaic(arguments.folder)).save(folder / "large.png", compress_level=1)
+        Image.fromarray(common.mosaic(arguments.folder, WIDTH, HEIGHT)).save(folder / "large.png", compress_level=1)
         encode = run("compress", str(folder / "large.png"), *way)
         size = (folder / "large.png.rdz").stat().st_size
         decode = run("decompress", str(folder / "large.png.rdz"), "-o", str(folder / "back.png"))
