@@ -8,15 +8,13 @@ red, blue, by models/brisk.py, encoder and decoder alike.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rdzip.codecs.ahead import mixtures_by_rows
 from rdzip.codecs.numbers import read_numbers, write_numbers
 from rdzip.codecs.options import (
     BRISK_FITTED,
@@ -28,17 +26,17 @@ from rdzip.codecs.options import (
     NETWORKED,
 )
 from rdzip.codecs.result import Bits, Encoded
+from rdzip.codecs.side_by_side import side_by_side
 from rdzip.entropy.binary import CODER, finish_coder, start_coder
 from rdzip.errors import CoderError
 from rdzip.exact.compiled import compiled
 from rdzip.models.block_fit import Fit, learn, predict, start_row
 from rdzip.models.brisk import LEAST_PROBABILITY, ONE, Begin, Mixer, code_sample
 from rdzip.models.brisk_view import CONTEXTS, FITTED, NETWORK, SIMPLE, View, look, note_errors
-from rdzip.models.causal_scalar import PARTS, ScalarNet, mixture_mean, mixtures, run_head, run_trunk
-from rdzip.models.template import OUTSIDE, PAD, padded_planes
+from rdzip.models.causal_scalar import PARTS, ScalarNet, mixture_mean, run_head, run_trunk
+from rdzip.models.template import OUTSIDE, PAD
 
 if TYPE_CHECKING:
-    from rdzip.models.causal_exact import ExactNet
     from rdzip.models.causal_file import CausalModel
 
 Progress = Callable[[float], None] | None
@@ -66,8 +64,6 @@ BEGIN = {
     LEAN_WITH_NETWORK: Begin(ONE // 12, ONE // 10, ONE * 6 // 10),
 }
 """Weights that mixers begin with."""
-NETWORK_ROWS = 8
-"""Rows whose mixtures the encoder computes at once."""
 TWO_BANDS, BAND_PIXELS = 1 << 17, 1 << 20
 """Pixels from which on there are two bands, and those of each band where there are more."""
 MOST_BANDS = 64
@@ -208,33 +204,6 @@ def _code_row(
             note_errors(means, errors, stride, c, x, y, value, sources)
 
 
-def _side_by_side(count: int, work: Callable[[int, Progress], bytes | None], progress: Progress) -> list[bytes | None]:
-    """Results of ``work`` for each band, in order, by as many threads as there are cores.
-
-    work: takes a band's number and what it is to call now and then. Where one fails or the caller is interrupted, the
-    others stop at their next call. The first band's calls go on to ``progress``.
-    """
-    if count == 1:
-        return [work(0, progress)]
-    stop = Event()
-
-    def go_on(b: int) -> Callable[[float], None]:
-        def call(share: float) -> None:
-            if stop.is_set():
-                raise CoderError("another band has failed")
-            if progress and b == 0:
-                progress(share)
-
-        return call
-
-    with ThreadPoolExecutor(min(count, os.cpu_count() or 1)) as pool:
-        try:
-            return list(pool.map(work, range(count), map(go_on, range(count))))
-        except BaseException:
-            stop.set()
-            raise
-
-
 def encode(model: CausalModel | None, pixels: Pixels, layout: int, progress: Progress = None) -> Encoded:
     """Lossless payload of uint8 pixels [h, w] or [h, w, 3], h, w >= 1, with its rates in bits.
 
@@ -248,7 +217,7 @@ def encode(model: CausalModel | None, pixels: Pixels, layout: int, progress: Pro
         found, coded[b] = _encode_band(model, pixels[edges[b] : edges[b + 1]], layout, told)
         return found
 
-    parts = [part or b"" for part in _side_by_side(count, work, progress)]
+    parts = [part or b"" for part in side_by_side(count, work, progress)]
     payload = write_numbers([count, *(len(part) for part in parts[:-1])]) + b"".join(parts)
     ideal = float((coded.sum(0)[1:] * (16 - np.log2(np.arange(1, 1 << 16)))).sum())
     bits = 8.0 * len(payload)
@@ -262,37 +231,13 @@ def _encode_band(
     samples = pixels[..., SAMPLE_ORDER] if pixels.ndim == 3 else pixels[..., None]
     data = np.zeros(3 * pixels.size + 64, np.uint8)  # no decision costs over 15 bits; far less than 24 bits a sample
     band = _Band(model if layout in NETWORKED else None, layout, pixels.shape, data, 0)
-    known = np.zeros(0, np.int32)
-    with ThreadPoolExecutor(1) as ahead:
-        blocks = range(0, band.height, NETWORK_ROWS)
-        compute = _computation(band.net, model, pixels) if band.net and model else None
-        waiting = ahead.submit(compute, 0) if compute else None
-        for first in blocks:
-            if waiting is not None and compute:
-                block = waiting.result()
-                waiting = ahead.submit(compute, first + NETWORK_ROWS) if first + NETWORK_ROWS < band.height else None
-            for y in range(first, min(first + NETWORK_ROWS, band.height)):
-                if compute:
-                    known = block[y - first]
-                band.planes[:, y + PAD, PAD:-PAD] = samples[y].T
-                band.code(y, known)
-            if progress:
-                progress(first / band.height)
+    for y, known in enumerate(mixtures_by_rows(model, band.net, pixels)):
+        band.planes[:, y + PAD, PAD:-PAD] = samples[y].T
+        band.code(y, known)
+        if progress and y % 8 == 0:
+            progress(y / band.height)
     size = finish_coder(band.coder, data)
     return data[:size].tobytes(), band.mixer.coded
-
-
-def _computation(net: ExactNet, model: CausalModel, pixels: Pixels) -> Callable[[int], NDArray[np.int32]]:
-    """What computes the mixtures of NETWORK_ROWS rows from a first one on, while others are being coded."""
-    from rdzip.exact.devices import exactly
-
-    seen = padded_planes(pixels)
-
-    def compute(first: int) -> NDArray[np.int32]:
-        with exactly():
-            return mixtures(net, model.tables, seen, first, min(first + NETWORK_ROWS, len(pixels)))
-
-    return compute
 
 
 def decode(
@@ -323,7 +268,7 @@ def decode(
     def work(b: int, told: Progress) -> None:
         _decode_band(used, layout, payload[starts[b] : ends[b]], pixels[edges[b] : edges[b + 1]], told)
 
-    _side_by_side(count, work, progress)
+    side_by_side(count, work, progress)
     return pixels
 
 

@@ -15,16 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.codecs import brisk
+from rdzip.codecs.ahead import mixtures_by_rows
 from rdzip.codecs.options import BRISK, MIXING_ALONE, MIXING_WITH_NETWORK
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.entropy.binary import CODER, finish_coder, start_coder
 from rdzip.errors import CoderError, InputError
 from rdzip.exact.compiled import compiled
 from rdzip.models.adaptive import NETWORK, View, look, note_errors
-from rdzip.models.causal_scalar import PARTS, ScalarNet, mixture_mean, mixtures, run_head, run_trunk
+from rdzip.models.causal_scalar import PARTS, ScalarNet, mixture_mean, run_head, run_trunk
 from rdzip.models.least_squares import Fits, end_row, fit, learn, predict, start_row
 from rdzip.models.mixing import LEAST_PROBABILITY, Mixer, code_sample
-from rdzip.models.template import OUTSIDE, PAD, padded_planes
+from rdzip.models.template import OUTSIDE, PAD
 
 if TYPE_CHECKING:
     from rdzip.models.causal_exact import ExactNet
@@ -36,8 +37,6 @@ Pixels = NDArray[np.uint8]
 SAMPLE_ORDER = (1, 0, 2)
 BUCKETS_PER_SAMPLE = 8
 BUCKET_BITS = (12, 22)
-NETWORK_ROWS = 8
-"""Rows whose mixtures the encoder computes at once."""
 
 
 class _Row:
@@ -151,16 +150,7 @@ def encode(model: CausalModel | None, pixels: Pixels, progress: Progress = None,
     samples = (pixels[..., SAMPLE_ORDER] if pixels.ndim == 3 else pixels[..., None]).astype(np.int32)
     data = np.zeros(3 * pixels.size + 64, np.uint8)  # no decision costs over 15 bits; far less than 24 bits a sample
     row = _Row(model, pixels.shape, data, 0)
-    if row.net is not None:
-        from rdzip.exact.devices import exactly, threads
-    seen = padded_planes(pixels) if row.net else None
-    known = np.zeros(0, np.int32)
-    for y in range(row.height):
-        if row.net is not None and seen is not None and model is not None:
-            if y % NETWORK_ROWS == 0:
-                with exactly(), threads(1):
-                    block = mixtures(row.net, model.tables, seen, y, min(y + NETWORK_ROWS, row.height))
-            known = block[y % NETWORK_ROWS]
+    for y, known in enumerate(mixtures_by_rows(model, row.net, pixels)):
         row.planes[:, y + PAD, PAD:-PAD] = samples[y].T
         row.code(y, known)
         if progress and y % 8 == 0:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS, NETWORKED
+from rdzip.codecs.side_by_side import at_most
 from rdzip.errors import FormatError, InputError
 from rdzip.formats import container, near, sections
 from rdzip.formats import metadata as meta
@@ -114,12 +115,13 @@ def compress_picture(
                 _ = neural.stamp  # raises the ModelError that says what to do
             neural = None
     share = 0.4 if verify else 1.0
-    if neural and latent:
-        choice = choose_latent(coded, neural, latent, wishes.options(latent), part_of(progress, 0.0, share))
-    else:
-        choice = choose(
-            coded, neural if layout is None else Mixing(neural, layout), codec, part_of(progress, 0.0, share)
-        )
+    with at_most(threads):
+        if neural and latent:
+            choice = choose_latent(coded, neural, latent, wishes.options(latent), part_of(progress, 0.0, share))
+        else:
+            choice = choose(
+                coded, neural if layout is None else Mixing(neural, layout), codec, part_of(progress, 0.0, share)
+            )
     target = picture
     if quantised:
         choice, target = near.settle(choice, quantised, picture, codec)
@@ -127,7 +129,8 @@ def compress_picture(
     load = neural.seconds if neural else 0.0
     encoded = time.perf_counter()
     if verify:
-        check_lossless(target, data, neural, metadata, part_of(progress, share, 1.0))
+        with at_most(threads):
+            check_lossless(target, data, neural, metadata, part_of(progress, share, 1.0))
     done = time.perf_counter()
     if progress:
         progress(1.0)
@@ -198,7 +201,8 @@ def decode(
     if header.model:
         check_coder(header.model)
         neural = Neural(header.model.hash, threads=threads, device=device, offline=offline, origin=origin_of(parsed))
-    picture = sections.picture_of(parsed, header, neural, progress)
+    with at_most(threads):
+        picture = sections.picture_of(parsed, header, neural, progress)
     if progress:
         progress(1.0)
     load = neural.seconds if neural else 0.0

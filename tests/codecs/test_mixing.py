@@ -17,7 +17,7 @@ import tiny_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdzip.codecs import brisk, mixing
+from rdzip.codecs import brisk, mixing, side_by_side
 from rdzip.codecs.options import (
     BRISK,
     BRISK_FITTED,
@@ -109,7 +109,7 @@ def test_bands_are_coded_apart(model: CausalModel, layout: int, monkeypatch: pyt
 def test_an_interrupted_band_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = picture((400, 30, 3))
     monkeypatch.setattr(brisk, "bands", lambda *_: 2)
-    monkeypatch.setattr(brisk.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(side_by_side, "workers", lambda: 2)
     rows: list[int] = []
     code = brisk._Band.code
 
