@@ -1,12 +1,13 @@
 """What latents would give the lossless network of photographs: equal training with and without them, held-out rates.
 
-    python benchmarks/latent_gain.py ../shared/data/photos [--steps 3000] [--variants none,8x8,4x4]
+    python benchmarks/latent_gain.py ../shared/data/photos [--steps 2000] [--variants none,8x8,4x4]
+    python benchmarks/latent_gain.py ../shared/data/photos --variants 8x8 --weight 0 --name latent-gain-free
 
 A variant CxS has C latents at a stride of S: an encoder sees the whole crop, the latents' features join the trunk of
 the causal network of the recipe photo-fast, and their prior is normal given the latents before them in raster order.
 The rate is that of bits back (Townsend et al. 2019, eq. 2), the negative ELBO in bits per sample: latents cost their
 KL divergence, pixels their code length given a sample of the posterior. Latents are real numbers here, so what is found
-is a bound on what integers would gain. Writes results/latent-gain.json.
+is a bound on what integers would gain. Writes results/NAME.json.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ CROP, BATCH, FEATURES = 32, 16, 48
 COPIES = ["plain", "mirror"]
 HELD_OUT = (8, 32)
 """Batches of validation, and crops in each."""
-FREE = 1 / 3
-"""Share of the steps in which the weight of the KL rises from 0.1 to 1."""
+RISE = 1 / 3
+"""Share of the steps in which the weight of the KL rises to 1."""
 
 
 class Latents(nn.Module):
@@ -109,7 +110,7 @@ def rates(net: WithLatents, latents: Latents | None, crops: Crops, dtype: torch.
     return torch.stack(found).mean(), kl
 
 
-def trained(variant: str, data: Path, steps: int) -> dict[str, Any]:
+def trained(variant: str, data: Path, steps: int, weight: float) -> dict[str, Any]:
     """Train a variant, and its held-out rates."""
     training, validation = read_split(data, CROP)
     if validation is None:
@@ -127,7 +128,7 @@ def trained(variant: str, data: Path, steps: int) -> dict[str, Any]:
             group["lr"] = 2e-3 * min(1.0, (step + 1) / 100, 2 * (1 - step / steps))
         bits, kl = rates(net, latents, sampler.draw(BATCH, generator), torch.bfloat16)
         optimiser.zero_grad()
-        (bits + min(1.0, 0.1 + 0.9 * step / (FREE * steps)) * kl).backward()
+        (bits + min(1.0, weight + (1 - weight) * step / (RISE * steps)) * kl).backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         if step % 250 == 0:
@@ -136,7 +137,7 @@ def trained(variant: str, data: Path, steps: int) -> dict[str, Any]:
         found = [rates(net, latents, held.draw(HELD_OUT[1], fixed), torch.float32) for _ in range(HELD_OUT[0])]
     pixels, kls = (float(torch.stack(values).mean()) for values in zip(*found, strict=True))
     return {
-        "variant": variant, "steps": steps, "pixels": round(pixels, 4), "latents": round(kls, 4),
+        "variant": variant, "steps": steps, "weight": weight, "pixels": round(pixels, 4), "latents": round(kls, 4),
         "total": round(pixels + kls, 4), "seconds": round(time.process_time() - start),
     }  # fmt: skip
 
@@ -145,15 +146,17 @@ def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--variants", default="none,8x8,4x4")
+    parser.add_argument("--weight", type=float, default=0.1, help="of the KL at first")
+    parser.add_argument("--name", default="latent-gain", help="of the results")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     rows = []
     for variant in arguments.variants.split(","):
-        rows.append(trained(variant, arguments.folder, arguments.steps))
+        rows.append(trained(variant, arguments.folder, arguments.steps, arguments.weight))
         print(rows[-1], flush=True)
-    print(common.write("latent-gain", {"folder": arguments.folder.name, "crop": CROP, "batch": BATCH, "rows": rows}))
+    print(common.write(arguments.name, {"folder": arguments.folder.name, "crop": CROP, "batch": BATCH, "rows": rows}))
 
 
 if __name__ == "__main__":
