@@ -40,9 +40,9 @@ def jpegxl(effort: int) -> Coder:
     )
 
 
-def own(effort: int | None = None) -> Coder:
+def own(effort: int | None = None, codec: str | None = None) -> Coder:
     return (
-        lambda pixels: rdzip.compress(Image.fromarray(pixels), verify=False, effort=effort),
+        lambda pixels: rdzip.compress(Image.fromarray(pixels), verify=False, effort=effort, codec=codec),
         lambda data: np.asarray(rdzip.decompress(data)),
     )
 
@@ -56,7 +56,9 @@ CODECS: dict[str, Coder] = {
     "rdzip-e3": own(3),
     "rdzip": own(),
 }
-OTHERS: dict[str, Coder] = {f"rdzip-e{effort}": own(effort) for effort in range(1, 10)}
+OTHERS: dict[str, Coder] = {f"rdzip-e{effort}": own(effort) for effort in range(1, 10)} | {
+    "rdzip-causal": own(codec="causal")
+}
 
 
 def main() -> None:
