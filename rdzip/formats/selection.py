@@ -52,6 +52,7 @@ FEW_LEVELS = 32
 SMALL_PIXELS = 1 << 14  # so small that every way is tried
 LEARNING_SAMPLES = 1 << 19  # up to which coders that have less to learn may be smaller
 HARDLY_ANY_BITS = 0.15  # bits a sample at which a classic codec leaves nothing to gain
+MANY_SAMPLES = 1 << 26
 FEW_BITS_OF_PNG = 1.0  # of a fast PNG, above which that is unlikely
 
 
@@ -194,7 +195,8 @@ def _smaller(
     with ThreadPoolExecutor(1) as beside:  # on another core than what follows
         quick = beside.submit(classic.webp_size, samples, 1) if trial and not graphics else None
         repeats = beside.submit(classic.repeats, samples) if trial and not graphics else None
-        if quick is not None and 8 * classic.fast_png_size(samples) < FEW_BITS_OF_PNG * samples.size:
+        waits = samples.size > MANY_SAMPLES  # both at once would take twice the memory
+        if quick and (waits or 8 * classic.fast_png_size(samples) < FEW_BITS_OF_PNG * samples.size):
             graphics = 8 * quick.result() < HARDLY_ANY_BITS * samples.size
         if graphics:
             return _classic_choice(picture, arrangement, samples, Reason.CLASSIC_GRAPHICS)
