@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rdzip.cli_commands import Force, Json, Quiet, Threads, app, finish
+from rdzip.cli_commands import app
+from rdzip.cli_options import Force, Json, Quiet, Threads, finish
 from rdzip.cli_output import Output
 
 

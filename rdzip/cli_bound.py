@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from rdzip.cli_commands import Device, Force, Json, Quiet, Ray, app, finish
+from rdzip.cli_commands import app
+from rdzip.cli_options import Device, Force, Json, Quiet, Ray, finish
 from rdzip.cli_output import Output
 
 

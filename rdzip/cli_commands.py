@@ -5,22 +5,45 @@ Every import that takes time happens inside a command, so that `--help` and `inf
 
 from __future__ import annotations
 
-import os
 import sys
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rdzip import files
-from rdzip.cli_output import Output, notes, print_text, tell_compiling
+from rdzip.cli_model_commands import models
+from rdzip.cli_options import (
+    HELP,
+    Compressed,
+    Device,
+    Force,
+    Images,
+    Items,
+    Json,
+    MaxPixels,
+    Metadata,
+    Offline,
+    Quiet,
+    Ray,
+    Recursive,
+    Remove,
+    Resample,
+    Threads,
+    ToFile,
+    ToFolder,
+    ToStdout,
+    Verbose,
+    begin,
+    check_destination,
+    finish,
+)
+from rdzip.cli_output import Output, notes, print_text
 from rdzip.errors import InputError
 from rdzip.files import UsageError
 from rdzip.formats.loss import Loss
 from rdzip.workers import Pool
 
-HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     name="rdzip",
     help="Compress images, with or without loss, with neural probability models. `rdzip COMMAND --help` tells more.",
@@ -30,58 +53,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings=HELP,
 )
-models = typer.Typer(
-    help="The models that rdzip knows.", no_args_is_help=True, rich_markup_mode=None, context_settings=HELP
-)
 app.add_typer(models, name="models")
-
-
-class Resample(str, Enum):
-    """When the particles of bb-smc are drawn anew."""
-
-    always = "always"
-    never = "never"
-    adaptive = "adaptive"
-
-
-class Metadata(str, Enum):
-    """What of a picture's metadata is kept."""
-
-    all = "all"
-    none = "none"
-
-
-Images = Annotated[list[str], typer.Argument(metavar="FILE", help="Images or arrays; - is stdin.", show_default=False)]
-Compressed = Annotated[list[str], typer.Argument(metavar="FILE", help=".rdz files; - is stdin.", show_default=False)]
-ToFile = Annotated[str | None, typer.Option("-o", "--output", metavar="OUT", help="Write to OUT; - is stdout.")]
-ToFolder = Annotated[Path | None, typer.Option("-O", "--output-dir", metavar="DIR", help="Write into a folder.")]
-ToStdout = Annotated[bool, typer.Option("-c", "--stdout", help="Write to stdout.")]
-Force = Annotated[bool, typer.Option("-f", "--force", help="Replace existing files; allow a terminal as stdout.")]
-Remove = Annotated[bool, typer.Option("--rm", help="Delete each input once its result is safely on the disk.")]
-Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Enter folders.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, metavar="N", help="Use N threads.")]
-Device = Annotated[str | None, typer.Option("--device", metavar="D", help="Run the network there: cpu, cuda, ...")]
-MaxPixels = Annotated[
-    int | None, typer.Option("--max-pixels", min=1, metavar="N", help="Refuse images of more than N pixels.")
-]
-Ray = Annotated[
-    str | None,
-    typer.Option("--ray", metavar="ADDRESS", help="Work on a Ray cluster there; local: one on this machine."),
-]
-Offline = Annotated[bool, typer.Option("--offline", help="Never fetch a model.")]
-Items = Annotated[
-    str | None,
-    typer.Option("--items", metavar="LIST", help="Only these items of an array or archive, from 0: 5,7-9."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line on stdout.")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
-Model = Annotated[
-    str, typer.Argument(metavar="MODEL", help="An id, a hash, or a .safetensors file.", show_default=False)
-]
-Models = Annotated[
-    list[str], typer.Argument(metavar="MODEL", help="Ids, hashes, or .safetensors files.", show_default=False)
-]
 
 
 @app.command()
@@ -177,7 +149,7 @@ def compress(
     were, and each result is decoded and compared before it is written. A JPEG's .rdz holds its decoded pixels and is
     larger than the JPEG. With loss, the quality of what the file decodes to is measured and shown.
     """
-    say = _output(as_json, verbose, quiet, offline=offline)
+    say = begin(as_json, verbose, quiet, offline=offline)
     try:
         loss = Loss(quality, target_bpp, max_error)
     except InputError as error:
@@ -186,7 +158,7 @@ def compress(
     destination = files.Destination.of(
         found, output=output, folder=output_dir, stdout=stdout, archive=archive, force=force
     )
-    _check(destination, as_json=as_json, remove=remove)
+    check_destination(destination, as_json=as_json, remove=remove)
     from rdzip import cli_coding
     from rdzip.formats.latent import Wishes
 
@@ -229,10 +201,10 @@ def decompress(
     An image comes back in the format that it had, or in the one that the name after -o ends in; a JPEG's pixels come
     back as a PNG, a.png. An archive becomes a folder of its images.
     """
-    say = _output(as_json, verbose, quiet, offline=offline)
+    say = begin(as_json, verbose, quiet, offline=offline)
     found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]))
     destination = files.Destination.of(found, output=output, folder=output_dir, stdout=stdout, force=force)
-    _check(destination, as_json=as_json, remove=remove)
+    check_destination(destination, as_json=as_json, remove=remove)
     from rdzip import cli_batch, cli_coding
 
     only = cli_batch.parse_items(items)
@@ -256,7 +228,7 @@ def check(
     quiet: Quiet = False,
 ) -> None:
     """Decode .rdz files and check every pixel, of lossy ones every symbol; write nothing."""
-    say = _output(as_json, verbose, quiet, offline=offline)
+    say = begin(as_json, verbose, quiet, offline=offline)
     found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]))
     from rdzip import cli_batch, cli_coding
 
@@ -337,95 +309,6 @@ def demo() -> None:
     cli_demo.demo()
 
 
-@models.command("list")
-def list_models(as_json: Json = False) -> None:
-    """List the known models, and where they are."""
-    from rdzip import cli_models
-
-    cli_models.list_models(as_json=as_json)
-
-
-@models.command()
-def show(model: Model, as_json: Json = False) -> None:
-    """Tell what is known about a model."""
-    from rdzip import cli_models
-
-    cli_models.show(model, as_json=as_json)
-
-
-@models.command()
-def verify(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="MODEL", help="Ids, hashes or files; without any, all that are here."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Check models: their hash and their known answer.
-
-    The hash is that of the file on this machine; the known answer says whether this device computes as it must.
-    """
-    from rdzip import cli_models
-
-    say = Output(as_json)
-    cli_models.verify(names or [], say)
-    finish(say)
-
-
-@models.command()
-def pull(
-    names: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="MODEL", help="Ids, hashes, files, or ORG/NAME@COMMIT/FILE.safetensors.", show_default=False
-        ),
-    ],
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Fetch models, to have them later without a network."""
-    from rdzip import cli_models
-
-    say = Output(as_json, quiet)
-    cli_models.pull(names, say)
-    finish(say)
-
-
-@models.command()
-def export(
-    run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="Folder of a finished run, or its model file.", show_default=False)
-    ],
-    name: Annotated[str, typer.Option("--id", metavar="NAME", help="What the model is called.", show_default=False)],
-    output_dir: Annotated[Path | None, typer.Option("-O", "--output-dir", metavar="DIR", help="Folder. [NAME]")] = None,
-    licence: Annotated[
-        str | None, typer.Option("--licence", metavar="L", help="SPDX identifier, such as MIT. [the run's]")
-    ] = None,
-    measured: Annotated[
-        list[str] | None, typer.Option("--measured", metavar="KEY=VALUE", help="A figure for card and list.")
-    ] = None,
-    force: Force = False,
-    quiet: Quiet = False,
-) -> None:
-    """Write a run's model to be published: file, card, licence and metrics in one folder."""
-    from rdzip import cli_models
-
-    cli_models.export(run, name, output_dir, licence, measured or [], Output(quiet=quiet), force=force)
-
-
-@models.command()
-def push(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of `export`.", show_default=False)],
-    repo: Annotated[str, typer.Argument(metavar="ORG/NAME", help="Repository; made if need be.", show_default=False)],
-    private: Annotated[bool, typer.Option("--private", help="Make the repository private.")] = False,
-    quiet: Quiet = False,
-) -> None:
-    """Upload an exported model to the Hugging Face hub."""
-    from rdzip import cli_models
-
-    cli_models.push(folder, repo, Output(quiet=quiet), private=private)
-
-
 def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import PackageNotFoundError, version
@@ -450,26 +333,3 @@ def _options(
     ] = False,
 ) -> None:
     pass
-
-
-def _output(as_json: bool, verbose: bool, quiet: bool, *, offline: bool = False) -> Output:
-    if offline:  # workers, in processes of their own, must know it too
-        os.environ["HF_HUB_OFFLINE"] = "1"
-    if verbose and quiet:
-        raise UsageError("expected -v or --quiet, found both; leave one out")
-    say = Output(as_json, quiet, verbose)
-    tell_compiling(say)
-    return say
-
-
-def _check(destination: files.Destination, *, as_json: bool, remove: bool) -> None:
-    if destination.stdout and as_json:
-        raise UsageError("stdout cannot carry both an image and --json; write the image to a file by -o")
-    if destination.stdout and remove:
-        raise UsageError("--rm needs a result on the disk, found one on stdout; use -o, or leave --rm out")
-
-
-def finish(say: Output) -> None:
-    """End with exit code 1 if anything failed."""
-    if say.failed:
-        raise typer.Exit(1)
