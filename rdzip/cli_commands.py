@@ -64,7 +64,7 @@ def compress(
     model: Annotated[
         str | None,
         typer.Option(
-            "-m", "--model", metavar="MODEL", help="Model: an id, a hash or a file. [photo; with loss photo-lossy]"
+            "-m", "--model", metavar="MODEL", help="Model: an id, a hash or a file. [by effort; with loss photo-lossy]"
         ),
     ] = None,
     quality: Annotated[
