@@ -22,7 +22,7 @@ def say_compressed(items: Sequence[Found], target: Path | None, report: rdz.Repo
     name = items[0].name if len(items) == 1 else images_text(len(items))
     if report.reason == REASONS[Reason.CLASSIC_NO_MODEL]:
         say.note_once(
-            report.reason, "the model photo is missing: coding by classic codecs alone; see `rdzip models verify photo`"
+            report.reason, "the neural model is missing: coding by classic codecs alone; see `rdzip models verify`"
         )
     for text in report.notes:
         say.note_once(text, f"{name}: {text}")
