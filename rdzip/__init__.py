@@ -39,6 +39,7 @@ def compress(
     max_error: int | None = None,
     metadata: str = "all",
     threads: int | None = None,
+    device: str | None = None,
     offline: bool = False,
     verify: bool = True,
     particles: int | None = None,
@@ -71,7 +72,7 @@ def compress(
     particles, refine, steps, resample, interleave, omega, epsilon, beams, seed: options of a codec of latents, as on
     the command line. segment: items of a batch that must be decoded together, None for all. metadata: "all" or "none".
     verify: decode the result and compare before it is returned. effort: of coding without loss, 1 (fast) to 9 (slow),
-    None for 6.
+    None for 6. device: where torch computes the network ("cuda", ...; None: the processor); the file is the same.
     Raises InputError, ModelError or FormatError (rdzip.errors).
     """
     from rdzip.errors import InputError
@@ -82,8 +83,8 @@ def compress(
 
     loss = Loss(quality, target_bpp, max_error)
     wishes = Wishes(particles, refine, steps, resample, interleave, omega, epsilon, beams, seed, segment)
-    options: dict[str, Any] = {"model": model, "codec": codec, "threads": threads, "offline": offline, "verify": verify}
-    options["effort"] = effort
+    options: dict[str, Any] = {"model": model, "codec": codec, "effort": effort, "verify": verify}
+    options |= {"threads": threads, "device": device, "offline": offline}
     image, ways = _ways(image, batch)
     if ways is not None:
         if loss.wanted:
@@ -100,6 +101,7 @@ def decompress(
     items: Sequence[int] | None = None,
     max_pixels: int | None = None,
     threads: int | None = None,
+    device: str | None = None,
     offline: bool = False,
 ) -> Any:
     """Return what is in the bytes of a .rdz file: a Pillow image.
@@ -110,7 +112,7 @@ def decompress(
     """
     from rdzip.formats.writing import to_image
 
-    options: dict[str, Any] = {"max_pixels": max_pixels, "threads": threads, "offline": offline}
+    options: dict[str, Any] = {"max_pixels": max_pixels, "threads": threads, "device": device, "offline": offline}
     found = _items(data, items, options)
     if found is None:
         from rdzip.formats.rdz import decompress_picture
@@ -127,6 +129,7 @@ def decompress_array(
     items: Sequence[int] | None = None,
     max_pixels: int | None = None,
     threads: int | None = None,
+    device: str | None = None,
     offline: bool = False,
 ) -> NDArray[Any]:
     """Return the samples in the bytes of a .rdz file: [h, w] or [h, w, c] of uint8, uint16, int32 or float32 (a palette
@@ -136,7 +139,7 @@ def decompress_array(
     """
     from rdzip.formats.rdz import decompress_picture
 
-    options: dict[str, Any] = {"max_pixels": max_pixels, "threads": threads, "offline": offline}
+    options: dict[str, Any] = {"max_pixels": max_pixels, "threads": threads, "device": device, "offline": offline}
     found = _items(data, items, options)
     return decompress_picture(data, **options).samples if found is None else found.array()
 

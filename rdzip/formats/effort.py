@@ -60,18 +60,18 @@ class Mixing:
         return [self.neural, *brisk]
 
 
-def mixing_layout(codec: str | None, effort: int | None, device: str | None = None) -> int | None:
+def mixing_layout(codec: str | None, effort: int | None) -> int | None:
     """Return the layout of the codec mixing that these wishes mean, None where they mean another codec.
 
-    Without wishes that is mixing, but causal where a device is named that only causal can use, and where nothing
-    compiles scalar code. InputError for wishes that contradict each other.
+    Without wishes that is mixing, but causal where nothing compiles scalar code. InputError for wishes that contradict
+    each other.
     """
     if effort is not None and effort not in EFFORTS:
         raise InputError(f"expected an effort of {EFFORTS[0]} to {EFFORTS[-1]}, found {effort}")
     if codec == "mixing" or (codec is None and effort is not None):
         return LAYOUTS[effort or DEFAULT_EFFORT]
     if codec is None:
-        return LAYOUTS[DEFAULT_EFFORT] if device in (None, "cpu") and mixing_is_fast() else None
+        return LAYOUTS[DEFAULT_EFFORT] if mixing_is_fast() else None
     if effort is not None and effort >= SLOW_EFFORT:
         raise InputError(f"the codec {codec} has no effort {effort}: leave --effort or --codec out")
     return None

@@ -81,7 +81,7 @@ def compress_picture(
         raise InputError("expected --segment with many items, found one picture: leave it out")
     start = time.perf_counter()
     lossy = lossy_model(model, codec, loss, threads=threads, device=device, offline=offline)
-    layout = mixing_layout(codec, effort, device)
+    layout = mixing_layout(codec, effort)
     if lossy:
         from rdzip.formats.lossy import compress_lossy
 

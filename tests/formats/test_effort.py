@@ -11,6 +11,7 @@ import rdzip
 from rdzip import demo
 from rdzip.errors import FormatError, InputError
 from rdzip.formats.effort import mixing_layout
+from rdzip.models.causal_exact import ExactNet
 
 
 def picture(shape: tuple[int, ...] = (14, 12, 3)) -> np.ndarray:
@@ -48,9 +49,22 @@ def test_without_compiled_code_the_network_alone_codes(monkeypatch: pytest.Monke
     assert mixing_layout(None, 6) is not None
 
 
-def test_other_devices_get_the_codec_that_can_use_them() -> None:
-    assert mixing_layout(None, None, "cuda") is None
-    assert mixing_layout(None, None, "cpu") == mixing_layout(None, 6) == mixing_layout("mixing", None)
+@pytest.mark.parametrize("effort", [None, 7])
+def test_another_device_gives_the_same_file(effort: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The encoder has the network's products computed there, and both read what the other wrote."""
+    photo = demo.picture().crop((300, 200, 400, 290))
+    here = rdzip.compress(photo, effort=effort)
+    computed, trunk = [], ExactNet.trunk
+
+    def noted(self: ExactNet, *arguments: Any) -> Any:
+        computed.append(str(self.device))
+        return trunk(self, *arguments)
+
+    monkeypatch.setattr(ExactNet, "trunk", noted)
+    there = rdzip.compress(photo, effort=effort, device="cpu:0", verify=False)  # to torch a device of its own
+    assert there == here
+    assert computed[-1] == "cpu:0"
+    assert np.array_equal(rdzip.decompress_array(there, device="cpu:0"), np.asarray(photo))
 
 
 @pytest.mark.parametrize(
