@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from rdzip.errors import InputError
 from rdzip.models import mixture
 from rdzip.models.causal import CausalNet
 from rdzip.models.causal_config import CausalConfig
+from rdzip.models.causal_growth import grown
 from rdzip.train.crops import Crops, CropSampler
 from rdzip.train.data import read_split
 from rdzip.train.recipe import Recipe
@@ -42,12 +43,14 @@ class CausalTask:
 
     [data] copies: variants of every image (see augment.py); shrunk: share of crops that are taken at half size, which
     washes out traces of JPEG. [model] grey_every: steps from one batch of the grey network to the next; colour, grey:
-    shapes, for which those of the model that the training starts from stand in.
+    shapes, for which those of the model that the training starts from stand in, unless grow is true: then its networks
+    are grown to them (models/causal_growth.py).
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         model, options = dict(recipe.model), dict(recipe.data)
         self.grey_every = int(model.pop("grey_every", 4))
+        self.grow = bool(model.pop("grow", False))
         shapes = {"colour": _config(model.pop("colour", {}), 3), "grey": _config(model.pop("grey", {}), 1)}
         copies, shrunk = options.pop("copies", ["plain", "mirror"]), float(options.pop("shrunk", 0.0))
         for name, left in (("model", model), ("data", options)):
@@ -80,7 +83,8 @@ class CausalTask:
         ref = hub.resolve(name)
         tensors, meta = modelfile.read(ref.path)
         for kind, net in trainable(tensors, meta).items():
-            self.nets[kind] = net.to(self.device)
+            shape = cast(CausalNet, self.nets[kind]).config
+            self.nets[kind] = (grown(net, shape) if self.grow else net).to(self.device)
         self.facts |= {"from": f"{ref.id} {ref.sha256}", "licence": ref.licence}
 
     def drawn(self) -> list[str]:
