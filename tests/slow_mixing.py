@@ -88,7 +88,8 @@ class Fit:
 class Mixing:
     """Everything that is learnt of bits."""
 
-    def __init__(self, samples: int, lists: list[list[list[int]]]) -> None:
+    def __init__(self, samples: int, lists: list[list[list[int]]], calm: bool) -> None:
+        self.calm = calm
         self.buckets = 1 << clip((8 * samples).bit_length(), 12, 22)
         self.lists = lists
         self.checks: dict[int, int] = defaultdict(int)
@@ -123,32 +124,37 @@ class Mixing:
             half = 128 >> step
             low = (node << (8 - step)) % 256
             mid = low + half
-            x, certain = [0] * 72, 0
+            ways = 1 if self.calm else 2
+            own, net = 28 * ways, 28 * ways + 13
+            x, certain = [0] * (48 if self.calm else 72), 0
             used = [self.counters[bucket][number] for bucket in buckets]
             calibrating = []
             for i, counter in enumerate(used):
                 calibrating.append(calibrator(self.calibrating, i, c, counter))
                 if counter.n:
-                    x[2 * i] = calibrating[-1].odds
-                    x[2 * i + 1] = ((counter.p >> 6) - 32768) >> 5
+                    x[ways * i] = calibrating[-1].odds
+                    if not self.calm:
+                        x[2 * i + 1] = ((counter.p >> 6) - 32768) >> 5
                 certain += counter.n > 2 and abs(counter.odds) > 1200
             z = [beside_of(mid, prediction) for prediction in p]
             beside = [self.beside[j, c, step, q[j], z[j]] for j in range(13)]
-            x[56:69] = [counter.odds for counter in beside]
+            x[own:net] = [counter.odds for counter in beside]
             if mass:
                 g = chance(mass, low, half)
-                x[69], x[70] = stretch(g >> 4), (g - 32768) >> 5
-            x[71] = 256
+                x[net] = stretch(g >> 4)
+                if not self.calm:
+                    x[70] = (g - 32768) >> 5
+            x[net + ways] = 256
             choice = [
                 node,
                 (16 * step + f[20]) * 4 + f[19],
                 64 * step + 2 * z[2] // 3,
                 64 * step + 2 * z[0] // 3,
                 32 * step + certain,
-                64 * step + level_of(x[69] if mass else x[58]),
+                64 * step + level_of(x[net] if mass else x[own + 2]),
                 32 * step + 2 * q[2] + (q[0] < q[1]),
             ]
-            start = [8000, 0] * 28 + [8000] * 13 + [700000, 0, 0]
+            start = [8000] * 41 + [700000] + [0] * 6 if self.calm else [8000, 0] * 28 + [8000] * 13 + [700000, 0, 0]
             rows = [self.rows.setdefault((c, s, row), list(start)) for s, row in enumerate(choice)]
             last = self.lasts.setdefault((c, node), [149796] * 7)
             o = [clip(sum(map(int.__mul__, x, row)) >> 20, -3071, 3071) for row in rows]
@@ -167,11 +173,10 @@ class Mixing:
             for s, row in enumerate(rows):
                 last[s] = clip(last[s] + ((o[s] * ((bit << 16) - m) + 8192) >> 14), -(1 << 27), 1 << 27)
                 error = (bit << 16) - squash(o[s])
-                row[:] = [
-                    clip(w + ((6 * v * error + 8192) >> 14), -(1 << 27), 1 << 27) for w, v in zip(row, x, strict=True)
-                ]
+                step = (3 if self.calm else 6) * error
+                row[:] = [clip(w + ((v * step + 8192) >> 14), -(1 << 27), 1 << 27) for w, v in zip(row, x, strict=True)]
             for counter in seeing:
-                counter.see(bit, 60)
+                counter.see(bit, 250 if self.calm else 60)
             for counter in beside:
                 counter.see(bit, 250)
             for counter, other in zip(used, calibrating, strict=True):
@@ -181,13 +186,18 @@ class Mixing:
         return node - 256
 
 
-def decode(payload: bytes, height: int, width: int, channels: int, lists: Any, network: Network | None) -> bytes:
-    """Samples of the picture, row by row, channels together; Damaged if the payload is not what the page says."""
+def decode(
+    payload: bytes, height: int, width: int, channels: int, lists: Any, network: Network | None, calm: bool
+) -> bytes:
+    """Samples of the picture, row by row, channels together; Damaged if the payload is not what the page says.
+
+    calm: whether the layout is 9 or 10, not 1 or 2.
+    """
     planes: list[Any] = [[[None] * width for _ in range(height)] for _ in range(channels)]
     differences: list[Any] = [[[None] * width for _ in range(height)] for _ in range(channels)]
     errors: dict[Any, int] = {}
     fits = [[Fit(c, channels, width, d) for d in ((0.8, 0.9), (0.94, 0.97))] for c in range(channels)]
-    mixing, coder = Mixing(height * width * channels, lists), Coder(payload)
+    mixing, coder = Mixing(height * width * channels, lists, calm), Coder(payload)
 
     def at(q: int, y: int, x: int) -> int:
         y, x = place(y, x, width)

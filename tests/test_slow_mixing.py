@@ -12,6 +12,7 @@ import tiny_model
 from slow_decoder import Network, read_model
 
 from rdzip.codecs import mixing
+from rdzip.codecs.options import CALM_ALONE, CALM_WITH_NETWORK, MIXING_ALONE, MIXING_WITH_NETWORK
 
 FORMAT = (Path(__file__).resolve().parents[1] / "docs" / "format.md").read_text("utf-8")
 CONTEXTS = [
@@ -28,15 +29,18 @@ def picture(shape: tuple[int, ...]) -> np.ndarray:
     return np.clip(waves + rng.normal(0, 3, shape), 0, 255).astype(np.uint8)
 
 
+@pytest.mark.parametrize("calm", [False, True])
 @pytest.mark.parametrize("shape", [(3, 9, 3), (6, 10), (1, 1, 3)])
-def test_the_page_says_what_the_codec_does(tmp_path: Path, shape: tuple[int, ...]) -> None:
+def test_the_page_says_what_the_codec_does(tmp_path: Path, shape: tuple[int, ...], calm: bool) -> None:
     file = tiny_model.write(tmp_path / "tiny.safetensors")
     assert [len(contexts) for contexts in CONTEXTS] == [28, 28]
     pixels, channels = picture(shape), 3 if len(shape) == 3 else 1
     network = Network(*read_model(file.read_bytes()), kind="colour" if channels == 3 else "grey")
-    for model, used in ((None, None), (tiny_model.load(file), network)):
-        coded = mixing.encode(model, pixels)
-        found = slow_mixing.decode(coded.payload, *shape[:2], channels, CONTEXTS, used)
+    alone, networked = (CALM_ALONE, CALM_WITH_NETWORK) if calm else (MIXING_ALONE, MIXING_WITH_NETWORK)
+    for layout, model, used in ((alone, None, None), (networked, tiny_model.load(file), network)):
+        coded = mixing.encode(model, pixels, None, layout)
+        found = slow_mixing.decode(coded.payload, *shape[:2], channels, CONTEXTS, used, calm)
         assert found == pixels.tobytes()
+    coded = mixing.encode(None, pixels[:1, :1], None, alone)
     with pytest.raises(slow_mixing.Damaged):
-        slow_mixing.decode(mixing.encode(None, pixels[:1, :1]).payload + b"\1", 1, 1, channels, CONTEXTS, None)
+        slow_mixing.decode(coded.payload + b"\1", 1, 1, channels, CONTEXTS, None, calm)

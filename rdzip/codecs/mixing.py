@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rdzip.codecs import brisk
 from rdzip.codecs.ahead import mixtures_by_rows
-from rdzip.codecs.options import BRISK, MIXING_ALONE, MIXING_WITH_NETWORK
+from rdzip.codecs.options import BRISK, CALM_ALONE, CALM_WITH_NETWORK, MIXING_ALONE, MIXING_WITH_NETWORK, NETWORKED
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.entropy.binary import CODER, finish_coder, start_coder
 from rdzip.errors import CoderError, InputError
@@ -24,7 +24,7 @@ from rdzip.exact.compiled import compiled
 from rdzip.models.adaptive import NETWORK, View, look, note_errors
 from rdzip.models.causal_scalar import PARTS, ScalarNet, mixture_mean, run_head, run_trunk
 from rdzip.models.least_squares import Fits, end_row, fit, learn, predict, start_row
-from rdzip.models.mixing import LEAST_PROBABILITY, Mixer, code_sample
+from rdzip.models.mixing import CALM_PACE, EAGER_PACE, LEAST_PROBABILITY, Mixer, Pace, code_sample
 from rdzip.models.template import OUTSIDE, PAD
 
 if TYPE_CHECKING:
@@ -35,6 +35,13 @@ Progress = Callable[[float], None] | None
 Pixels = NDArray[np.uint8]
 
 SAMPLE_ORDER = (1, 0, 2)
+PACES = {
+    MIXING_ALONE: EAGER_PACE,
+    MIXING_WITH_NETWORK: EAGER_PACE,
+    CALM_ALONE: CALM_PACE,
+    CALM_WITH_NETWORK: CALM_PACE,
+}
+"""Layouts that are coded here, and the paces of their mixers."""
 BUCKETS_PER_SAMPLE = 8
 BUCKET_BITS = (12, 22)
 
@@ -43,7 +50,7 @@ class _Row:
     """What codes an image row by row: planes int32 [channels, h + PAD, w + 2 PAD] of raw samples, and all states."""
 
     def __init__(
-        self, model: CausalModel | None, shape: tuple[int, ...], data: NDArray[np.uint8], decoding: int
+        self, model: CausalModel | None, pace: Pace, shape: tuple[int, ...], data: NDArray[np.uint8], decoding: int
     ) -> None:
         self.height, self.width = shape[:2]
         self.channels = 1 if len(shape) == 2 else shape[2]
@@ -53,7 +60,7 @@ class _Row:
         table = np.zeros(0, np.int32)
         self.scalar = ScalarNet.of(self.net, model.tables, self.stride) if model and self.net else ScalarNet.none()
         self.view = View.of(self.channels, self.width)
-        self.mixer = Mixer.of(bucket_bits(math.prod(shape)), model.tables.sigmoid if model else table)
+        self.mixer = Mixer.of(bucket_bits(math.prod(shape)), model.tables.sigmoid if model else table, pace)
         self.fits = Fits.of(self.channels, self.width, self.stride)
         self.coder = np.zeros(CODER, np.int64)
         self.data, self.decoding = data, decoding
@@ -141,6 +148,7 @@ def encode(model: CausalModel | None, pixels: Pixels, progress: Progress = None,
 
     model: whose network to mix in, None for none. layout: one of rdzip.codecs.options, None for that of most effort.
     """
+    layout = layout or (CALM_WITH_NETWORK if model else CALM_ALONE)
     if pixels.dtype != np.uint8 or not pixels.size or pixels.shape[2:] not in ((), (3,)):
         raise InputError(
             f"mixing codec: expected uint8 pixels [h, w] or [h, w, 3], found {pixels.dtype} {list(pixels.shape)}"
@@ -149,8 +157,9 @@ def encode(model: CausalModel | None, pixels: Pixels, progress: Progress = None,
         return brisk.encode(model, pixels, layout, progress)
     samples = (pixels[..., SAMPLE_ORDER] if pixels.ndim == 3 else pixels[..., None]).astype(np.int32)
     data = np.zeros(3 * pixels.size + 64, np.uint8)  # no decision costs over 15 bits; far less than 24 bits a sample
-    row = _Row(model, pixels.shape, data, 0)
-    for y, known in enumerate(mixtures_by_rows(model, row.net, pixels)):
+    used = model if layout in NETWORKED else None
+    row = _Row(used, PACES[layout], pixels.shape, data, 0)
+    for y, known in enumerate(mixtures_by_rows(used, row.net, pixels)):
         row.planes[:, y + PAD, PAD:-PAD] = samples[y].T
         row.code(y, known)
         if progress and y % 8 == 0:
@@ -159,7 +168,7 @@ def encode(model: CausalModel | None, pixels: Pixels, progress: Progress = None,
     values = np.arange(1, 1 << 16)
     ideal = float((row.mixer.coded[1:] * (16 - np.log2(values))).sum())
     bits = 8.0 * size
-    return Encoded(data[:size].tobytes(), Bits(ideal, bits, bits), MIXING_WITH_NETWORK if model else MIXING_ALONE)
+    return Encoded(data[:size].tobytes(), Bits(ideal, bits, bits), layout)
 
 
 def decode(
@@ -168,16 +177,17 @@ def decode(
     """Pixels uint8 of ``shape`` from a payload; CoderError if it is corrupt."""
     if layout in BRISK:
         return brisk.decode(model, payload, shape, layout, progress)
-    if layout not in (MIXING_ALONE, MIXING_WITH_NETWORK):
-        raise CoderError(f"mixing codec: expected layout 1 to 8, found {layout}: the file needs a newer rdzip")
-    if layout == MIXING_WITH_NETWORK and model is None:
+    if layout not in PACES:
+        raise CoderError(f"mixing codec: expected layout 1 to 10, found {layout}: the file needs a newer rdzip")
+    if layout in NETWORKED and model is None:
         raise CoderError("mixing codec: the payload needs a model, found none: the file is corrupt")
     # a sample costs 8 decisions, each at least 2**16 / (2**16 - LEAST_PROBABILITY) of a bit's odds
     if 8 * LEAST_PROBABILITY * math.prod(shape) > 65536 * (8 * len(payload) + 64):
         raise CoderError(
             f"coded data of {len(payload)} bytes cannot hold {math.prod(shape)} samples: the file is corrupt"
         )
-    row = _Row(model if layout == MIXING_WITH_NETWORK else None, shape, np.frombuffer(bytearray(payload), np.uint8), 1)
+    data = np.frombuffer(bytearray(payload), np.uint8)
+    row = _Row(model if layout in NETWORKED else None, PACES[layout], shape, data, 1)
     none = np.zeros(0, np.int32)
     for y in range(row.height):
         row.code(y, none)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rdzip.codecs.options import (
+    CALM_ALONE,
+    CALM_WITH_NETWORK,
     LEAN_FITTED,
     LEAN_PLAIN,
     LEAN_WITH_NETWORK,
-    MIXING_ALONE,
-    MIXING_WITH_NETWORK,
     NETWORKED,
     mixing_is_fast,
 )
@@ -28,7 +28,7 @@ DEFAULT_EFFORT, SLOW_EFFORT = 6, 7
 """The effort unless another is asked for, and that from which on the codec causal cannot follow."""
 LAYOUTS = {
     1: LEAN_PLAIN, 2: LEAN_FITTED, 3: LEAN_FITTED, 4: LEAN_FITTED, 5: LEAN_WITH_NETWORK, 6: LEAN_WITH_NETWORK,
-    7: LEAN_WITH_NETWORK, 8: MIXING_WITH_NETWORK, 9: MIXING_WITH_NETWORK,
+    7: LEAN_WITH_NETWORK, 8: CALM_WITH_NETWORK, 9: CALM_WITH_NETWORK,
 }  # fmt: skip
 """Layouts of the codec mixing by effort."""
 DEFAULT_MODEL, FAST_MODEL = "photo", "photo-fast"
@@ -41,7 +41,7 @@ class Mixing:
     def __init__(self, neural: Neural | None, layout: int) -> None:
         self.neural = neural if layout in NETWORKED else None
         if layout in NETWORKED and neural is None:
-            layout = LEAN_FITTED if layout == LEAN_WITH_NETWORK else MIXING_ALONE
+            layout = LEAN_FITTED if layout == LEAN_WITH_NETWORK else CALM_ALONE
         self.layout = layout
 
     def encode(self, pixels: NDArray[Any], progress: Callable[[float], None] | None = None) -> Encoded:
@@ -56,7 +56,7 @@ class Mixing:
         """Return the coders with the same network that may be smaller for small pictures."""
         if self.neural is None:
             return []
-        brisk = [Mixing(self.neural, LEAN_WITH_NETWORK)] if self.layout == MIXING_WITH_NETWORK else []
+        brisk = [Mixing(self.neural, LEAN_WITH_NETWORK)] if self.layout == CALM_WITH_NETWORK else []
         return [self.neural, *brisk]
 
 

@@ -28,17 +28,15 @@ WEIGHT_MAX = 1 << 27
 LIGHTEST, HEAVIEST = np.int32(-WEIGHT_MAX), np.int32(WEIGHT_MAX)
 CONTEXT_WEIGHT, PREDICTOR_WEIGHT, NETWORK_WEIGHT = 8000, 8000, 700000
 """Weights that mixers begin with."""
-RATE, LAST_RATE = 6, 1
-"""Learning rates of the mixers and of the last one, in 2**-14."""
-CONTEXT_LIMIT, CALIBRATION_LIMIT, BESIDE_LIMIT, CORRECTION_LIMIT = 40, 127, 250, 60
+LAST_RATE = 1
+"""Learning rate of the last mixer, in 2**-14."""
+CONTEXT_LIMIT, CALIBRATION_LIMIT, BESIDE_LIMIT = 40, 127, 250
 """Observations that the counters count at most, which bounds how slow they become."""
 LEAST_PROBABILITY = 4
 
 SETS = 7
 SELECTORS = 512
 """Rows of weights of a mixer for each channel."""
-NETWORK_INPUT = 2 * CONTEXTS + PREDICTORS
-INPUTS = -(-(NETWORK_INPUT + 3) // 8) * 8
 CERTAIN = 1200
 """Logarithm of odds from which on a context counts as certain."""
 DISTANCES = 96
@@ -46,14 +44,42 @@ CORRECTION_STEP = 160
 CORRECTIONS = 33
 
 
-class Mixer(NamedTuple):
-    """All that is learnt of bits. inputs int32 [INPUTS]; weights int32 [3 channels * SETS * SELECTORS, INPUTS]; lasts
-    int32 [3, 256, SETS]; slots uint32 [buckets, 16], checks uint16 [buckets]: counters in hashed contexts; calibration
-    uint32 [CONTEXTS, 3, 16, 64]; beside uint32 [PREDICTORS, 3, 8, 16, DISTANCES]; correction uint32 [2, 3, 256, 64,
-    CORRECTIONS], flat but for the weights; tables; scratch; coded int64 [2**16]: how often an encoder had each
-    probability of what came.
+class Pace(NamedTuple):
+    """What the mixers see of each source, and how fast they learn.
+
+    ways: inputs of a context, of the network: 2, the probability too, or 1, the logarithm of odds alone. rate: of the
+    mixers, in 2**-14. correction_limit: observations that the counters of corrections count at most.
     """
 
+    ways: int
+    rate: int
+    correction_limit: int
+
+    @property
+    def network(self) -> int:
+        """Number of the network's first input; before it stand those of contexts and predictors."""
+        return self.ways * CONTEXTS + PREDICTORS
+
+    @property
+    def inputs(self) -> int:
+        """Inputs of a mixer, with a constant one, rounded up to eights."""
+        return -(-(self.network + self.ways + 1) // 8) * 8
+
+
+EAGER_PACE, CALM_PACE = Pace(2, 6, 60), Pace(1, 3, 250)
+
+
+class Mixer(NamedTuple):
+    """All that is learnt of bits.
+
+    pace int64 [3]: ways, rate, correction_limit of a Pace; inputs int32 [n]: of a mixer; weights int32 [3 channels *
+    SETS * SELECTORS, n]; lasts int32 [3, 256, SETS]; slots uint32 [buckets, 16], checks uint16 [buckets]: counters in
+    hashed contexts; calibration uint32 [CONTEXTS, 3, 16, 64]; beside uint32 [PREDICTORS, 3, 8, 16, DISTANCES];
+    correction uint32 [2, 3, 256, 64, CORRECTIONS], flat but for the weights; tables; scratch; coded int64 [2**16]: how
+    often an encoder had each probability of what came.
+    """
+
+    pace: Int64
     inputs: Int32
     weights: Int32
     lasts: Int32
@@ -72,19 +98,20 @@ class Mixer(NamedTuple):
     coded: Int64
 
     @classmethod
-    def of(cls, bits: int, sigmoid: Int32) -> Mixer:
+    def of(cls, bits: int, sigmoid: Int32, pace: Pace) -> Mixer:
         """A mixer that has seen nothing, with 2**bits buckets and the sigmoid table of a network's mixture."""
         squash = squash_table()
         calibration = np.empty((CONTEXTS * 3 * 16, 64), np.uint32)
         calibration[:] = _begin(squash, (np.arange(64) - 32) * 72 + 36)
         correction = np.empty((2 * 3 * 256 * 64, CORRECTIONS), np.uint32)
         correction[:] = _begin(squash, (np.arange(CORRECTIONS) - CORRECTIONS // 2) * CORRECTION_STEP)
-        weights = np.zeros((3 * SETS * SELECTORS, INPUTS), np.int32)
-        weights[:, : 2 * CONTEXTS : 2] = CONTEXT_WEIGHT
-        weights[:, 2 * CONTEXTS : NETWORK_INPUT] = PREDICTOR_WEIGHT
-        weights[:, NETWORK_INPUT] = NETWORK_WEIGHT
+        weights = np.zeros((3 * SETS * SELECTORS, pace.inputs), np.int32)
+        weights[:, : pace.ways * CONTEXTS : pace.ways] = CONTEXT_WEIGHT
+        weights[:, pace.ways * CONTEXTS : pace.network] = PREDICTOR_WEIGHT
+        weights[:, pace.network] = NETWORK_WEIGHT
         return cls(
-            np.zeros(INPUTS, np.int32),
+            np.array(pace, np.int64),
+            np.zeros(pace.inputs, np.int32),
             weights,
             np.full(3 * 256 * SETS, ONE // SETS, np.int32),
             np.full(16 << bits, HALF, np.uint32),
@@ -127,14 +154,14 @@ def side_table() -> Int32:
 @compiled
 def _dot(x: Int32, weights: Int32, row: int) -> int:
     s = 0
-    for i in range(INPUTS):
+    for i in range(len(x)):
         s += np.int64(x[i]) * np.int64(weights[row, i])
     return s
 
 
 @compiled
 def _train(weights: Int32, row: int, x: Int32, error: np.int32) -> None:
-    for i in range(INPUTS):
+    for i in range(len(x)):
         step = np.int32(x[i] * error + 8192)
         v = np.int32(weights[row, i] + (step >> 14))
         weights[row, i] = min(max(v, LIGHTEST), HEAVIEST)
@@ -176,12 +203,13 @@ def _ask_contexts(
     stretch: Int32,
     levels: Int32,
     inputs: Int32,
+    ways: int,
     base: Int64,
     calibrated: Int64,
     c: int,
     nibble: int,
 ) -> int:
-    """Fill the inputs of contexts, two each; returns how many are certain."""
+    """Fill the inputs of contexts; returns how many are certain."""
     certain = 0
     for i in range(CONTEXTS):
         t = np.int64(slots[base[i] + nibble])
@@ -190,8 +218,9 @@ def _ask_contexts(
         j = ((i * 3 + c) * 16 + seen) * 64 + np.int64(levels[t >> 20])
         calibrated[i] = j
         known = 1 if n > 0 else 0
-        inputs[2 * i] = known * np.int64(stretch[np.int64(calibration[j]) >> 20])
-        inputs[2 * i + 1] = known * (((t >> 16) - 32768) >> 5)
+        inputs[ways * i] = known * np.int64(stretch[np.int64(calibration[j]) >> 20])
+        if ways > 1:
+            inputs[ways * i + 1] = known * (((t >> 16) - 32768) >> 5)
         certain += 1 if n > 2 and abs(np.int64(stretch[t >> 20])) > CERTAIN else 0
     return certain
 
@@ -202,6 +231,7 @@ def _ask_predictors(
     stretch: Int32,
     sides: Int32,
     inputs: Int32,
+    first: int,
     means: Int64,
     scales: Int64,
     c: int,
@@ -210,13 +240,15 @@ def _ask_predictors(
     beside: Int64,
     side: Int64,
 ) -> None:
-    """Fill the inputs of predictors: how often the sample was not below the middle at this distance from each."""
+    """Fill the inputs of predictors, from number first on: how often the sample was not below the middle at this
+    distance from each.
+    """
     for j in range(PREDICTORS):
         q = np.int64(sides[4096 + middle * 16 - 8 - means[j]])
         side[j] = q
         at = (((j * 3 + c) * 8 + level) * 16 + scales[j]) * DISTANCES + q
         beside[j] = at
-        inputs[2 * CONTEXTS + j] = stretch[np.int64(counters[at]) >> 20]
+        inputs[first + j] = stretch[np.int64(counters[at]) >> 20]
 
 
 @compiled
@@ -263,7 +295,9 @@ def code_sample(
     levels = m.levels
     trusted = view.scales[BLEND]
     blend = (view.means[BLEND] + 8) >> 4
-    inputs[NETWORK_INPUT + 2] = 256
+    ways = m.pace[0]
+    network = ways * CONTEXTS + PREDICTORS
+    inputs[network + ways] = 256
     below_low = 0
     below_high = 1 << 24
     node = 1
@@ -274,16 +308,19 @@ def code_sample(
         half = 128 >> level
         low = (node << (8 - level)) & 255
         middle = low + half
-        certain = _ask_contexts(slots, calibration, stretch, levels, inputs, base, calibrated, c, nibble)
-        _ask_predictors(counters, stretch, m.sides, inputs, view.means, view.scales, c, level, middle, beside, side)
+        certain = _ask_contexts(slots, calibration, stretch, levels, inputs, ways, base, calibrated, c, nibble)
+        _ask_predictors(
+            counters, stretch, m.sides, inputs, ways * CONTEXTS, view.means, view.scales, c, level, middle, beside, side
+        )
         below_middle = 0
         if len(mixture) > 0:
             below_middle = cumulative(mixture, m.sigmoid, middle)
             p = ((below_high - below_middle) << 16) // (below_high - below_low)
             p = min(max(p, 1), 65535)
             reference = p >> 4
-            inputs[NETWORK_INPUT] = stretch[reference]
-            inputs[NETWORK_INPUT + 1] = (p - 32768) >> 5
+            inputs[network] = stretch[reference]
+            if ways > 1:
+                inputs[network + 1] = (p - 32768) >> 5
         else:
             reference = np.int64(counters[beside[BLEND]]) >> 20
 
@@ -323,9 +360,9 @@ def code_sample(
             v = np.int64(lasts[last + s]) + ((output[s] * error + 8192) >> 14)
             lasts[last + s] = min(max(v, -WEIGHT_MAX), WEIGHT_MAX)
             own = (bit << 16) - np.int64(squash[output[s] + SQUASH_MAX])
-            _train(weights, row[s], inputs, np.int32(own * RATE))
+            _train(weights, row[s], inputs, np.int32(own * m.pace[1]))
         for at in (first, first + 1, second, second + 1):
-            correction[at] = counted(np.int64(correction[at]), bit, rates, CORRECTION_LIMIT)
+            correction[at] = counted(np.int64(correction[at]), bit, rates, m.pace[2])
         for j in range(PREDICTORS):
             at = beside[j]
             counters[at] = counted(np.int64(counters[at]), bit, rates, BESIDE_LIMIT)

@@ -22,11 +22,11 @@ from rdzip.codecs.options import (
     BRISK,
     BRISK_FITTED,
     BRISK_PLAIN,
+    CALM_ALONE,
     LEAN_FITTED,
     LEAN_PLAIN,
     LEAN_WITH_NETWORK,
     MIXING_ALONE,
-    MIXING_WITH_NETWORK,
     NETWORKED,
 )
 from rdzip.errors import CoderError, InputError
@@ -59,7 +59,7 @@ def picture(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     return np.where(wild, rng.choice([0, 255], shape), noisy).astype(np.uint8)
 
 
-LAYOUTS = (MIXING_ALONE, MIXING_WITH_NETWORK, *BRISK)
+LAYOUTS = (*mixing.PACES, *BRISK)
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9)) | st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))
 
 
@@ -79,7 +79,7 @@ def test_pixels_come_back(model: CausalModel, shape: tuple[int, ...], seed: int,
         assert np.array_equal(mixing.decode(used, coded.payload, shape, layout), pixels)
 
 
-@pytest.mark.parametrize("layout", [MIXING_ALONE, BRISK_PLAIN, BRISK_FITTED, LEAN_PLAIN, LEAN_FITTED])
+@pytest.mark.parametrize("layout", [MIXING_ALONE, CALM_ALONE, BRISK_PLAIN, BRISK_FITTED, LEAN_PLAIN, LEAN_FITTED])
 def test_it_learns(layout: int) -> None:
     pixels = np.tile(picture((24, 24, 3)), (3, 3, 1))
     coded = mixing.encode(None, pixels, None, layout)
@@ -203,8 +203,8 @@ def test_damage_is_noticed(model: CausalModel, how: str) -> None:
 
 def test_what_cannot_be_decoded_is_refused(model: CausalModel) -> None:
     coded = mixing.encode(model, picture((4, 4, 3)))
-    with pytest.raises(CoderError, match="layout 1 to 8, found 9"):
-        mixing.decode(model, coded.payload, (4, 4, 3), 9)
+    with pytest.raises(CoderError, match="layout 1 to 10, found 11"):
+        mixing.decode(model, coded.payload, (4, 4, 3), 11)
     for layout in NETWORKED:
         with pytest.raises(CoderError, match="needs a model"):
             mixing.decode(None, coded.payload, (4, 4, 3), layout)
