@@ -26,7 +26,7 @@ from slow_binary import (
     squash,
     stretch,
 )
-from slow_decoder import Damaged, Network, clip, context_of, need
+from slow_decoder import Damaged, Network, Reader, clip, context_of, need
 
 
 class Fit:
@@ -193,6 +193,24 @@ def decode(
 
     calm: whether the layout is 9 or 10, not 1 or 2.
     """
+    if not calm:
+        return _band(payload, height, width, channels, lists, network, calm)
+    reader = Reader(payload)
+    bands = reader.varint()
+    need(1 <= bands <= min(64, height), "number of bands")
+    lengths = [reader.varint() for _ in range(bands - 1)]
+    need(reader.at + sum(lengths) <= len(payload), "lengths of the bands")
+    lengths.append(len(payload) - reader.at - sum(lengths))
+    rows = [height * (b + 1) // bands - height * b // bands for b in range(bands)]
+    return b"".join(
+        _band(reader.take(length), count, width, channels, lists, network, calm)
+        for length, count in zip(lengths, rows, strict=True)
+    )
+
+
+def _band(
+    payload: bytes, height: int, width: int, channels: int, lists: Any, network: Network | None, calm: bool
+) -> bytes:
     planes: list[Any] = [[[None] * width for _ in range(height)] for _ in range(channels)]
     differences: list[Any] = [[[None] * width for _ in range(height)] for _ in range(channels)]
     errors: dict[Any, int] = {}

@@ -12,7 +12,7 @@ import tiny_model
 from slow_decoder import Context, Mixture, Network, read_model
 from test_slow_mixing import picture
 
-from rdzip.codecs import brisk, mixing
+from rdzip.codecs import mixing
 from rdzip.codecs.options import NETWORKED
 
 RNG = np.random.default_rng(7)
@@ -66,7 +66,7 @@ def test_the_page_says_what_the_fast_layouts_do(
         file = tiny_model.write(tmp_path / "tiny.safetensors")
         model = tiny_model.load(file)
         network = Remembering(*read_model(file.read_bytes()), kind="colour" if pixels.ndim == 3 else "grey")
-    monkeypatch.setattr(brisk, "bands", lambda *_: bands)
+    monkeypatch.setattr(mixing, "bands", lambda *_: bands)
     payload = mixing.encode(model, pixels, None, layout).payload
     assert payload[0] == bands
     found = slow_brisk.decode(payload, *pixels.shape[:2], 3 if pixels.ndim == 3 else 1, layout, network)
@@ -74,7 +74,7 @@ def test_the_page_says_what_the_fast_layouts_do(
 
 
 def test_other_lengths_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(brisk, "bands", lambda *_: 2)
+    monkeypatch.setattr(mixing, "bands", lambda *_: 2)
     payload = mixing.encode(None, NOISE[:2, :2], None, 3).payload
     for damaged in (payload + b"\1", b"\3" + payload[1:], payload[:2]):
         with pytest.raises(slow_brisk.Damaged):

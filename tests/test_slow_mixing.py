@@ -31,12 +31,15 @@ def picture(shape: tuple[int, ...]) -> np.ndarray:
 
 @pytest.mark.parametrize("calm", [False, True])
 @pytest.mark.parametrize("shape", [(3, 9, 3), (6, 10), (1, 1, 3)])
-def test_the_page_says_what_the_codec_does(tmp_path: Path, shape: tuple[int, ...], calm: bool) -> None:
+def test_the_page_says_what_the_codec_does(
+    tmp_path: Path, shape: tuple[int, ...], calm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tiny_model.write(tmp_path / "tiny.safetensors")
     assert [len(contexts) for contexts in CONTEXTS] == [28, 28]
     pixels, channels = picture(shape), 3 if len(shape) == 3 else 1
     network = Network(*read_model(file.read_bytes()), kind="colour" if channels == 3 else "grey")
     alone, networked = (CALM_ALONE, CALM_WITH_NETWORK) if calm else (MIXING_ALONE, MIXING_WITH_NETWORK)
+    monkeypatch.setattr(mixing, "bands", lambda shape, layout: 2 if calm and shape[0] > 1 else 1)
     for layout, model, used in ((alone, None, None), (networked, tiny_model.load(file), network)):
         coded = mixing.encode(model, pixels, None, layout)
         found = slow_mixing.decode(coded.payload, *shape[:2], channels, CONTEXTS, used, calm)

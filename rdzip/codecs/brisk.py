@@ -1,8 +1,6 @@
 """The fast layouts of the codec "mixing": few predictions, and least squares once for several pixels.
 
-A payload is the number of bands of rows, the lengths of all but the last band's data, and the data. Bands are coded
-apart, side by side; each is a picture of its own to its models. Samples are coded in raster order, of each pixel green,
-red, blue, by models/brisk.py, encoder and decoder alike.
+Samples are coded in raster order, of each pixel green, red, blue, by models/brisk.py, encoder and decoder alike.
 """
 
 from __future__ import annotations
@@ -15,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.codecs.ahead import mixtures_by_rows
-from rdzip.codecs.numbers import read_numbers, write_numbers
 from rdzip.codecs.options import (
     BRISK_FITTED,
     BRISK_PLAIN,
@@ -23,15 +20,12 @@ from rdzip.codecs.options import (
     LEAN_FITTED,
     LEAN_PLAIN,
     LEAN_WITH_NETWORK,
-    NETWORKED,
 )
-from rdzip.codecs.result import Bits, Encoded
-from rdzip.codecs.side_by_side import side_by_side
 from rdzip.entropy.binary import CODER, finish_coder, start_coder
 from rdzip.errors import CoderError
 from rdzip.exact.compiled import compiled
 from rdzip.models.block_fit import Fit, learn, predict, start_row
-from rdzip.models.brisk import LEAST_PROBABILITY, ONE, Begin, Mixer, code_sample
+from rdzip.models.brisk import ONE, Begin, Mixer, code_sample
 from rdzip.models.brisk_view import CONTEXTS, FITTED, NETWORK, SIMPLE, View, look, note_errors
 from rdzip.models.causal_scalar import PARTS, ScalarNet, mixture_mean, run_head, run_trunk
 from rdzip.models.template import OUTSIDE, PAD
@@ -64,15 +58,6 @@ BEGIN = {
     LEAN_WITH_NETWORK: Begin(ONE // 12, ONE // 10, ONE * 6 // 10),
 }
 """Weights that mixers begin with."""
-TWO_BANDS, BAND_PIXELS = 1 << 17, 1 << 20
-"""Pixels from which on there are two bands, and those of each band where there are more."""
-MOST_BANDS = 64
-
-
-def bands(shape: tuple[int, ...]) -> int:
-    """How many bands the encoder makes, so that cores share the work; small pictures cannot afford to learn twice."""
-    pixels = shape[0] * shape[1]
-    return min(max(pixels // BAND_PIXELS, 2 if pixels >= TWO_BANDS else 1), shape[0], MOST_BANDS)
 
 
 class _Band:
@@ -204,33 +189,13 @@ def _code_row(
             note_errors(means, errors, stride, c, x, y, value, sources)
 
 
-def encode(model: CausalModel | None, pixels: Pixels, layout: int, progress: Progress = None) -> Encoded:
-    """Lossless payload of uint8 pixels [h, w] or [h, w, 3], h, w >= 1, with its rates in bits.
-
-    model: whose network to mix in, with the layout that has one.
-    """
-    count = bands(pixels.shape)
-    edges = [pixels.shape[0] * b // count for b in range(count + 1)]
-    coded = np.zeros((count, 1 << 16), np.int64)
-
-    def work(b: int, told: Progress) -> bytes:
-        found, coded[b] = _encode_band(model, pixels[edges[b] : edges[b + 1]], layout, told)
-        return found
-
-    parts = [part or b"" for part in side_by_side(count, work, progress)]
-    payload = write_numbers([count, *(len(part) for part in parts[:-1])]) + b"".join(parts)
-    ideal = float((coded.sum(0)[1:] * (16 - np.log2(np.arange(1, 1 << 16)))).sum())
-    bits = 8.0 * len(payload)
-    return Encoded(payload, Bits(ideal, bits, bits), layout)
-
-
-def _encode_band(
+def encode_band(
     model: CausalModel | None, pixels: Pixels, layout: int, progress: Progress
 ) -> tuple[bytes, NDArray[np.int64]]:
     """Data of a band, and how often each probability was that of what came."""
     samples = pixels[..., SAMPLE_ORDER] if pixels.ndim == 3 else pixels[..., None]
     data = np.zeros(3 * pixels.size + 64, np.uint8)  # no decision costs over 15 bits; far less than 24 bits a sample
-    band = _Band(model if layout in NETWORKED else None, layout, pixels.shape, data, 0)
+    band = _Band(model, layout, pixels.shape, data, 0)
     for y, known in enumerate(mixtures_by_rows(model, band.net, pixels)):
         band.planes[:, y + PAD, PAD:-PAD] = samples[y].T
         band.code(y, known)
@@ -240,40 +205,8 @@ def _encode_band(
     return data[:size].tobytes(), band.mixer.coded
 
 
-def decode(
-    model: CausalModel | None, payload: bytes, shape: tuple[int, ...], layout: int, progress: Progress = None
-) -> Pixels:
-    """Pixels uint8 of ``shape`` from a payload; CoderError if it is corrupt."""
-    if layout in NETWORKED and model is None:
-        raise CoderError("mixing codec: the payload needs a model, found none: the file is corrupt")
-    (count,), at = read_numbers(payload, 0, 1)
-    if not 1 <= count <= min(MOST_BANDS, shape[0]):
-        raise CoderError(f"mixing codec: expected 1 to {min(MOST_BANDS, shape[0])} bands, found {count}: corrupt file")
-    sizes, at = read_numbers(payload, at, count - 1)
-    starts = [at]
-    for size in sizes:
-        starts.append(starts[-1] + size)
-    if starts[-1] > len(payload):
-        raise CoderError("mixing codec: the bands are longer than the coded data: the file is corrupt")
-    # a sample costs 8 decisions, each at least 2**16 / (2**16 - LEAST_PROBABILITY) of a bit's odds
-    if 8 * LEAST_PROBABILITY * math.prod(shape) > 65536 * (8 * len(payload) + 64):
-        raise CoderError(
-            f"coded data of {len(payload)} bytes cannot hold {math.prod(shape)} samples: the file is corrupt"
-        )
-    ends = [*starts[1:], len(payload)]
-    edges = [shape[0] * b // count for b in range(count + 1)]
-    pixels = np.empty(shape, np.uint8)
-    used = model if layout in NETWORKED else None
-
-    def work(b: int, told: Progress) -> None:
-        _decode_band(used, layout, payload[starts[b] : ends[b]], pixels[edges[b] : edges[b + 1]], told)
-
-    side_by_side(count, work, progress)
-    return pixels
-
-
-def _decode_band(model: CausalModel | None, layout: int, payload: bytes, pixels: Pixels, progress: Progress) -> None:
-    """Fill in the pixels of a band."""
+def decode_band(model: CausalModel | None, layout: int, payload: bytes, pixels: Pixels, progress: Progress) -> None:
+    """Fill in the pixels of a band; CoderError if its data are corrupt."""
     band = _Band(model, layout, pixels.shape, np.frombuffer(bytearray(payload), np.uint8), 1)
     none = np.zeros(0, np.int32)
     for y in range(band.height):

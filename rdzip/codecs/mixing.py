@@ -1,8 +1,8 @@
-"""Codec "mixing": lossless coding bit by bit, many adaptive predictions mixed online, the causal network among them.
+"""Codec "mixing": lossless coding bit by bit, adaptive predictions and the network of a causal model mixed online.
 
-Samples are coded in raster order, of each pixel green, red, blue, each as 8 binary decisions from its highest bit
-down. Encoder and decoder run the same code (models/mixing.py) and learn from each sample what it was. Its fast layouts,
-with few predictions, are in codecs/brisk.py.
+A payload is that of one band of rows (layouts 1, 2) or of several: their number, the lengths of all but the last band's
+data, and the data. Bands are coded apart, side by side; each is a picture of its own to its models. What is mixed, and
+how, goes by the layout: codecs/thorough.py has those with many predictions, codecs/brisk.py those with few.
 """
 
 from __future__ import annotations
@@ -14,192 +14,103 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.codecs import brisk
-from rdzip.codecs.ahead import mixtures_by_rows
+from rdzip.codecs import brisk, thorough
+from rdzip.codecs.numbers import read_numbers, write_numbers
 from rdzip.codecs.options import BRISK, CALM_ALONE, CALM_WITH_NETWORK, MIXING_ALONE, MIXING_WITH_NETWORK, NETWORKED
 from rdzip.codecs.result import Bits, Encoded
-from rdzip.entropy.binary import CODER, finish_coder, start_coder
+from rdzip.codecs.side_by_side import side_by_side
 from rdzip.errors import CoderError, InputError
-from rdzip.exact.compiled import compiled
-from rdzip.models.adaptive import NETWORK, View, look, note_errors
-from rdzip.models.causal_scalar import PARTS, ScalarNet, mixture_mean, run_head, run_trunk
-from rdzip.models.least_squares import Fits, end_row, fit, learn, predict, start_row
-from rdzip.models.mixing import CALM_PACE, EAGER_PACE, LEAST_PROBABILITY, Mixer, Pace, code_sample
-from rdzip.models.template import OUTSIDE, PAD
+from rdzip.models.mixing import LEAST_PROBABILITY
 
 if TYPE_CHECKING:
-    from rdzip.models.causal_exact import ExactNet
     from rdzip.models.causal_file import CausalModel
 
 Progress = Callable[[float], None] | None
 Pixels = NDArray[np.uint8]
 
-SAMPLE_ORDER = (1, 0, 2)
-PACES = {
-    MIXING_ALONE: EAGER_PACE,
-    MIXING_WITH_NETWORK: EAGER_PACE,
-    CALM_ALONE: CALM_PACE,
-    CALM_WITH_NETWORK: CALM_PACE,
-}
-"""Layouts that are coded here, and the paces of their mixers."""
-BUCKETS_PER_SAMPLE = 8
-BUCKET_BITS = (12, 22)
+WHOLE = (MIXING_ALONE, MIXING_WITH_NETWORK)
+"""Layouts whose payloads are those of one band, without its number."""
+LAYOUTS = (*thorough.PACES, *BRISK)
+TWO_BANDS, BAND_PIXELS = 1 << 17, 1 << 20
+"""Pixels from which on the fast layouts have two bands, and those of each band where there are more."""
+MOST_BANDS = 64
 
 
-class _Row:
-    """What codes an image row by row: planes int32 [channels, h + PAD, w + 2 PAD] of raw samples, and all states."""
-
-    def __init__(
-        self, model: CausalModel | None, pace: Pace, shape: tuple[int, ...], data: NDArray[np.uint8], decoding: int
-    ) -> None:
-        self.height, self.width = shape[:2]
-        self.channels = 1 if len(shape) == 2 else shape[2]
-        self.stride = self.width + 2 * PAD
-        self.planes = np.full((self.channels, self.height + PAD, self.stride), OUTSIDE, np.int32)
-        self.net: ExactNet | None = model.nets["grey" if self.channels == 1 else "colour"] if model else None
-        table = np.zeros(0, np.int32)
-        self.scalar = ScalarNet.of(self.net, model.tables, self.stride) if model and self.net else ScalarNet.none()
-        self.view = View.of(self.channels, self.width)
-        self.mixer = Mixer.of(bucket_bits(math.prod(shape)), model.tables.sigmoid if model else table, pace)
-        self.fits = Fits.of(self.channels, self.width, self.stride)
-        self.coder = np.zeros(CODER, np.int64)
-        self.data, self.decoding = data, decoding
-        self.means = np.zeros(self.channels)
-        self.mixture = np.zeros(PARTS if self.net else 0, np.int32)
-        start_coder(self.coder, data, decoding)
-
-    def code(self, y: int, known: NDArray[np.int32]) -> None:
-        """Code row y, and fill the padding that it decides.
-
-        known int32 [w, channels, PARTS]: the network's mixtures; empty to compute them here, or for no network.
-        """
-        self.planes[:, y + PAD, :PAD] = self.planes[:, y + PAD - 1, PAD : PAD + 1]
-        _code_row(
-            self.fits,
-            self.view,
-            self.mixer,
-            self.scalar,
-            self.planes.reshape(-1),
-            known.reshape(-1),
-            self.coder,
-            self.data,
-            self.means,
-            self.mixture,
-            self.width,
-            y,
-            self.decoding,
-        )
-        self.planes[:, y + PAD, PAD + self.width :] = self.planes[:, y + PAD, PAD + self.width - 1, None]
-
-
-@compiled
-def _code_row(
-    fits: Fits,
-    view: View,
-    mixer: Mixer,
-    scalar: ScalarNet,
-    px: NDArray[np.int32],
-    known: NDArray[np.int32],
-    coder: NDArray[np.int64],
-    data: NDArray[np.uint8],
-    means: NDArray[np.float64],
-    mixture: NDArray[np.int32],
-    width: int,
-    y: int,
-    decoding: int,
-) -> None:
-    channels = len(means)
-    stride = width + 2 * PAD
-    plane = len(px) // channels
-    computed = len(scalar.layers) > 0 and len(known) == 0
-    start_row(fits)
-    for x in range(width):
-        at = (y + PAD) * stride + PAD + x
-        for c in range(channels):
-            means[c] = 0.5 * (np.float64(px[c * plane + at - 1]) + np.float64(px[c * plane + at - stride]))
-        fit(fits, x)
-        if computed:
-            run_trunk(scalar, px, plane, at, x, y)
-        for c in range(channels):
-            predict(fits, px, at, plane, x, means, c, view.means)
-            view.means[NETWORK] = view.means[0]
-            if len(mixture) > 0:
-                if computed:
-                    run_head(scalar, px, plane, at, c, mixture)
-                else:
-                    for i in range(PARTS):
-                        mixture[i] = known[(x * channels + c) * PARTS + i]
-                view.means[NETWORK] = mixture_mean(mixture)
-            look(view, px, plane, stride, channels, c, x, y, at)
-            value = code_sample(mixer, view, mixture, coder, data, decoding, c, np.int64(px[c * plane + at]))
-            px[c * plane + at] = value
-            learn(fits, x, c, value - means[c])
-            note_errors(view, c, x, y, width, value)
-    end_row(fits)
-
-
-def bucket_bits(samples: int) -> int:
-    """log2 of the number of buckets of 16 counters for an image of so many samples."""
-    return min(max((samples * BUCKETS_PER_SAMPLE).bit_length(), BUCKET_BITS[0]), BUCKET_BITS[1])
+def bands(shape: tuple[int, ...], layout: int) -> int:
+    """How many bands the encoder makes, so that cores share the work; small pictures cannot afford to learn twice."""
+    if layout in WHOLE:
+        return 1
+    pixels = shape[0] * shape[1]
+    least = 2 if layout in BRISK and pixels >= TWO_BANDS else 1
+    return min(max(pixels // BAND_PIXELS, least), shape[0], MOST_BANDS)
 
 
 def encode(model: CausalModel | None, pixels: Pixels, progress: Progress = None, layout: int | None = None) -> Encoded:
     """Lossless payload of uint8 pixels [h, w] or [h, w, 3], h, w >= 1, with its rates in bits.
 
-    model: whose network to mix in, None for none. layout: one of rdzip.codecs.options, None for that of most effort.
+    model: whose network to mix in, with a layout that has one. layout: one of rdzip.codecs.options, None for that of
+    most effort.
     """
-    layout = layout or (CALM_WITH_NETWORK if model else CALM_ALONE)
     if pixels.dtype != np.uint8 or not pixels.size or pixels.shape[2:] not in ((), (3,)):
         raise InputError(
             f"mixing codec: expected uint8 pixels [h, w] or [h, w, 3], found {pixels.dtype} {list(pixels.shape)}"
         )
-    if layout in BRISK:
-        return brisk.encode(model, pixels, layout, progress)
-    samples = (pixels[..., SAMPLE_ORDER] if pixels.ndim == 3 else pixels[..., None]).astype(np.int32)
-    data = np.zeros(3 * pixels.size + 64, np.uint8)  # no decision costs over 15 bits; far less than 24 bits a sample
+    layout = layout or (CALM_WITH_NETWORK if model else CALM_ALONE)
     used = model if layout in NETWORKED else None
-    row = _Row(used, PACES[layout], pixels.shape, data, 0)
-    for y, known in enumerate(mixtures_by_rows(used, row.net, pixels)):
-        row.planes[:, y + PAD, PAD:-PAD] = samples[y].T
-        row.code(y, known)
-        if progress and y % 8 == 0:
-            progress(y / row.height)
-    size = finish_coder(row.coder, data)
-    values = np.arange(1, 1 << 16)
-    ideal = float((row.mixer.coded[1:] * (16 - np.log2(values))).sum())
-    bits = 8.0 * size
-    return Encoded(data[:size].tobytes(), Bits(ideal, bits, bits), layout)
+    encode_band = brisk.encode_band if layout in BRISK else thorough.encode_band
+    count = bands(pixels.shape, layout)
+    edges = [pixels.shape[0] * b // count for b in range(count + 1)]
+    coded = np.zeros((count, 1 << 16), np.int64)
+
+    def work(b: int, told: Progress) -> bytes:
+        found, coded[b] = encode_band(used, pixels[edges[b] : edges[b + 1]], layout, told)
+        return found
+
+    parts = side_by_side(count, work, progress)
+    head = b"" if layout in WHOLE else write_numbers([count, *(len(part) for part in parts[:-1])])
+    payload = head + b"".join(parts)
+    ideal = float((coded.sum(0)[1:] * (16 - np.log2(np.arange(1, 1 << 16)))).sum())
+    bits = 8.0 * len(payload)
+    return Encoded(payload, Bits(ideal, bits, bits), layout)
 
 
 def decode(
     model: CausalModel | None, payload: bytes, shape: tuple[int, ...], layout: int, progress: Progress = None
 ) -> Pixels:
     """Pixels uint8 of ``shape`` from a payload; CoderError if it is corrupt."""
-    if layout in BRISK:
-        return brisk.decode(model, payload, shape, layout, progress)
-    if layout not in PACES:
-        raise CoderError(f"mixing codec: expected layout 1 to 10, found {layout}: the file needs a newer rdzip")
+    if layout not in LAYOUTS:
+        raise CoderError(
+            f"mixing codec: expected layout 1 to {max(LAYOUTS)}, found {layout}: the file needs a newer rdzip"
+        )
     if layout in NETWORKED and model is None:
         raise CoderError("mixing codec: the payload needs a model, found none: the file is corrupt")
+    used = model if layout in NETWORKED else None
+    decode_band = brisk.decode_band if layout in BRISK else thorough.decode_band
+    parts = [payload] if layout in WHOLE else _parts(payload, shape[0])
     # a sample costs 8 decisions, each at least 2**16 / (2**16 - LEAST_PROBABILITY) of a bit's odds
     if 8 * LEAST_PROBABILITY * math.prod(shape) > 65536 * (8 * len(payload) + 64):
         raise CoderError(
             f"coded data of {len(payload)} bytes cannot hold {math.prod(shape)} samples: the file is corrupt"
         )
-    data = np.frombuffer(bytearray(payload), np.uint8)
-    row = _Row(model if layout in NETWORKED else None, PACES[layout], shape, data, 1)
-    none = np.zeros(0, np.int32)
-    for y in range(row.height):
-        row.code(y, none)
-        if progress and y % 8 == 0:
-            progress(y / row.height)
-    if row.coder[3] + 1 != len(payload):
-        raise CoderError("coded data are left over or missing after the last pixel: the file is corrupt")
-    found = row.planes[:, PAD:, PAD:-PAD]
+    edges = [shape[0] * b // len(parts) for b in range(len(parts) + 1)]
     pixels = np.empty(shape, np.uint8)
-    if len(shape) == 2:
-        pixels[:] = found[0]
-    else:
-        for channel, plane in zip(SAMPLE_ORDER, found, strict=True):
-            pixels[..., channel] = plane
+
+    def work(b: int, told: Progress) -> None:
+        decode_band(used, layout, parts[b], pixels[edges[b] : edges[b + 1]], told)
+
+    side_by_side(len(parts), work, progress)
     return pixels
+
+
+def _parts(payload: bytes, height: int) -> list[bytes]:
+    """Data of each band."""
+    (count,), at = read_numbers(payload, 0, 1)
+    if not 1 <= count <= min(MOST_BANDS, height):
+        raise CoderError(f"mixing codec: expected 1 to {min(MOST_BANDS, height)} bands, found {count}: corrupt file")
+    sizes, at = read_numbers(payload, at, count - 1)
+    starts = [at]
+    for size in sizes:
+        starts.append(starts[-1] + size)
+    if starts[-1] > len(payload):
+        raise CoderError("mixing codec: the bands are longer than the coded data: the file is corrupt")
+    return [payload[start:end] for start, end in zip(starts, [*starts[1:], len(payload)], strict=True)]

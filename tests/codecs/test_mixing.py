@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from rdzip.codecs import brisk, mixing, side_by_side
 from rdzip.codecs.options import (
-    BRISK,
     BRISK_FITTED,
     BRISK_PLAIN,
     CALM_ALONE,
+    CALM_WITH_NETWORK,
     LEAN_FITTED,
     LEAN_PLAIN,
     LEAN_WITH_NETWORK,
@@ -59,7 +59,6 @@ def picture(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     return np.where(wild, rng.choice([0, 255], shape), noisy).astype(np.uint8)
 
 
-LAYOUTS = (*mixing.PACES, *BRISK)
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9)) | st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))
 
 
@@ -72,7 +71,7 @@ def test_pixels_come_back(model: CausalModel, shape: tuple[int, ...], seed: int,
         "picture": picture(shape, seed),
         "flat": np.full(shape, seed, np.uint8),
     }[kind]
-    for layout in LAYOUTS:
+    for layout in mixing.LAYOUTS:
         used = model if layout in NETWORKED else None
         coded = mixing.encode(used, pixels, None, layout)
         assert coded.layout == layout
@@ -88,15 +87,15 @@ def test_it_learns(layout: int) -> None:
     assert coded.bits.ideal - 8 <= coded.bits.total <= coded.bits.ideal * 1.001 + 24
 
 
-@pytest.mark.parametrize("layout", [BRISK_PLAIN, LEAN_WITH_NETWORK])
+@pytest.mark.parametrize("layout", [BRISK_PLAIN, LEAN_WITH_NETWORK, CALM_ALONE, CALM_WITH_NETWORK])
 def test_bands_are_coded_apart(model: CausalModel, layout: int, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = picture((21, 15, 3))
     used = model if layout in NETWORKED else None
-    monkeypatch.setattr(brisk, "bands", lambda *_: 3)
+    monkeypatch.setattr(mixing, "bands", lambda *_: 3)
     coded = mixing.encode(used, pixels, None, layout)
     assert coded.payload[0] == 3
     assert np.array_equal(mixing.decode(used, coded.payload, pixels.shape, layout), pixels)
-    monkeypatch.setattr(brisk, "bands", lambda *_: 1)
+    monkeypatch.setattr(mixing, "bands", lambda *_: 1)
     last = mixing.encode(used, pixels[14:], None, layout)
     assert coded.payload.endswith(last.payload[1:])
     for bands in (0, 22, 65):
@@ -108,7 +107,7 @@ def test_bands_are_coded_apart(model: CausalModel, layout: int, monkeypatch: pyt
 
 def test_an_interrupted_band_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = picture((400, 30, 3))
-    monkeypatch.setattr(brisk, "bands", lambda *_: 2)
+    monkeypatch.setattr(mixing, "bands", lambda *_: 2)
     monkeypatch.setattr(side_by_side, "workers", lambda: 2)
     rows: list[int] = []
     code = brisk._Band.code
@@ -123,13 +122,15 @@ def test_an_interrupted_band_stops_the_others(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(brisk._Band, "code", counted)
     with pytest.raises(KeyboardInterrupt):
-        brisk.encode(None, pixels, BRISK_PLAIN, interrupt)
+        mixing.encode(None, pixels, interrupt, BRISK_PLAIN)
     assert len(rows) < 100  # of 400
 
 
 def test_larger_pictures_have_more_bands() -> None:
     shapes = ((256, 512, 3), (255, 512, 3), (2048, 1536), (2048, 1535), (1, 1 << 23), (1 << 14, 1 << 14))
-    assert [brisk.bands(shape) for shape in shapes] == [2, 1, 3, 2, 1, 64]
+    assert [mixing.bands(shape, LEAN_PLAIN) for shape in shapes] == [2, 1, 3, 2, 1, 64]
+    assert [mixing.bands(shape, CALM_ALONE) for shape in shapes] == [1, 1, 3, 2, 1, 64]
+    assert [mixing.bands(shape, MIXING_ALONE) for shape in shapes] == [1] * 6
 
 
 @pytest.mark.parametrize("shape", [(7, 12, 3), (6, 11), (1, 1, 3), (1, 5), (5, 1, 3)])
@@ -156,7 +157,7 @@ def digest(model: CausalModel) -> str:
     found = hashlib.sha256()
     for shape in ((4, 9, 3), (3, 8)):
         pixels = picture(shape)
-        for layout in LAYOUTS:
+        for layout in mixing.LAYOUTS:
             used = model if layout in NETWORKED else None
             coded = mixing.encode(used, pixels, None, layout)
             assert np.array_equal(mixing.decode(used, coded.payload, shape, layout), pixels)
@@ -191,7 +192,7 @@ def damaged(payload: bytes) -> dict[str, bytes]:
 @pytest.mark.parametrize("how", ["flipped", "short", "empty", "long", "zeros", "ones"])
 def test_damage_is_noticed(model: CausalModel, how: str) -> None:
     pixels = picture((12, 10, 3))
-    for layout in LAYOUTS:
+    for layout in mixing.LAYOUTS:
         used = model if layout in NETWORKED else None
         coded = mixing.encode(used, pixels, None, layout)
         try:
