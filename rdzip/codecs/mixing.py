@@ -31,8 +31,8 @@ Pixels = NDArray[np.uint8]
 WHOLE = (MIXING_ALONE, MIXING_WITH_NETWORK)
 """Layouts whose payloads are those of one band, without its number."""
 LAYOUTS = (*thorough.PACES, *BRISK)
-TWO_BANDS, BAND_PIXELS = 1 << 17, 1 << 20
-"""Pixels from which on the fast layouts have two bands, and those of each band where there are more."""
+TWO_BANDS, BAND_PIXELS, THOROUGH_BAND_PIXELS = 1 << 17, 1 << 20, 1 << 22
+"""Pixels from which on the fast layouts have two bands; those of each band where there are more; of thorough layouts."""
 MOST_BANDS = 64
 
 
@@ -41,8 +41,10 @@ def bands(shape: tuple[int, ...], layout: int) -> int:
     if layout in WHOLE:
         return 1
     pixels = shape[0] * shape[1]
-    least = 2 if layout in BRISK and pixels >= TWO_BANDS else 1
-    return min(max(pixels // BAND_PIXELS, least), shape[0], MOST_BANDS)
+    count = pixels // THOROUGH_BAND_PIXELS
+    if layout in BRISK:
+        count = max(pixels // BAND_PIXELS, 2 if pixels >= TWO_BANDS else 1)
+    return min(max(count, 1), shape[0], MOST_BANDS)
 
 
 def encode(model: CausalModel | None, pixels: Pixels, progress: Progress = None, layout: int | None = None) -> Encoded:

@@ -129,7 +129,8 @@ def test_an_interrupted_band_stops_the_others(monkeypatch: pytest.MonkeyPatch) -
 def test_larger_pictures_have_more_bands() -> None:
     shapes = ((256, 512, 3), (255, 512, 3), (2048, 1536), (2048, 1535), (1, 1 << 23), (1 << 14, 1 << 14))
     assert [mixing.bands(shape, LEAN_PLAIN) for shape in shapes] == [2, 1, 3, 2, 1, 64]
-    assert [mixing.bands(shape, CALM_ALONE) for shape in shapes] == [1, 1, 3, 2, 1, 64]
+    assert [mixing.bands(shape, CALM_ALONE) for shape in shapes] == [1, 1, 1, 1, 1, 64]
+    assert [mixing.bands((h, 4096, 3), CALM_ALONE) for h in (2047, 2048, 3072)] == [1, 2, 3]
     assert [mixing.bands(shape, MIXING_ALONE) for shape in shapes] == [1] * 6
 
 
