@@ -98,9 +98,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--name", required=True)
     parser.add_argument("--codecs", default=",".join(CODECS))
-    parser.add_argument(
-        "--jobs", type=int, default=1, help="pictures at the same time; speeds then are those of company"
-    )
+    parser.add_argument("--jobs", type=int, default=1, help="pictures at the same time, which slows each")
     arguments = parser.parse_args()
     pictures = common.images(arguments.folder)
     names = arguments.codecs.split(",")
@@ -123,13 +121,8 @@ def main() -> None:
         }
         for name in names
     }
-    record = {
-        "folder": arguments.folder.name,
-        "jobs": arguments.jobs,
-        "sha256": common.digest(pictures),
-        "total": total,
-        "images": rows,
-    }
+    record = {"folder": arguments.folder.name, "jobs": arguments.jobs, "sha256": common.digest(pictures)}
+    record |= {"total": total, "images": rows}
     print(common.write(f"lossless-{arguments.name}", record))
     print("| image | " + " | ".join(names) + " | rdzip bits/sample |")
     print("| --- |" + " ---: |" * (len(names) + 1))

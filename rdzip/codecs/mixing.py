@@ -32,7 +32,7 @@ WHOLE = (MIXING_ALONE, MIXING_WITH_NETWORK)
 """Layouts whose payloads are those of one band, without its number."""
 LAYOUTS = (*thorough.PACES, *BRISK)
 TWO_BANDS, BAND_PIXELS, THOROUGH_BAND_PIXELS = 1 << 17, 1 << 20, 1 << 22
-"""Pixels from which on the fast layouts have two bands; those of each band where there are more; of thorough layouts."""
+"""Pixels from which on fast layouts have two bands; those of each band where there are more; of thorough layouts."""
 MOST_BANDS = 64
 
 
