@@ -34,7 +34,7 @@ def photograph(shared_data: Path) -> Image.Image:
     return Image.open(file).convert("RGB").crop((100, 100, 356, 292))
 
 
-@pytest.mark.parametrize("model", ["photo", "photo-fast"])
+@pytest.mark.parametrize("model", ["photo", "photo-fast", "photo-fast-2", "photo-large"])
 def test_known_answer(model: str) -> None:
     assert hub.verify(model).known_answer
     assert hub.resolve(model).source == "bundled"

@@ -28,11 +28,12 @@ DEFAULT_EFFORT, SLOW_EFFORT = 6, 7
 """The effort unless another is asked for, and that from which on the codec causal cannot follow."""
 LAYOUTS = {
     1: LEAN_PLAIN, 2: LEAN_FITTED, 3: LEAN_FITTED, 4: LEAN_FITTED, 5: LEAN_WITH_NETWORK, 6: LEAN_WITH_NETWORK,
-    7: LEAN_WITH_NETWORK, 8: CALM_WITH_NETWORK, 9: CALM_WITH_NETWORK,
+    7: LEAN_WITH_NETWORK, 8: LEAN_WITH_NETWORK, 9: CALM_WITH_NETWORK,
 }  # fmt: skip
 """Layouts of the codec mixing by effort."""
-DEFAULT_MODEL, FAST_MODEL = "photo", "photo-fast"
-"""The model where no other is named, and that for the efforts 5 and 6."""
+FAST_MODEL, DEFAULT_MODEL, LARGE_MODEL = "photo-fast-2", "photo", "photo-large"
+"""The models where no other is named: of the efforts 5 and 6, of 7 and of the codec causal, of 8 and 9."""
+MODELS = {5: FAST_MODEL, 6: FAST_MODEL, 7: DEFAULT_MODEL, 8: LARGE_MODEL, 9: LARGE_MODEL}
 
 
 class Mixing:
@@ -78,6 +79,5 @@ def mixing_layout(codec: str | None, effort: int | None) -> int | None:
 
 
 def default_model(layout: int | None, effort: int | None) -> str:
-    """Return the id of the model that codes where none is named: a small one for the codec mixing up to effort 6."""
-    fast = layout == LEAN_WITH_NETWORK and (effort or DEFAULT_EFFORT) <= DEFAULT_EFFORT
-    return FAST_MODEL if fast else DEFAULT_MODEL
+    """Return the id of the model that codes where none is named, of the codec mixing by effort."""
+    return DEFAULT_MODEL if layout is None else MODELS.get(effort or DEFAULT_EFFORT, DEFAULT_MODEL)

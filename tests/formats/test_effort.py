@@ -23,12 +23,15 @@ def picture(shape: tuple[int, ...] = (14, 12, 3)) -> np.ndarray:
 
 
 @pytest.mark.parametrize("shape", [(14, 12, 3), (14, 12), (9, 8, 4), (7, 5, 2), (1, 1, 3)])
-@pytest.mark.parametrize("effort", [1, 3, 6, 7, 9])
+@pytest.mark.parametrize("effort", [1, 3, 6, 7, 8, 9])
 def test_mixing_files_come_back(shape: tuple[int, ...], effort: int) -> None:
     pixels = picture(shape)
     data = rdzip.compress(pixels, codec="mixing", effort=effort)
     facts = rdzip.info(data)
-    assert (facts["codec"], facts["model"]) == ("mixing", {6: "photo-fast", 7: "photo", 9: "photo"}.get(effort))
+    assert (facts["codec"], facts["model"]) == (
+        "mixing",
+        {6: "photo-fast-2", 7: "photo", 8: "photo-large", 9: "photo-large"}.get(effort),
+    )
     assert np.array_equal(rdzip.decompress_array(data), pixels)
 
 
@@ -93,6 +96,9 @@ def test_a_damaged_payload_is_a_format_error() -> None:
 def test_a_small_picture_gets_the_smaller_of_mixing_and_causal() -> None:
     photo = demo.picture().crop((300, 200, 420, 310))
     best = rdzip.compress(photo, effort=9, verify=False)
-    sizes = {codec: len(rdzip.compress(photo, codec=codec, verify=False)) for codec in ("causal", "mixing")}
+    sizes = {
+        codec: len(rdzip.compress(photo, codec=codec, model="photo-large", verify=False))
+        for codec in ("causal", "mixing")
+    }
     assert len(best) <= min(sizes.values())
     assert rdzip.info(best)["codec"] == min(sizes, key=lambda codec: sizes[codec])
