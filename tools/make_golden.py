@@ -5,7 +5,7 @@ python tools/make_golden.py VERSION-latents    the same, by the bundled models w
 python tools/make_golden.py VERSION-irec       the same, by relative entropy coding.
 python tools/make_golden.py VERSION-lossy      with loss: the pictures lie beside, to which decoded ones are near.
 python tools/make_golden.py VERSION-irec-lossy the same, by relative entropy coding.
-python tools/make_golden.py VERSION-mixing     the same, by the codec mixing.
+python tools/make_golden.py VERSION-thorough   the same, by the codec mixing at high efforts and by more models.
 python tools/make_golden.py VERSION-lean       the same, by its fast layouts.
 python tools/make_golden.py VERSION-near       near-lossless.
 """
@@ -127,8 +127,8 @@ def irec_lossy() -> dict[str, tuple[Any, dict[str, Any]]]:
     }
 
 
-def mixed() -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Inputs by name for the codec mixing at its highest effort. (Those of 0.1 "alone" had no network.)"""
+def thorough() -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Inputs by name for the codec mixing at high efforts and with other models. (0.1-mixing is of layouts 1 and 2.)"""
     photo = picture().crop((300, 200, 333, 221))
     rgba = photo.copy()
     rgba.putalpha(photo.convert("L"))
@@ -137,6 +137,10 @@ def mixed() -> dict[str, tuple[Any, dict[str, Any]]]:
         "colour-alpha": (rgba, {"codec": "mixing", "effort": 9}),
         "grey": (photo.convert("L"), {"codec": "mixing", "effort": 9}),
         "one-pixel": (photo.crop((0, 0, 1, 1)), {"codec": "mixing", "effort": 9}),
+        "colour-photo": (photo, {"codec": "mixing", "effort": 9, "model": "photo"}),
+        "colour-fewer": (photo, {"codec": "mixing", "effort": 8}),
+        "colour-default": (photo, {"codec": "mixing"}),
+        "grey-default": (photo.convert("L"), {"codec": "mixing"}),
     }
 
 
@@ -187,7 +191,7 @@ def main() -> None:
         "irec": irec,
         "lossy": lossy,
         "irec-lossy": irec_lossy,
-        "mixing": mixed,
+        "thorough": thorough,
         "lean": lean,
         "near": near,
     }
