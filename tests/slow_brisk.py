@@ -24,7 +24,7 @@ from slow_binary import (
     squash,
     stretch,
 )
-from slow_decoder import Damaged, Network, Reader, clip, context_of, need
+from slow_decoder import Damaged, Network, bands_of, clip, context_of, need
 
 Matrix = list[list[float]]
 
@@ -294,17 +294,10 @@ class Band:
 def decode(payload: bytes, height: int, width: int, channels: int, layout: int, network: Network | None) -> bytes:
     """Samples of the picture, row by row, channels together; Damaged if the payload is not what the page says."""
     need(layout in STARTS and (network is not None) == (layout in (5, 8)), "layout")
-    reader = Reader(payload)
-    bands = reader.varint()
-    need(1 <= bands <= min(64, height), "number of bands")
-    lengths = [reader.varint() for _ in range(bands - 1)]
-    need(reader.at + sum(lengths) <= len(payload), "lengths of the bands")
-    lengths.append(len(payload) - reader.at - sum(lengths))
     order = (1, 0, 2) if channels == 3 else (0,)
     found = b""
-    for b, length in enumerate(lengths):
-        rows = height * (b + 1) // bands - height * b // bands
-        planes = Band(reader.take(length), rows, width, channels, layout, network).planes
+    for data, rows in bands_of(payload, height):
+        planes = Band(data, rows, width, channels, layout, network).planes
         found += bytes(planes[c][y][x] for y in range(rows) for x in range(width) for c in order)
     return found
 

@@ -291,6 +291,18 @@ class Reader:
         return {self.cbor(): self.cbor() for _ in range(value)}
 
 
+def bands_of(payload: bytes, height: int) -> list[tuple[bytes, int]]:
+    """Data and rows of each band of a mixing payload."""
+    reader = Reader(payload)
+    bands = reader.varint()
+    need(1 <= bands <= min(64, height), "number of bands")
+    lengths = [reader.varint() for _ in range(bands - 1)]
+    need(reader.at + sum(lengths) <= len(payload), "lengths of the bands")
+    lengths.append(len(payload) - reader.at - sum(lengths))
+    rows = [height * (b + 1) // bands - height * b // bands for b in range(bands)]
+    return [(reader.take(length), count) for length, count in zip(lengths, rows, strict=True)]
+
+
 @dataclass
 class Image:
     """What a file holds."""

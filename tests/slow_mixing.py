@@ -26,7 +26,7 @@ from slow_binary import (
     squash,
     stretch,
 )
-from slow_decoder import Damaged, Network, Reader, clip, context_of, need
+from slow_decoder import Damaged, Network, bands_of, clip, context_of, need
 
 
 class Fit:
@@ -195,16 +195,8 @@ def decode(
     """
     if not calm:
         return _band(payload, height, width, channels, lists, network, calm)
-    reader = Reader(payload)
-    bands = reader.varint()
-    need(1 <= bands <= min(64, height), "number of bands")
-    lengths = [reader.varint() for _ in range(bands - 1)]
-    need(reader.at + sum(lengths) <= len(payload), "lengths of the bands")
-    lengths.append(len(payload) - reader.at - sum(lengths))
-    rows = [height * (b + 1) // bands - height * b // bands for b in range(bands)]
     return b"".join(
-        _band(reader.take(length), count, width, channels, lists, network, calm)
-        for length, count in zip(lengths, rows, strict=True)
+        _band(data, rows, width, channels, lists, network, calm) for data, rows in bands_of(payload, height)
     )
 
 

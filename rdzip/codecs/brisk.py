@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.codecs.ahead import mixtures_by_rows
 from rdzip.codecs.options import (
     BRISK_FITTED,
     BRISK_PLAIN,
@@ -21,8 +20,7 @@ from rdzip.codecs.options import (
     LEAN_PLAIN,
     LEAN_WITH_NETWORK,
 )
-from rdzip.entropy.binary import CODER, finish_coder, start_coder
-from rdzip.errors import CoderError
+from rdzip.entropy.binary import CODER, start_coder
 from rdzip.exact.compiled import compiled
 from rdzip.models.block_fit import Fit, learn, predict, start_row
 from rdzip.models.brisk import ONE, Begin, Mixer, code_sample
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
 Progress = Callable[[float], None] | None
 Pixels = NDArray[np.uint8]
 
-SAMPLE_ORDER = (1, 0, 2)
 BUCKET_BITS = (12, 20)
 ASKED = {
     BRISK_PLAIN: tuple(range(CONTEXTS - 1)),
@@ -60,7 +57,7 @@ BEGIN = {
 """Weights that mixers begin with."""
 
 
-class _Band:
+class Band:
     """What codes a band row by row: planes int32 [channels, h + PAD, w + 2 PAD] of raw samples, and all states."""
 
     def __init__(
@@ -187,37 +184,3 @@ def _code_row(
             if fitted:
                 learn(columns, sums, counts[c], x, 1 if x == width - 1 else 0, value - levels[c], channels, c)
             note_errors(means, errors, stride, c, x, y, value, sources)
-
-
-def encode_band(
-    model: CausalModel | None, pixels: Pixels, layout: int, progress: Progress
-) -> tuple[bytes, NDArray[np.int64]]:
-    """Data of a band, and how often each probability was that of what came."""
-    samples = pixels[..., SAMPLE_ORDER] if pixels.ndim == 3 else pixels[..., None]
-    data = np.zeros(3 * pixels.size + 64, np.uint8)  # no decision costs over 15 bits; far less than 24 bits a sample
-    band = _Band(model, layout, pixels.shape, data, 0)
-    for y, known in enumerate(mixtures_by_rows(model, band.net, pixels)):
-        band.planes[:, y + PAD, PAD:-PAD] = samples[y].T
-        band.code(y, known)
-        if progress and y % 8 == 0:
-            progress(y / band.height)
-    size = finish_coder(band.coder, data)
-    return data[:size].tobytes(), band.mixer.coded
-
-
-def decode_band(model: CausalModel | None, layout: int, payload: bytes, pixels: Pixels, progress: Progress) -> None:
-    """Fill in the pixels of a band; CoderError if its data are corrupt."""
-    band = _Band(model, layout, pixels.shape, np.frombuffer(bytearray(payload), np.uint8), 1)
-    none = np.zeros(0, np.int32)
-    for y in range(band.height):
-        band.code(y, none)
-        if progress and y % 8 == 0:
-            progress(y / band.height)
-    if band.coder[3] + 1 != len(payload):
-        raise CoderError("coded data are left over or missing after the last pixel: the file is corrupt")
-    found = band.planes[:, PAD:, PAD:-PAD]
-    if pixels.ndim == 2:
-        pixels[:] = found[0]
-    else:
-        for channel, plane in zip(SAMPLE_ORDER, found, strict=True):
-            pixels[..., channel] = plane

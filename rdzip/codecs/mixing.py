@@ -15,12 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.codecs import brisk, thorough
+from rdzip.codecs.ahead import mixtures_by_rows
 from rdzip.codecs.numbers import read_numbers, write_numbers
 from rdzip.codecs.options import BRISK, CALM_ALONE, CALM_WITH_NETWORK, MIXING_ALONE, MIXING_WITH_NETWORK, NETWORKED
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.codecs.side_by_side import side_by_side
+from rdzip.entropy.binary import finish_coder
 from rdzip.errors import CoderError, InputError
 from rdzip.models.mixing import LEAST_PROBABILITY
+from rdzip.models.template import PAD
 
 if TYPE_CHECKING:
     from rdzip.models.causal_file import CausalModel
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 Progress = Callable[[float], None] | None
 Pixels = NDArray[np.uint8]
 
+SAMPLE_ORDER = (1, 0, 2)
 WHOLE = (MIXING_ALONE, MIXING_WITH_NETWORK)
 """Layouts whose payloads are those of one band, without its number."""
 LAYOUTS = (*thorough.PACES, *BRISK)
@@ -59,13 +63,12 @@ def encode(model: CausalModel | None, pixels: Pixels, progress: Progress = None,
         )
     layout = layout or (CALM_WITH_NETWORK if model else CALM_ALONE)
     used = model if layout in NETWORKED else None
-    encode_band = brisk.encode_band if layout in BRISK else thorough.encode_band
     count = bands(pixels.shape, layout)
     edges = [pixels.shape[0] * b // count for b in range(count + 1)]
     coded = np.zeros((count, 1 << 16), np.int64)
 
     def work(b: int, told: Progress) -> bytes:
-        found, coded[b] = encode_band(used, pixels[edges[b] : edges[b + 1]], layout, told)
+        found, coded[b] = _encode_band(used, pixels[edges[b] : edges[b + 1]], layout, told)
         return found
 
     parts = side_by_side(count, work, progress)
@@ -87,7 +90,6 @@ def decode(
     if layout in NETWORKED and model is None:
         raise CoderError("mixing codec: the payload needs a model, found none: the file is corrupt")
     used = model if layout in NETWORKED else None
-    decode_band = brisk.decode_band if layout in BRISK else thorough.decode_band
     parts = [payload] if layout in WHOLE else _parts(payload, shape[0])
     # a sample costs 8 decisions, each at least 2**16 / (2**16 - LEAST_PROBABILITY) of a bit's odds
     if 8 * LEAST_PROBABILITY * math.prod(shape) > 65536 * (8 * len(payload) + 64):
@@ -98,10 +100,49 @@ def decode(
     pixels = np.empty(shape, np.uint8)
 
     def work(b: int, told: Progress) -> None:
-        decode_band(used, layout, parts[b], pixels[edges[b] : edges[b + 1]], told)
+        _decode_band(used, layout, parts[b], pixels[edges[b] : edges[b + 1]], told)
 
     side_by_side(len(parts), work, progress)
     return pixels
+
+
+def _encode_band(
+    model: CausalModel | None, pixels: Pixels, layout: int, progress: Progress
+) -> tuple[bytes, NDArray[np.int64]]:
+    """Data of a band, and how often each probability was that of what came."""
+    samples = pixels[..., SAMPLE_ORDER] if pixels.ndim == 3 else pixels[..., None]
+    data = np.zeros(3 * pixels.size + 64, np.uint8)  # no decision costs over 15 bits; far less than 24 bits a sample
+    band = _band(layout)(model, layout, pixels.shape, data, 0)
+    for y, known in enumerate(mixtures_by_rows(model, band.net, pixels)):
+        band.planes[:, y + PAD, PAD:-PAD] = samples[y].T
+        band.code(y, known)
+        if progress and y % 8 == 0:
+            progress(y / band.height)
+    size = finish_coder(band.coder, data)
+    return data[:size].tobytes(), band.mixer.coded
+
+
+def _decode_band(model: CausalModel | None, layout: int, payload: bytes, pixels: Pixels, progress: Progress) -> None:
+    """Fill in the pixels of a band; CoderError if its data are corrupt."""
+    band = _band(layout)(model, layout, pixels.shape, np.frombuffer(bytearray(payload), np.uint8), 1)
+    none = np.zeros(0, np.int32)
+    for y in range(band.height):
+        band.code(y, none)
+        if progress and y % 8 == 0:
+            progress(y / band.height)
+    if band.coder[3] + 1 != len(payload):
+        raise CoderError("coded data are left over or missing after the last pixel: the file is corrupt")
+    found = band.planes[:, PAD:, PAD:-PAD]
+    if pixels.ndim == 2:
+        pixels[:] = found[0]
+    else:
+        for channel, plane in zip(SAMPLE_ORDER, found, strict=True):
+            pixels[..., channel] = plane
+
+
+def _band(layout: int) -> type[brisk.Band | thorough.Band]:
+    """What codes a band of a layout row by row."""
+    return brisk.Band if layout in BRISK else thorough.Band
 
 
 def _parts(payload: bytes, height: int) -> list[bytes]:

@@ -110,7 +110,7 @@ def test_an_interrupted_band_stops_the_others(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(mixing, "bands", lambda *_: 2)
     monkeypatch.setattr(side_by_side, "workers", lambda: 2)
     rows: list[int] = []
-    code = brisk._Band.code
+    code = brisk.Band.code
 
     def counted(band: Any, y: int, known: Any) -> None:
         rows.append(y)
@@ -120,7 +120,7 @@ def test_an_interrupted_band_stops_the_others(monkeypatch: pytest.MonkeyPatch) -
     def interrupt(share: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(brisk._Band, "code", counted)
+    monkeypatch.setattr(brisk.Band, "code", counted)
     with pytest.raises(KeyboardInterrupt):
         mixing.encode(None, pixels, interrupt, BRISK_PLAIN)
     assert len(rows) < 100  # of 400

@@ -145,12 +145,10 @@ ALLOWED = {
     ("codecs/chain.py", "push_groups", "/"),  # the encoder's choice of groups
     ("codecs/importance.py", "_keep", "log2"),  # of a site
     ("codecs/importance.py", "_frequencies", "log2"),  # of a site
-    ("codecs/brisk.py", "encode_band", "/"),  # progress
-    ("codecs/brisk.py", "decode_band", "/"),  # progress
     ("models/block_fit.py", "_solve", "/"),  # float64 in one order: docs/exactness.md
     ("codecs/mixing.py", "encode", "log2"),  # rates for the report
-    ("codecs/thorough.py", "encode_band", "/"),  # progress
-    ("codecs/thorough.py", "decode_band", "/"),  # progress
+    ("codecs/mixing.py", "_encode_band", "/"),  # progress
+    ("codecs/mixing.py", "_decode_band", "/"),  # progress
     ("entropy/binary.py", "squash_table", "exp"),  # of decimals, correctly rounded
     ("entropy/binary.py", "squash_table", "/"),  # the same
     ("entropy/binary.py", "stretch_table", "/"),  # the same

@@ -147,6 +147,18 @@ def test_a_start_from_a_model_computes_the_same(data: Path, recipe: str, tmp_pat
         train.run(recipe, data, tmp_path / "fourth", start=str(tmp_path / "data"))
 
 
+def test_a_run_grows_the_model_that_it_starts_from(data: Path, recipe: str, tmp_path: Path) -> None:
+    first = train.run(recipe, data, tmp_path / "first")
+    blocks = trainable(*modelfile.read(first))["colour"].config.blocks + 2
+    larger = ["steps=1", "lr=1e-9", "model.grow=true", f"model.colour.blocks={blocks}"]
+    grown = train.run(recipe, data, tmp_path / "grown", larger, start=str(first))
+    assert modelfile.read_meta(grown)["networks"]["colour"]["blocks"] == blocks
+    rates = [log(tmp_path / run)[-1]["colour"] for run in ("first", "grown")]
+    assert rates[1] == pytest.approx(rates[0], abs=1e-4)
+    with pytest.raises(InputError, match="can grow to"):
+        train.run(recipe, data, tmp_path / "no", [*larger, "model.colour.width=999"], start=str(first))
+
+
 def test_grey_images_train_the_grey_network_alone(recipe: str, tmp_path: Path) -> None:
     out = tmp_path / "run"
     train.run(recipe, fill(tmp_path / "grey", 12, grey=True), out, ["steps=3"])
