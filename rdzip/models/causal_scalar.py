@@ -25,14 +25,21 @@ Float32 = NDArray[np.float32]
 COMPONENTS = 3
 PARTS = 3 * COMPONENTS
 """Numbers of a mixture: means in 1/64, inverse scales, weights of 2**12."""
+LANES = 32
+"""Outputs of a layer are rounded up to a multiple of this, so that compiled loops need no remainders."""
+
+
+def _whole(outputs: int) -> int:
+    return -(-outputs // LANES) * LANES
 
 
 class ScalarNet(NamedTuple):
     """Layers, tables and scratch of a network; an empty one stands for none.
 
-    weights float32: of each layer the weights [inputs, outputs] and then the biases [outputs]; layers int64 [layers,
-    3]: where they start, inputs, outputs; in the order stem, blocks, fan, known, deep, out. counts int64: neighbours of
-    the first plane, of the others, channels, blocks, blocks of a head. offsets int64 [k]: the template's places.
+    weights float32: of each layer the weights [inputs, outputs] and then the biases [outputs], outputs rounded up to
+    LANES; layers int64 [layers, 3]: where they start, inputs, outputs; in the order stem, blocks, fan, known, deep,
+    out. counts int64: neighbours of the first plane, of the others, channels, blocks, blocks of a head, width of a
+    head. offsets int64 [k]: the template's places.
     """
 
     weights: Float32
@@ -62,17 +69,27 @@ class ScalarNet(NamedTuple):
         parts, places, at = [], [], 0
         for layer in [found.stem, *found.blocks, found.fan, *found.known, *deep, *found.out]:
             weight, exponent, bias = (layer.integers[part].numpy() for part in ("weight", "exponent", "bias"))
+            outputs, inputs = weight.shape
             half = 0.5 if layer in (found.stem, found.fan) else 0.0  # of the rounding of activations
-            parts.append((weight * 2.0 ** -exponent.astype(np.float64)[:, None]).T.reshape(-1))
-            parts.append(bias / 128 + half)
-            places.append((at, weight.shape[1], weight.shape[0]))
-            at += weight.size + bias.size
+            rows = np.zeros((inputs + 1, _whole(outputs)))
+            rows[:inputs, :outputs] = (weight * 2.0 ** -exponent.astype(np.float64)[:, None]).T
+            rows[inputs, :outputs] = bias / 128 + half
+            parts.append(rows.reshape(-1))
+            places.append((at, inputs, rows.shape[1]))
+            at += rows.size
         largest = max(count for _, count, _ in places)
         return cls(
             np.concatenate(parts).astype(np.float32),
             np.array(places, np.int64),
             np.array(
-                [config.neighbours, config.colour_neighbours, config.channels, config.blocks, config.head_blocks],
+                [
+                    config.neighbours,
+                    config.colour_neighbours,
+                    config.channels,
+                    config.blocks,
+                    config.head_blocks,
+                    config.head,
+                ],
                 np.int64,
             ),
             np.array([dy * stride + dx for dy, dx in TEMPLATE[: config.neighbours]], np.int64),
@@ -83,13 +100,13 @@ class ScalarNet(NamedTuple):
             np.zeros(3, np.int64),
             np.zeros(3, np.int64),
             np.zeros(config.inputs, np.float32),
-            np.zeros(config.width, np.float32),
-            np.zeros(config.channels * config.head, np.float32),
-            np.zeros(config.head, np.float32),
-            np.zeros(max(config.outputs(c) for c in range(config.channels)), np.float32),
-            np.zeros(max(config.width, config.head), np.float32),
-            np.zeros(largest + 1, np.float32),
-            np.zeros(largest + 1, np.int64),
+            np.zeros(_whole(config.width), np.float32),
+            np.zeros(_whole(config.channels * config.head), np.float32),
+            np.zeros(_whole(config.head), np.float32),
+            np.zeros(_whole(max(config.outputs(c) for c in range(config.channels))), np.float32),
+            np.zeros(largest, np.float32),
+            np.zeros(largest + 4, np.float32),
+            np.zeros(largest + 4, np.int64),
         )
 
     @classmethod
@@ -107,38 +124,41 @@ def _copy(to: Float32, source: Float32, first: int, count: int) -> None:
 
 
 @compiled
-def _add_layer(total: Float32, net: ScalarNet, layer: int, inputs: Float32, active: int) -> None:
-    """Add a layer's outputs to a stream; active: its inputs are a stream, which activation rounds and clips."""
-    count = net.layers[layer, 1]
-    size = net.layers[layer, 2]
-    rows = net.weights[net.layers[layer, 0] :][: (count + 1) * size]
-    some = 0
+def _activate(to: Float32, h: Float32, first: int, count: int) -> None:
+    """Activations of a stream from an element on: clip(floor(h), 0, 255), halves having been added to the biases."""
     for i in range(count):
-        a = inputs[i]
-        if active:
-            a = min(max(np.floor(a), np.float32(0.0)), np.float32(255.0))
-        if a != np.float32(0.0):
-            net.some[some] = i * size
-            net.factors[some] = a
-            some += 1
-    net.some[some] = count * size  # the biases
-    net.factors[some] = 1.0
-    some += 1
-    whole = some - some % 4
-    for k in range(0, whole, 4):
+        to[i] = min(max(np.floor(h[first + i]), np.float32(0.0)), np.float32(255.0))
+
+
+@compiled
+def _add_layer(
+    total: Float32, weights: Float32, layers: Int64, some: Int64, factors: Float32, layer: int, inputs: Float32
+) -> None:
+    """Add a layer's outputs, and zeros up to a multiple of LANES, to a stream."""
+    start = np.uintp(layers[layer, 0])
+    count = layers[layer, 1]
+    size = np.uintp(layers[layer, 2])
+    found = np.uintp(0)
+    at = start
+    for i in range(count):
+        # written in any case, and kept by counting on: what an activation is cannot be guessed ahead
+        some[found] = at
+        factors[found] = inputs[i]
+        found += np.uintp(inputs[i] != np.float32(0.0))
+        at += size
+    some[found] = at  # the biases
+    factors[found] = 1.0
+    found += np.uintp(1)
+    for _ in range(3):
+        some[found] = start
+        factors[found] = 0.0
+        found += np.uintp(1)
+    for k in range(0, found - np.uintp(3), 4):
         # four at a time: the sums are loaded and stored a quarter as often
-        a, b, c, d = net.factors[k], net.factors[k + 1], net.factors[k + 2], net.factors[k + 3]
-        p = rows[net.some[k] :][:size]
-        q = rows[net.some[k + 1] :][:size]
-        r = rows[net.some[k + 2] :][:size]
-        s = rows[net.some[k + 3] :][:size]
+        a, b, c, d = factors[k], factors[k + 1], factors[k + 2], factors[k + 3]
+        p, q, r, s = np.uintp(some[k]), np.uintp(some[k + 1]), np.uintp(some[k + 2]), np.uintp(some[k + 3])
         for j in range(size):
-            total[j] += a * p[j] + b * q[j] + c * r[j] + d * s[j]
-    for k in range(whole, some):
-        a = net.factors[k]
-        p = rows[net.some[k] :][:size]
-        for j in range(size):
-            total[j] += a * p[j]
+            total[j] += a * weights[p + j] + b * weights[q + j] + c * weights[r + j] + d * weights[s + j]
 
 
 @compiled
@@ -176,41 +196,47 @@ def run_trunk(net: ScalarNet, px: Int32, plane_size: int, at: int, x: int, y: in
     net.inputs[k + 1] = (y & 1) * 64 - 32
     net.inputs[k + 2] = ((x ^ y) & 1) * 64 - 32
     net.inputs[k + 3] = (net.medians[0] - 128) >> 1
-    net.trunk[:] = np.float32(0.0)
-    _add_layer(net.trunk, net, 0, net.inputs, 0)
-    for block in range(net.counts[3]):
-        _copy(net.before, net.trunk, 0, len(net.trunk))
-        _add_layer(net.trunk, net, 1 + block, net.before, 1)
-    net.fans[:] = np.float32(0.0)
-    _add_layer(net.fans, net, 1 + net.counts[3], net.trunk, 1)
+    trunk, before, fans = net.trunk, net.before, net.fans
+    weights, layers, some, factors = net.weights, net.layers, net.some, net.factors
+    trunk[:] = np.float32(0.0)
+    _add_layer(trunk, weights, layers, some, factors, 0, net.inputs)
+    for layer in range(1, 1 + net.counts[3]):
+        _activate(before, trunk, 0, layers[layer, 1])
+        _add_layer(trunk, weights, layers, some, factors, layer, before)
+    layer = 1 + net.counts[3]
+    _activate(before, trunk, 0, layers[layer, 1])
+    fans[:] = np.float32(0.0)
+    _add_layer(fans, weights, layers, some, factors, layer, before)
 
 
 @compiled
 def run_head(net: ScalarNet, px: Int32, plane_size: int, at: int, c: int, mixture: Int32) -> None:
     """Fill the mixture int32 [PARTS] of channel c, whose earlier channels ``px`` holds."""
-    width = len(net.head)
-    head = net.head
+    width = net.counts[5]
+    head, before = net.head, net.before
+    weights, layers, some, factors = net.weights, net.layers, net.some, net.factors
     _copy(head, net.fans, c * width, width)
     a = net.activities[c]
     base = net.medians[c]
     if c > 0:
         for q in range(c):
             v = _value(px, plane_size, q, at)
-            net.before[3 * q] = _difference(net, v - net.medians[q])
-            net.before[3 * q + 1] = _difference(net, v - _value(px, plane_size, q, at + net.offsets[0]))
-            net.before[3 * q + 2] = _difference(net, v - _value(px, plane_size, q, at + net.offsets[1]))
+            before[3 * q] = _difference(net, v - net.medians[q])
+            before[3 * q + 1] = _difference(net, v - _value(px, plane_size, q, at + net.offsets[0]))
+            before[3 * q + 2] = _difference(net, v - _value(px, plane_size, q, at + net.offsets[1]))
             if q == c - 1:
                 a += abs(v - net.medians[q]) >> 1
-        _add_layer(head, net, 2 + net.counts[3] + c - 1, net.before, 0)
+        _add_layer(head, weights, layers, some, factors, 2 + net.counts[3] + c - 1, before)
         base += px[at]
     deep = 1 + net.counts[3] + net.counts[2]
     for i in range(net.counts[4]):
-        _copy(net.before, head, 0, width)
-        _add_layer(head, net, deep + c * net.counts[4] + i, net.before, 1)
+        _activate(before, head, 0, width)
+        _add_layer(head, weights, layers, some, factors, deep + c * net.counts[4] + i, before)
     count = COLOUR_DIFFERENCES if c > 0 else FIRST_DIFFERENCES
-    o = net.outputs[: PARTS + count + c]
+    o = net.outputs
     o[:] = np.float32(0.0)
-    _add_layer(o, net, deep + net.counts[2] * net.counts[4] + c, head, 1)
+    _activate(before, head, 0, width)
+    _add_layer(o, weights, layers, some, factors, deep + net.counts[2] * net.counts[4] + c, before)
 
     a = min(a, ACTIVITY_MAX)
     correction = np.int64(0)
