@@ -17,7 +17,7 @@ from rdzip.entropy.binary import HALF, SQUASH_MAX, code_bit, rate_table, squash_
 from rdzip.exact.compiled import compiled
 from rdzip.models.adaptive import hashed
 from rdzip.models.brisk_view import BLEND, CONTEXTS, FITTED, NETWORK
-from rdzip.models.mixing import DISTANCES, cumulative, side_table
+from rdzip.models.mixing import DISTANCES, buckets, cumulative, side_table
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
@@ -95,12 +95,11 @@ class Mixer(NamedTuple):
         levels = (np.arange(CONTEXTS * 3 * 16 * 64) % 64 - 32) * 72 + 36
         chances = squash[np.concatenate([sure, levels]) + SQUASH_MAX]
         beside[SURE_AT:] = chances.astype(np.uint32) << np.uint32(16)
-        slots = np.zeros((1 << bits, 16), np.uint32)  # all without a check, so that all begin anew
         stretch = np.clip(stretch_table(), -ODDS_MAX, ODDS_MAX)
         return cls(
             np.zeros(INPUTS, np.int32),
             weights.reshape(-1),
-            slots.reshape(-1),
+            buckets(bits),  # all without a check, so that all begin anew
             beside,
             np.concatenate([stretch, squash, rate_table(), side_table()]).astype(np.int32),
             sigmoid,

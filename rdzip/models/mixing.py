@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.entropy.binary import HALF, SQUASH_MAX, code_bit, counted, rate_table, squash_table, stretch_table
+from rdzip.entropy.binary import HALF, SQUASH_MAX, code_bit, rate_table, squash_table, stretch_table
 from rdzip.exact.compiled import compiled
 from rdzip.models.adaptive import ACTIVITY, BLEND, CONTEXTS, PARITY, PREDICTORS, View, hashed
 
@@ -39,6 +39,8 @@ SELECTORS = 512
 """Rows of weights of a mixer for each channel."""
 CERTAIN = 1200
 """Logarithm of odds from which on a context counts as certain."""
+SEEN = 4096
+"""Where levels of numbers of observations begin, in the table of levels."""
 DISTANCES = 96
 CORRECTION_STEP = 160
 CORRECTIONS = 33
@@ -72,10 +74,10 @@ EAGER_PACE, CALM_PACE = Pace(2, 6, 60), Pace(1, 3, 250)
 class Mixer(NamedTuple):
     """All that is learnt of bits.
 
-    pace int64 [3]: ways, rate, correction_limit of a Pace; inputs int32 [n]: of a mixer; weights int32 [3 channels *
-    SETS * SELECTORS, n]; lasts int32 [3, 256, SETS]; slots uint32 [buckets, 16], checks uint16 [buckets]: counters in
+    pace int64 [3]: ways, rate, correction_limit of a Pace; inputs int32 [n]: of a mixer; weights int32 [3 channels,
+    SETS, SELECTORS, n]; lasts int32 [3, 256, SETS]; slots uint32 [buckets, 16], checks uint16 [buckets]: counters in
     hashed contexts; calibration uint32 [CONTEXTS, 3, 16, 64]; beside uint32 [PREDICTORS, 3, 8, 16, DISTANCES];
-    correction uint32 [2, 3, 256, 64, CORRECTIONS], flat but for the weights; tables; scratch; coded int64 [2**16]: how
+    correction uint32 [2, 3, 256, 64, CORRECTIONS], all flat; tables; scratch; coded int64 [2**16]: how
     often an encoder had each probability of what came.
     """
 
@@ -105,6 +107,8 @@ class Mixer(NamedTuple):
         calibration[:] = _begin(squash, (np.arange(64) - 32) * 72 + 36)
         correction = np.empty((2 * 3 * 256 * 64, CORRECTIONS), np.uint32)
         correction[:] = _begin(squash, (np.arange(CORRECTIONS) - CORRECTIONS // 2) * CORRECTION_STEP)
+        slots = buckets(bits)
+        slots[:] = HALF
         weights = np.zeros((3 * SETS * SELECTORS, pace.inputs), np.int32)
         weights[:, : pace.ways * CONTEXTS : pace.ways] = CONTEXT_WEIGHT
         weights[:, pace.ways * CONTEXTS : pace.network] = PREDICTOR_WEIGHT
@@ -112,9 +116,9 @@ class Mixer(NamedTuple):
         return cls(
             np.array(pace, np.int64),
             np.zeros(pace.inputs, np.int32),
-            weights,
+            weights.reshape(-1),
             np.full(3 * 256 * SETS, ONE // SETS, np.int32),
-            np.full(16 << bits, HALF, np.uint32),
+            slots,
             np.zeros(1 << bits, np.uint16),
             calibration.reshape(-1),
             np.full(PREDICTORS * 3 * 8 * 16 * DISTANCES, HALF, np.uint32),
@@ -130,6 +134,14 @@ class Mixer(NamedTuple):
         )
 
 
+def buckets(bits: int) -> Counters:
+    """2**bits buckets of 16 zeros, uint32, flat, each of them one line of a cache."""
+    line = 64
+    found = np.zeros((16 << bits) + 16, np.uint32)
+    first = -found.ctypes.data % line // 4
+    return found[first : first + (16 << bits)]
+
+
 def _begin(squash: Int32, s: NDArray[np.int64]) -> Counters:
     """Counters of the probabilities with these logarithms of odds in 1/256, as if nothing had been seen."""
     counters: Counters = squash[s + SQUASH_MAX].astype(np.uint32) << np.uint32(16)
@@ -137,8 +149,13 @@ def _begin(squash: Int32, s: NDArray[np.int64]) -> Counters:
 
 
 def level_table() -> Int32:
-    """One of 64 levels of each entry of the stretch table, int32 [4096]."""
-    return ((stretch_table() + 2304) // 72).clip(0, 63).astype(np.int32)
+    """One of 64 levels of each entry of the stretch table, int32 [SEEN]; then 64 times one of 16 for each number n of
+    observations, int32 [1024]: n below 8, then one for each 8 of them.
+    """
+    levels = ((stretch_table() + 2304) // 72).clip(0, 63)
+    n = np.arange(1024)
+    seen = np.where(n < 8, n, np.minimum(15, 8 + ((n - 8) >> 3)))
+    return np.concatenate([levels, 64 * seen]).astype(np.int32)
 
 
 @lru_cache(maxsize=1)
@@ -152,19 +169,33 @@ def side_table() -> Int32:
 
 
 @compiled
-def _dot(x: Int32, weights: Int32, row: int) -> int:
-    s = 0
-    for i in range(len(x)):
-        s += np.int64(x[i]) * np.int64(weights[row, i])
-    return s
+def _dots(x: Int32, weights: Int32, row: Int64, output: Int64) -> None:
+    """Sums of products of the inputs with SETS rows of weights, in 1/256 nat."""
+    n = len(x)
+    a, b, c, d = np.uintp(row[0] * n), np.uintp(row[1] * n), np.uintp(row[2] * n), np.uintp(row[3] * n)
+    e, f, g = np.uintp(row[4] * n), np.uintp(row[5] * n), np.uintp(row[6] * n)
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = 0
+    for i in range(np.uintp(n)):
+        v = np.int64(x[i])
+        s0 += v * np.int64(weights[a + i])
+        s1 += v * np.int64(weights[b + i])
+        s2 += v * np.int64(weights[c + i])
+        s3 += v * np.int64(weights[d + i])
+        s4 += v * np.int64(weights[e + i])
+        s5 += v * np.int64(weights[f + i])
+        s6 += v * np.int64(weights[g + i])
+    output[0], output[1], output[2], output[3] = s0 >> 20, s1 >> 20, s2 >> 20, s3 >> 20
+    output[4], output[5], output[6] = s4 >> 20, s5 >> 20, s6 >> 20
 
 
 @compiled
 def _train(weights: Int32, row: int, x: Int32, error: np.int32) -> None:
-    for i in range(len(x)):
-        step = np.int32(x[i] * error + 8192)
-        v = np.int32(weights[row, i] + (step >> 14))
-        weights[row, i] = min(max(v, LIGHTEST), HEAVIEST)
+    n = np.uintp(len(x))
+    at = np.uintp(row) * n
+    for i in range(n):
+        step = np.int32(np.int32(x[i] * error) + np.int32(8192))
+        v = np.int32(weights[at + i] + (step >> np.int32(14)))
+        weights[at + i] = min(max(v, LIGHTEST), HEAVIEST)
 
 
 @compiled
@@ -188,12 +219,14 @@ def _find_buckets(
         check[i] = hashed(h, 77) >> 16
     for i in range(CONTEXTS):
         # nothing waits for what is read here, so that the memory looks for all of it at the same time
-        touched[i] = np.int64(checks[base[i] >> 4]) | np.int64(slots[base[i]]) << 16
+        touched[i] = np.int64(checks[np.uintp(base[i] >> 4)]) | np.int64(slots[np.uintp(base[i])]) << 16
     for i in range(CONTEXTS):
         # read again, since an earlier context may have taken this bucket
-        if np.int64(checks[base[i] >> 4]) != check[i]:
-            checks[base[i] >> 4] = check[i]
-            slots[base[i] : base[i] + 16] = HALF
+        bucket = np.uintp(base[i] >> 4)
+        if np.int64(checks[bucket]) != check[i]:
+            checks[bucket] = check[i]
+            for k in range(16):
+                slots[np.uintp(base[i] + k)] = HALF
 
 
 @compiled
@@ -212,16 +245,17 @@ def _ask_contexts(
     """Fill the inputs of contexts; returns how many are certain."""
     certain = 0
     for i in range(CONTEXTS):
-        t = np.int64(slots[base[i] + nibble])
+        t = np.int64(slots[np.uintp(base[i] + nibble)])
         n = t & 1023
-        seen = n if n < 8 else min(15, 8 + ((n - 8) >> 3))
-        j = ((i * 3 + c) * 16 + seen) * 64 + np.int64(levels[t >> 20])
+        odds = np.int64(stretch[np.uintp(t >> 20)])
+        # no branches on what was seen, which cannot be guessed ahead
+        j = (i * 3 + c) * 1024 + np.int64(levels[np.uintp(SEEN + n)]) + np.int64(levels[np.uintp(t >> 20)])
         calibrated[i] = j
-        known = 1 if n > 0 else 0
-        inputs[ways * i] = known * np.int64(stretch[np.int64(calibration[j]) >> 20])
+        known = (n + 1023) >> 10
+        inputs[np.uintp(ways * i)] = known * np.int64(stretch[np.uintp(np.int64(calibration[np.uintp(j)]) >> 20)])
         if ways > 1:
-            inputs[ways * i + 1] = known * (((t >> 16) - 32768) >> 5)
-        certain += 1 if n > 2 and abs(np.int64(stretch[t >> 20])) > CERTAIN else 0
+            inputs[np.uintp(ways * i + 1)] = known * (((t >> 16) - 32768) >> 5)
+        certain += (n > 2) & (abs(odds) > CERTAIN)
     return certain
 
 
@@ -244,11 +278,21 @@ def _ask_predictors(
     distance from each.
     """
     for j in range(PREDICTORS):
-        q = np.int64(sides[4096 + middle * 16 - 8 - means[j]])
+        q = np.int64(sides[np.uintp(4096 + middle * 16 - 8 - means[j])])
         side[j] = q
         at = (((j * 3 + c) * 8 + level) * 16 + scales[j]) * DISTANCES + q
         beside[j] = at
-        inputs[first + j] = stretch[np.int64(counters[at]) >> 20]
+        inputs[np.uintp(first + j)] = stretch[np.uintp(np.int64(counters[np.uintp(at)]) >> 20)]
+
+
+@compiled
+def _count(counters: Counters, at: int, bit: int, rates: Int32, limit: int) -> None:
+    """Take a bit in, as entropy.binary.counted does."""
+    counter = np.int64(counters[np.uintp(at)])
+    n = counter & 1023
+    p = counter >> 10
+    p += (((bit << 22) - bit - p) * np.int64(rates[np.uintp(n)])) >> 16
+    counters[np.uintp(at)] = p << 10 | min(n + 1, limit)
 
 
 @compiled
@@ -335,8 +379,9 @@ def code_sample(
         total = 0
         for s in range(SETS):
             row[s] += (c * SETS + s) * SELECTORS
-            z = _dot(inputs, weights, row[s]) >> 20
-            output[s] = min(max(z, -SQUASH_MAX), SQUASH_MAX)
+        _dots(inputs, weights, row, output)
+        for s in range(SETS):
+            output[s] = min(max(output[s], -SQUASH_MAX), SQUASH_MAX)
             total += output[s] * np.int64(lasts[last + s])
         z = min(max(total >> 20, -SQUASH_MAX), SQUASH_MAX)
         mixed = np.int64(squash[z + SQUASH_MAX])
@@ -362,15 +407,12 @@ def code_sample(
             own = (bit << 16) - np.int64(squash[output[s] + SQUASH_MAX])
             _train(weights, row[s], inputs, np.int32(own * m.pace[1]))
         for at in (first, first + 1, second, second + 1):
-            correction[at] = counted(np.int64(correction[at]), bit, rates, m.pace[2])
+            _count(correction, at, bit, rates, m.pace[2])
         for j in range(PREDICTORS):
-            at = beside[j]
-            counters[at] = counted(np.int64(counters[at]), bit, rates, BESIDE_LIMIT)
+            _count(counters, beside[j], bit, rates, BESIDE_LIMIT)
         for i in range(CONTEXTS):
-            at = base[i] + nibble
-            slots[at] = counted(np.int64(slots[at]), bit, rates, CONTEXT_LIMIT)
-            at = calibrated[i]
-            calibration[at] = counted(np.int64(calibration[at]), bit, rates, CALIBRATION_LIMIT)
+            _count(slots, base[i] + nibble, bit, rates, CONTEXT_LIMIT)
+            _count(calibration, calibrated[i], bit, rates, CALIBRATION_LIMIT)
         if bit:
             below_low = below_middle
         else:
