@@ -22,7 +22,7 @@ from rdzip.errors import InputError, ModelError
 from rdzip.formats import container
 from rdzip.formats.container import SectionType
 from rdzip.models import modelfile
-from rdzip.models.causal_file import export as export_causal
+from rdzip.models.causal_export import export as export_causal
 from rdzip.origin import Origin
 
 pytestmark = pytest.mark.usefixtures("places")

@@ -10,7 +10,8 @@ import torch
 from rdzip.models import modelfile
 from rdzip.models.causal import CausalNet
 from rdzip.models.causal_config import CausalConfig
-from rdzip.models.causal_file import CausalModel, export, from_tensors
+from rdzip.models.causal_export import export
+from rdzip.models.causal_file import CausalModel, from_tensors
 
 
 def nets(seed: int = 0) -> dict[str, CausalNet]:

@@ -22,7 +22,7 @@ from rdzip.codecs.result import Bits, Encoded
 from rdzip.entropy.ans import PRECISION, TOTAL, AnsStack
 from rdzip.entropy.cdf import FLOOR, Intervals
 from rdzip.errors import CoderError, InputError
-from rdzip.exact.devices import exactly, threads
+from rdzip.exact.devices import threads
 from rdzip.models.causal_exact import ExactNet, Parameters
 from rdzip.models.causal_file import CausalModel
 from rdzip.models.template import OUTSIDE, PAD, SLANT, TEMPLATE, padded_planes
@@ -113,9 +113,9 @@ class _Band:
 
 def _net(model: CausalModel, shape: tuple[int, ...]) -> ExactNet:
     if len(shape) == 2:
-        return model.nets["grey"]
+        return model.torch_net("grey")
     if len(shape) == 3 and shape[2] == 3:
-        return model.nets["colour"]
+        return model.torch_net("colour")
     raise InputError(f"causal codec: expected pixels of shape [h, w] or [h, w, 3], found {list(shape)}")
 
 
@@ -158,8 +158,7 @@ class _Coded(NamedTuple):
 
 def _code(model: CausalModel, net: ExactNet, canvas: _Canvas, first: int, stop: int) -> _Coded:
     band = _Band.of(canvas, first, stop)
-    with exactly():
-        intervals = _intervals(model, net, band)
+    intervals = _intervals(model, net, band)
     symbols = [pair for i in intervals for pair in ((i.high_start, i.high_size), (i.low_start, i.low_size))]
     starts, sizes = (np.concatenate([s[j][cut] for cut in band.cuts for s in symbols]) for j in (0, 1))
     mass = np.concatenate([i.mass for i in intervals])
@@ -170,7 +169,7 @@ def _code(model: CausalModel, net: ExactNet, canvas: _Canvas, first: int, stop: 
 def _intervals(model: CausalModel, net: ExactNet, band: _Band) -> list[Intervals]:
     """Intervals of the samples of a band in coding order, one for each channel."""
     view = net.view(band.neighbours)
-    fans = net.trunk(view, band.x, band.y).split(net.config.head, 1)
+    fans = net.trunk(view, band.x, band.y)
     intervals = []
     for channel, (fan, sample) in enumerate(zip(fans, _samples(band.values), strict=True)):
         parameters = net.head(channel, fan, view, band.values[:channel])
@@ -206,13 +205,13 @@ def decode(
     planes[0][PAD, :PAD] = OUTSIDE
     along = canvas.stride - SLANT
     wide = min(height, -(-width // SLANT)) >= MANY_ROWS
-    with exactly(), threads(None if wide else 1):
+    with threads(None if wide else 1):
         for step in range(canvas.steps):
             y0, y1 = canvas.rows(step, step + 1)
             y = np.arange(y0, y1)
             index = canvas.index(0, step) + y * along
             view = net.view(canvas.split(canvas.buffer.take(canvas.offsets[:, None] + index)))
-            fans = net.trunk(view, step - SLANT * y, y).split(net.config.head, 1)
+            fans = net.trunk(view, step - SLANT * y, y)
             known: list[NDArray[np.int16]] = []
             for channel, fan in enumerate(fans):
                 cdf = model.cdf(net.head(channel, fan, view, known))

@@ -63,12 +63,14 @@ def encode(model: CausalModel | None, pixels: Pixels, progress: Progress = None,
         )
     layout = layout or (CALM_WITH_NETWORK if model else CALM_ALONE)
     used = model if layout in NETWORKED else None
+    if used:
+        used.check_compiled()
     count = bands(pixels.shape, layout)
     edges = [pixels.shape[0] * b // count for b in range(count + 1)]
     coded = np.zeros((count, 1 << 16), np.int64)
 
     def work(b: int, told: Progress) -> bytes:
-        found, coded[b] = _encode_band(used, pixels[edges[b] : edges[b + 1]], layout, told)
+        found, coded[b] = _encode_band(used, pixels[edges[b] : edges[b + 1]], layout, count, told)
         return found
 
     parts = side_by_side(count, work, progress)
@@ -90,6 +92,8 @@ def decode(
     if layout in NETWORKED and model is None:
         raise CoderError("mixing codec: the payload needs a model, found none: the file is corrupt")
     used = model if layout in NETWORKED else None
+    if used:
+        used.check_compiled()
     parts = [payload] if layout in WHOLE else _parts(payload, shape[0])
     # a sample costs 8 decisions, each at least 2**16 / (2**16 - LEAST_PROBABILITY) of a bit's odds
     if 8 * LEAST_PROBABILITY * math.prod(shape) > 65536 * (8 * len(payload) + 64):
@@ -107,13 +111,13 @@ def decode(
 
 
 def _encode_band(
-    model: CausalModel | None, pixels: Pixels, layout: int, progress: Progress
+    model: CausalModel | None, pixels: Pixels, layout: int, bands: int, progress: Progress
 ) -> tuple[bytes, NDArray[np.int64]]:
-    """Data of a band, and how often each probability was that of what came."""
+    """Data of a band, one of so many, and how often each probability was that of what came."""
     samples = pixels[..., SAMPLE_ORDER] if pixels.ndim == 3 else pixels[..., None]
     data = np.zeros(3 * pixels.size + 64, np.uint8)  # no decision costs over 15 bits; far less than 24 bits a sample
     band = _band(layout)(model, layout, pixels.shape, data, 0)
-    for y, known in enumerate(mixtures_by_rows(model, band.net, pixels)):
+    for y, known in enumerate(mixtures_by_rows(model, pixels, bands)):
         band.planes[:, y + PAD, PAD:-PAD] = samples[y].T
         band.code(y, known)
         if progress and y % 8 == 0:

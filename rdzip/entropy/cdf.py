@@ -72,10 +72,19 @@ class MixtureCdf:
     index, logit in 1/16 nat. Samples are the last axis throughout, which keeps inner loops long."""
 
     def __init__(self, tables: MixtureTables, mean: Int32, scale: Int32, logit: Int32) -> None:
+        self._set(tables, mean, tables.inverse_scale.take(scale), tables.weights(logit))
+
+    @classmethod
+    def of_weights(cls, tables: MixtureTables, mean: Int32, inverse_scale: Int32, weight: Int32) -> MixtureCdf:
+        """The same of what the tables give for scales and logits: inverse scales, and weights of 2**12."""
+        made = cls.__new__(cls)
+        made._set(tables, mean, inverse_scale, weight)
+        return made
+
+    def _set(self, tables: MixtureTables, mean: Int32, inverse_scale: Int32, weight: Int32) -> None:
         self._sigmoid, self._floor = tables.sigmoid, tables.floor
-        self._inverse = tables.inverse_scale.take(scale)
-        self._shift = (SIGMOID_SIZE << INVERSE_BITS >> 1) - (mean + (1 << MEAN_BITS >> 1)) * self._inverse
-        self._weight = tables.weights(logit)
+        self._inverse, self._weight = inverse_scale, weight
+        self._shift = (SIGMOID_SIZE << INVERSE_BITS >> 1) - (mean + (1 << MEAN_BITS >> 1)) * inverse_scale
 
     def at(self, values: Int32) -> Int32:
         """C(v) for values [m, n] in 0..256: 2**24 times the probability of less than v; C(0) = 0, C(256) = 2**24."""

@@ -15,15 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rdzip.errors import ModelError
-from rdzip.exact.layers import (
-    ACT_MAX,
-    BIAS_UNIT,
-    INPUT_MAX,
-    SUM_LIMIT,
-    IntegerLinear,
-    QuantisedLinear,
-    ste_round,
-)
+from rdzip.exact.integers import ACT_MAX, BIAS_UNIT, INPUT_MAX, SUM_LIMIT
+from rdzip.exact.layers import IntegerLinear, QuantisedLinear, ste_round
 
 STREAM_MAX = 2047
 ADDENDS = 3

@@ -1,11 +1,6 @@
 """Linear layers on integers held in floats: one forward that trains, ships and gives the same bits everywhere.
 
-A layer multiplies 8-bit integer activations by int8 weights. Because ``sum|w| * max|a| < 2**24`` for every output
-channel, each partial sum is an exact float32 integer, so the order of summation (threads, SIMD width, BLAS, fused
-multiply-add) cannot change the result; the powers of two that follow are exact too. See docs/exactness.md.
-
-Units: the activation unit is 1. The wide residual stream between layers holds exact multiples of 2**-e of it, where e,
-the binary exponent of the weights, is chosen for each output channel; biases are multiples of 2**-FRACTION_BITS.
+What makes them exact, and the finished layer in numpy: exact/integers.py.
 """
 
 from __future__ import annotations
@@ -16,16 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rdzip.errors import ModelError
+from rdzip.exact.integers import (
+    ACT_MAX,
+    BIAS_UNIT,
+    EXPONENT_MAX,
+    SUM_LIMIT,
+    WEIGHT_MAX,
+    IntegerLayer,
+)
 from rdzip.exact.products import fast_products
 
-ACT_MAX = 255
-INPUT_MAX = 127
-WEIGHT_MAX = 127
-FRACTION_BITS = 7
-BIAS_UNIT = 2**FRACTION_BITS
-EXPONENT_MAX = 11
-SUM_LIMIT = 2**24
 FAST_SIZE = 2**22  # multiply-adds from which fast_products pays
 
 
@@ -136,28 +131,16 @@ class QuantisedLinear(nn.Module):
 
 
 class IntegerLinear:
-    """A finished layer: int8 weights [outputs, inputs], int8 exponents e and int32 biases (in 1/128) [outputs].
+    """A finished layer (exact/integers.py, which raises ModelError) with its products in torch.
 
-    It computes sum_i w_i a_i 2**-e + b, with every partial sum an exact float32 multiple of 2**-max(e, 7). Raises
-    ModelError unless sum|w| * input_max + |b| 2**e < 2**24 for every output channel.
+    integers: Tensors int8 [outputs, inputs], int8 and int32 [outputs].
     """
 
     def __init__(self, weight: Tensor, exponent: Tensor, bias: Tensor, input_max: int = ACT_MAX) -> None:
-        if weight.ndim != 2 or exponent.shape != weight.shape[:1] or bias.shape != weight.shape[:1]:
-            raise ModelError(
-                f"layer: expected weight [o, i] with exponent and bias [o], found {tuple(weight.shape)}, "
-                f"{tuple(exponent.shape)}, {tuple(bias.shape)}"
-            )
-        if int(weight.min()) < -WEIGHT_MAX or int(exponent.min()) < -EXPONENT_MAX or int(exponent.max()) > EXPONENT_MAX:
-            raise ModelError(f"layer: expected |weight| <= {WEIGHT_MAX} and |exponent| <= {EXPONENT_MAX}")
+        layer = IntegerLayer(weight.cpu().numpy(), exponent.cpu().numpy(), bias.cpu().numpy(), input_max)
         self.integers = {"weight": weight, "exponent": exponent, "bias": bias}
-        finest = torch.exp2(exponent.clamp_min(FRACTION_BITS).double())
-        scale = torch.exp2(-exponent.double())
-        self.bound = weight.double().abs().sum(1) * input_max * scale + bias.double().abs() / BIAS_UNIT
-        self.finest = finest
-        check_stream([self])
-        self.weight = (weight.double() * scale[:, None]).float()
-        self.bias = (bias.double() / BIAS_UNIT).float()
+        self.bound, self.finest = layer.bound, layer.finest
+        self.weight, self.bias = torch.from_numpy(layer.weight), torch.from_numpy(layer.bias)
 
     def to(self, device: torch.device) -> None:
         """Keep the weights on a device."""
@@ -186,18 +169,3 @@ def limit_stream(layers: Sequence[QuantisedLinear], parts: Sequence[slice], inpu
     cap = torch.floor(torch.log2(0.9 * SUM_LIMIT / bound.cpu()))
     for layer, part in zip(layers, parts, strict=True):
         layer.cap[part] = torch.minimum(layer.cap[part], cap)
-
-
-def check_stream(layers: Sequence[IntegerLinear], parts: Sequence[slice] | None = None) -> None:
-    """Check that the sum of the outputs of layers stays exact: its largest value in its finest unit is below 2**24.
-
-    ``parts`` picks the outputs of each layer that are added (all by default). Raises ModelError naming the figures.
-    """
-    chosen = parts or [slice(None)] * len(layers)
-    bound = torch.stack([layer.bound[part] for layer, part in zip(layers, chosen, strict=True)]).sum(0)
-    finest = torch.stack([layer.finest[part] for layer, part in zip(layers, chosen, strict=True)]).amax(0)
-    worst = float((bound * finest).max())
-    if worst >= SUM_LIMIT:
-        raise ModelError(
-            f"layer: sums reach {worst:.0f}, exactness needs them below {SUM_LIMIT}: the model file is unusable"
-        )

@@ -22,7 +22,7 @@ from rdzip.models import grid
 from rdzip.models.grid import CENTRE
 from rdzip.models.hierarchy import LATENT_GAIN, ConvModel, Net, begin_narrow, latent, site, squeezed, tensor
 from rdzip.models.latent import SAMPLE, Draw, Samples, Shape
-from rdzip.models.mixture import MEAN_UNIT
+from rdzip.models.mixture_units import MEAN_UNIT
 from rdzip.models.pixel_head import HeadConfig, PixelHead, PixelSite
 from rdzip.models.sites import GridSite, Site
 

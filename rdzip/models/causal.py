@@ -15,7 +15,8 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from rdzip.exact.layers import INPUT_MAX, QuantisedLinear, activate, ste_round
+from rdzip.exact.integers import INPUT_MAX
+from rdzip.exact.layers import QuantisedLinear, activate, ste_round
 from rdzip.models.causal_config import (
     ACTIVITY_MAX,
     COLOUR_DIFFERENCES,
@@ -25,7 +26,7 @@ from rdzip.models.causal_config import (
     SCALE_GAIN,
     CausalConfig,
 )
-from rdzip.models.mixture import LOGIT_UNIT, MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE
+from rdzip.models.mixture_units import LOGIT_UNIT, MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 
 
 class Mixture(NamedTuple):

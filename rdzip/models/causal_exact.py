@@ -1,20 +1,19 @@
 """Exact evaluation of a finished causal network: the forward of models/causal.py, lean enough to decode.
 
-Matrix products run in torch on IntegerLinear layers (exact float32), the features and the last products in numpy on
-integers and float64 that holds them exactly; docs/exactness.md lists the bounds. Arrays of neighbours are [k, n].
+Matrix products are those of integer layers (exact float32), the features and the last products are numpy's on integers
+and on float64 that holds them exactly; docs/exactness.md lists the bounds. Arrays of neighbours are [k, n]. Needs no
+torch; models/causal_torch.py has the same products in torch, on any device.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from rdzip.exact.layers import ACT_MAX, IntegerLinear
+from rdzip.exact.integers import ACT_MAX, IntegerLayer
 from rdzip.models.causal_config import (
     ACTIVITY_MAX,
     COLOUR_DIFFERENCES,
@@ -24,7 +23,7 @@ from rdzip.models.causal_config import (
     SCALE_GAIN,
     CausalConfig,
 )
-from rdzip.models.mixture import LOGIT_UNIT, MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCALES
+from rdzip.models.mixture_units import LOGIT_UNIT, MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCALES
 
 Int16 = NDArray[np.int16]
 Int32 = NDArray[np.int32]
@@ -60,33 +59,34 @@ class Parameters(NamedTuple):
 class ExactLayers:
     """The integer layers of a network, named as in models/causal.py."""
 
-    stem: IntegerLinear
-    blocks: list[IntegerLinear]
-    fan: IntegerLinear
-    known: list[IntegerLinear]
-    deep: list[list[IntegerLinear]]
-    out: list[IntegerLinear]
-
-    def to(self, device: torch.device) -> ExactLayers:
-        """The layers on a device."""
-        deep = [layer for layers in self.deep for layer in layers]
-        for layer in [self.stem, *self.blocks, self.fan, *self.known, *deep, *self.out]:
-            layer.to(device)
-        return self
+    stem: IntegerLayer
+    blocks: list[IntegerLayer]
+    fan: IntegerLayer
+    known: list[IntegerLayer]
+    deep: list[list[IntegerLayer]]
+    out: list[IntegerLayer]
 
 
-def _activate(h: Tensor) -> Tensor:
-    """clip(floor(h), 0, 255): the rounding half has been added to the biases of the first layers."""
-    return torch.floor(h).clamp_(0, ACT_MAX)
+def _activate(h: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Activations of a stream: clip(round(h), 0, 255), halves upwards."""
+    a: NDArray[np.float32] = np.floor(h + np.float32(0.5))
+    np.maximum(a, 0, out=a)
+    np.minimum(a, ACT_MAX, out=a)
+    return a
 
 
 class ExactNet:
     """A finished network of one image kind. ``compression`` int16 [511], ``activity_scale`` int16 [2048]."""
 
-    def __init__(self, config: CausalConfig, layers: ExactLayers, compression: Int16, activity_scale: Int16) -> None:
+    def __init__(
+        self,
+        config: CausalConfig,
+        layers: ExactLayers,
+        compression: NDArray[np.number],
+        activity_scale: NDArray[np.number],
+    ) -> None:
         self.config = config
         self.layers = layers
-        self.device = torch.device("cpu")
         self.compression = compression.astype(np.float32)
         self.activity_scale = activity_scale.astype(np.float64)
         self._units = (64.0 + 26.0 * np.arange(ACTIVITY_MAX + 1)) * (1 / 256)
@@ -96,13 +96,6 @@ class ExactNet:
         self._gains = np.array(gains, np.float64)[:, None] * (1 / OUTPUT_UNIT)
         self._lowest = np.array([MEAN_MIN] * k + [0] * k, np.float64)[:, None]
         self._highest = np.array([MEAN_MAX] * k + [SCALES - 1] * k, np.float64)[:, None]
-        layers.stem.bias += 0.5
-        layers.fan.bias += 0.5
-
-    def to(self, device: torch.device) -> None:
-        """Run the matrix products on a device."""
-        self.layers.to(device)
-        self.device = device
 
     def view(self, neighbours: list[Int16]) -> View:
         """View of n pixels from the neighbours int16 [k, n] of each plane in template order."""
@@ -116,8 +109,8 @@ class ExactNet:
         activities += np.abs(n - nn)
         return View(neighbours, medians, activities.astype(np.int32))
 
-    def trunk(self, view: View, x: NDArray[np.integer], y: NDArray[np.integer]) -> Tensor:
-        """First layer of every head, float32 [rows, channels * head], from the view and the pixel coordinates [n].
+    def trunk(self, view: View, x: NDArray[np.integer], y: NDArray[np.integer]) -> list[Any]:
+        """First layer of each head, float32 [rows, head], from the view and the pixel coordinates [n].
 
         The rows from n on are padding, which ``head`` expects and leaves out.
         """
@@ -135,14 +128,11 @@ class ExactNet:
         inputs[start + 1, :n] = py * 64 - 32
         inputs[start + 2, :n] = (px ^ py) * 64 - 32
         inputs[start + 3, :n] = (view.medians[0] - 128) >> 1
-        h = self.layers.stem(torch.from_numpy(inputs).to(self.device).t())
-        for block in self.layers.blocks:
-            h += block(_activate(h))
-        return self.layers.fan(_activate(h))  # type: ignore[no-any-return]
+        return self.fans(inputs)
 
-    def head(self, channel: int, fan: Tensor, view: View, known: list[Int16]) -> Parameters:
-        """Mixture of a channel from its slice of the trunk [rows, head] and the values [n] of the earlier planes."""
-        u = fan
+    def head(self, channel: int, fan: Any, view: View, known: list[Int16]) -> Parameters:
+        """Mixture of a channel from its part of the trunk [rows, head] and the values [n] of the earlier planes."""
+        compressed = None
         if channel:
             seen = []
             for nb, median, value in zip(view.neighbours, view.medians, known, strict=False):
@@ -151,11 +141,24 @@ class ExactNet:
             index += DIFFERENCE_MAX
             compressed = np.zeros((len(index), len(fan)), np.float32)
             compressed[:, : index.shape[1]] = self.compression.take(index, mode="clip")
-            u = u + self.layers.known[channel - 1](torch.from_numpy(compressed).to(self.device).t())
+        o = self.outputs(channel, fan, compressed)[: view.medians.shape[1]]
+        return self._parameters(channel, o, view, known)
+
+    def fans(self, inputs: NDArray[np.float32]) -> list[Any]:
+        """First layer of each head, float32 [rows, head], from the inputs of the network [k, rows]."""
+        h = self.layers.stem(inputs.T)
+        for block in self.layers.blocks:
+            h += block(_activate(h))
+        return np.split(self.layers.fan(_activate(h)), self.config.channels, 1)
+
+    def outputs(self, channel: int, fan: Any, known: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        """Outputs of a head, float32 [rows, outputs], from its first layer and what it sees of earlier planes."""
+        u: NDArray[np.float32] = fan
+        if known is not None:
+            u = u + self.layers.known[channel - 1](known.T)
         for layer in self.layers.deep[channel]:
             u = u + layer(_activate(u))
-        o = self.layers.out[channel](_activate(u))[: view.medians.shape[1]]
-        return self._parameters(channel, o.cpu().numpy(), view, known)
+        return self.layers.out[channel](_activate(u))
 
     def _parameters(self, channel: int, o: NDArray[np.float32], view: View, known: list[Int16]) -> Parameters:
         k = self.config.components

@@ -68,7 +68,7 @@ class ScalarNet(NamedTuple):
         deep = [deep for deeps in found.deep for deep in deeps]
         parts, places, at = [], [], 0
         for layer in [found.stem, *found.blocks, found.fan, *found.known, *deep, *found.out]:
-            weight, exponent, bias = (layer.integers[part].numpy() for part in ("weight", "exponent", "bias"))
+            weight, exponent, bias = (layer.integers[part] for part in ("weight", "exponent", "bias"))
             outputs, inputs = weight.shape
             half = 0.5 if layer in (found.stem, found.fan) else 0.0  # of the rounding of activations
             rows = np.zeros((inputs + 1, _whole(outputs)))
@@ -279,6 +279,17 @@ def mixture_mean(mixture: NDArray[np.int32]) -> int:
     return min(max((s + (1 << 13)) >> 14, 0), 4080)
 
 
+@compiled
+def run_row(net: ScalarNet, px: Int32, plane_size: int, start: int, y: int, known: Int32) -> None:
+    """Fill the mixtures int32 [w * channels * PARTS] of row y, whose first pixel is at ``start``, all samples known."""
+    channels = net.counts[2]
+    for x in range(len(known) // (channels * PARTS)):
+        run_trunk(net, px, plane_size, start + x, x, y)
+        for c in range(channels):
+            first = (x * channels + c) * PARTS
+            run_head(net, px, plane_size, start + x, c, known[first : first + PARTS])
+
+
 def mixtures(net: ExactNet, tables: MixtureTables, planes: NDArray[np.int16], first: int, stop: int) -> Int32:
     """The same mixtures of rows first..stop-1 at once, int32 [rows, w, channels, PARTS], all samples being known.
 
@@ -296,7 +307,7 @@ def mixtures(net: ExactNet, tables: MixtureTables, planes: NDArray[np.int16], fi
     ]
     y, x = np.divmod(np.arange(height * width), width)
     view = net.view(neighbours)
-    fans = net.trunk(view, x, y + first).split(net.config.head, 1)
+    fans = net.trunk(view, x, y + first)
     values = [plane[PAD + first : PAD + stop, PAD : PAD + width].reshape(-1) for plane in planes]
     found = np.empty((height * width, len(planes), PARTS), np.int32)
     for c, fan in enumerate(fans):

@@ -14,10 +14,11 @@ from torch import nn
 from rdzip.entropy.cdf import make_tables
 from rdzip.errors import ModelError
 from rdzip.exact.convolution import QuantisedConv
-from rdzip.exact.layers import check_stream, limit_stream
+from rdzip.exact.integers import check_stream
+from rdzip.exact.layers import limit_stream
 from rdzip.models import modelfile
 from rdzip.models.bitswap import BitSwapConfig, BitSwapModel, BitSwapNet
-from rdzip.models.mixture import SCALE_MIN, SCALES, SCALES_PER_OCTAVE
+from rdzip.models.mixture_units import SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 from rdzip.models.pixel_head import PixelHead
 from rdzip.models.resnet_vae import ResNetConfig, ResNetModel, ResNetVae
 from rdzip.models.tables import read_tables, tables_as_tensors

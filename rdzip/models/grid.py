@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rdzip.exact.layers import clip, ste_round
-from rdzip.models.mixture import MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE
+from rdzip.models.mixture_units import MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 from rdzip.models.noise import uniform
 
 CENTRE = 128

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from rdzip.entropy.cdf import MixtureTables
 from rdzip.errors import InputError
 from rdzip.exact.convolution import QuantisedConv, settle, space_to_depth
-from rdzip.exact.layers import INPUT_MAX, activate
+from rdzip.exact.integers import INPUT_MAX
+from rdzip.exact.layers import activate
 from rdzip.models import grid
 from rdzip.models.grid import CENTRE
 from rdzip.models.latent import Draw, LatentModel, Samples, Shape

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from rdzip.exact.convolution import QuantisedConv, depth_to_space
-from rdzip.exact.layers import INPUT_MAX, activate, clip, ste_round
+from rdzip.exact.integers import INPUT_MAX
+from rdzip.exact.layers import activate, clip, ste_round
 from rdzip.models.residual_site import SCALES, SCALES_PER_OCTAVE
 from rdzip.models.slices import MEAN_MAX, OCTAVES, PLANES, SCALE_GAIN, SETTINGS, setting_planes, squash
 

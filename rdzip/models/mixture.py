@@ -11,13 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-MEAN_UNIT = 64
-MEAN_MIN = -16 * MEAN_UNIT
-MEAN_MAX = 272 * MEAN_UNIT
-SCALES = 64
-SCALES_PER_OCTAVE = 6
-SCALE_MIN = 0.06
-LOGIT_UNIT = 16
+from rdzip.models.mixture_units import LOGIT_UNIT, MEAN_UNIT, SCALE_MIN, SCALES_PER_OCTAVE
+
 FLOOR = 2.0**-20
 
 

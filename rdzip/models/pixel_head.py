@@ -21,10 +21,11 @@ from rdzip.entropy.ans import AnsStack
 from rdzip.entropy.cdf import MixtureCdf, MixtureTables
 from rdzip.entropy.logarithm import log2_fixed
 from rdzip.exact.convolution import QuantisedConv, settle
-from rdzip.exact.layers import INPUT_MAX, activate, clip, ste_round
+from rdzip.exact.integers import INPUT_MAX
+from rdzip.exact.layers import activate, clip, ste_round
 from rdzip.models import mixture
 from rdzip.models.grid import CENTRE, MEAN_GAIN, SCALE_GAIN, USUAL_SCALE
-from rdzip.models.mixture import LOGIT_UNIT, MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCALES
+from rdzip.models.mixture_units import LOGIT_UNIT, MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 from rdzip.models.sites import FULL, Float64, Int64, Symbols, grid_bits, per_row
 
 POSITIONS = ((0, 0), (1, 1), (0, 1), (1, 0))
@@ -255,7 +256,7 @@ class PixelSite:
             values = self._of(symbols, position, channel)
             mean, scale, logit = (t.numpy().astype(np.float64) for t in parameters)
             if values.size:
-                width = mixture.SCALE_MIN * np.exp2(scale / mixture.SCALES_PER_OCTAVE)
+                width = SCALE_MIN * np.exp2(scale / SCALES_PER_OCTAVE)
                 share = np.exp((logit - logit.max(1, keepdims=True)) / LOGIT_UNIT)
                 v = values.reshape(self.rows, 1, *mean.shape[2:])
                 mass = np.exp2(-grid_bits(v, mean / MEAN_UNIT, width, normal=False)) * share

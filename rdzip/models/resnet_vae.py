@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from rdzip.entropy.cdf import MixtureTables
 from rdzip.exact.convolution import QuantisedConv, depth_to_space, settle, space_to_depth
-from rdzip.exact.layers import INPUT_MAX, activate
+from rdzip.exact.integers import INPUT_MAX
+from rdzip.exact.layers import activate
 from rdzip.models import grid
 from rdzip.models.grid import CENTRE
 from rdzip.models.hierarchy import LATENT_GAIN, Blocks, ConvModel, begin_narrow, latent, site, squeezed, tensor

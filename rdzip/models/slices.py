@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from rdzip.exact.convolution import QuantisedConv, settle
-from rdzip.exact.layers import INPUT_MAX, activate, clip, ste_round
+from rdzip.exact.integers import INPUT_MAX
+from rdzip.exact.layers import activate, clip, ste_round
 from rdzip.models.lattice import AROUND, NEAREST, SPACINGS, Pass, coarse_to_fine, detail_passes
 from rdzip.models.residual_site import SCALES, SCALES_PER_OCTAVE
 

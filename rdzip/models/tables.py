@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rdzip.entropy.cdf import FLOOR, LOGIT_SIZE, SIGMOID_BITS, SIGMOID_SIZE, MixtureTables
 from rdzip.errors import ModelError
-from rdzip.models.mixture import SCALES
+from rdzip.models.mixture_units import SCALES
 
 
 def tables_as_tensors(tables: MixtureTables, prefix: str = "mixture") -> dict[str, NDArray[Any]]:

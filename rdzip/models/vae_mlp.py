@@ -17,7 +17,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rdzip.exact.layers import INPUT_MAX, QuantisedLinear, activate, ste_round
+from rdzip.exact.integers import INPUT_MAX
+from rdzip.exact.layers import QuantisedLinear, activate, ste_round
 
 MEAN_UNIT = 64
 CENTRE = 128

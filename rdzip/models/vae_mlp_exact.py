@@ -16,7 +16,8 @@ from rdzip.entropy.cdf import MixtureTables
 from rdzip.entropy.philox import Philox
 from rdzip.errors import InputError, ModelError
 from rdzip.exact.devices import usable_device
-from rdzip.exact.layers import INPUT_MAX, IntegerLinear, activate
+from rdzip.exact.integers import INPUT_MAX
+from rdzip.exact.layers import IntegerLinear, activate
 from rdzip.models.latent import Draw, Samples, Shape
 from rdzip.models.sites import BernoulliSite, GridSite
 from rdzip.models.vae_mlp import (

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from rdzip.entropy.ans import TOTAL
 from rdzip.entropy.cdf import FLOOR, make_tables
 from rdzip.errors import ModelError
-from rdzip.exact.layers import ACT_MAX, INPUT_MAX, IntegerLinear, QuantisedLinear, check_stream, limit_stream
+from rdzip.exact.integers import ACT_MAX, INPUT_MAX, check_stream
+from rdzip.exact.layers import IntegerLinear, QuantisedLinear, limit_stream
 from rdzip.models import modelfile
 from rdzip.models.tables import read_tables, tables_as_tensors
 from rdzip.models.vae_mlp import LOGIT_MAX, LOGIT_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE, VaeConfig, VaeMlp

@@ -20,7 +20,8 @@ from rdzip.entropy.cdf import INVERSE_BITS, MEAN_BITS, SIGMOID_SIZE, MixtureTabl
 from rdzip.entropy.normal import SCALE_BITS, from_words
 from rdzip.entropy.philox import Philox
 from rdzip.errors import ModelError
-from rdzip.exact.layers import ACT_MAX, INPUT_MAX, IntegerLinear, activate, round_half_up
+from rdzip.exact.integers import ACT_MAX, INPUT_MAX
+from rdzip.exact.layers import IntegerLinear, activate, round_half_up
 from rdzip.models.vae_mlp import (
     CENTRE,
     LOGIT_FACTOR,

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rdzip.exact.layers import BIAS_UNIT, INPUT_MAX, QuantisedLinear, activate, ste_round
-from rdzip.models.mixture import MEAN_UNIT, SCALE_MIN, SCALES_PER_OCTAVE
+from rdzip.exact.integers import BIAS_UNIT, INPUT_MAX
+from rdzip.exact.layers import QuantisedLinear, activate, ste_round
+from rdzip.models.mixture_units import MEAN_UNIT, SCALE_MIN, SCALES_PER_OCTAVE
 
 CENTRE = 128
 MEAN_LOW, MEAN_HIGH = 16, 240

@@ -18,8 +18,9 @@ from torch import Tensor
 from rdzip.entropy.cdf import MixtureTables
 from rdzip.entropy.philox import Philox
 from rdzip.errors import InputError
-from rdzip.exact.layers import ACT_MAX, INPUT_MAX, IntegerLinear
-from rdzip.models.mixture import MEAN_UNIT
+from rdzip.exact.integers import ACT_MAX, INPUT_MAX
+from rdzip.exact.layers import IntegerLinear
+from rdzip.models.mixture_units import MEAN_UNIT
 from rdzip.models.sites import BernoulliSite, GridSite
 from rdzip.models.vrnn import (
     CENTRE,

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from rdzip.entropy.ans import TOTAL
 from rdzip.entropy.cdf import LOGIT_SIZE, SIGMOID_BITS, SIGMOID_SIZE, MixtureTables, make_tables
 from rdzip.errors import ModelError
-from rdzip.exact.layers import ACT_MAX, INPUT_MAX, IntegerLinear, QuantisedLinear, check_stream, limit_stream
+from rdzip.exact.integers import ACT_MAX, INPUT_MAX, check_stream
+from rdzip.exact.layers import IntegerLinear, QuantisedLinear, limit_stream
 from rdzip.models import build, modelfile
-from rdzip.models.mixture import MEAN_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE
+from rdzip.models.mixture_units import MEAN_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 from rdzip.models.vrnn import (
     GATE_ONE,
     GATE_UNIT,

@@ -78,7 +78,7 @@ class CausalTask:
         """Take the weights, and the networks' shapes, of a causal model."""
         from rdzip import hub
         from rdzip.models import modelfile
-        from rdzip.models.causal_file import trainable
+        from rdzip.models.causal_export import trainable
 
         ref = hub.resolve(name)
         tensors, meta = modelfile.read(ref.path)
@@ -115,6 +115,6 @@ class CausalTask:
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
         """Write the finished integer model file."""
-        from rdzip.models.causal_file import export
+        from rdzip.models.causal_export import export
 
         export(path, {kind: net for kind, net in self.nets.items() if isinstance(net, CausalNet)}, facts)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from rdzip.errors import InputError
-from rdzip.models.mixture import MEAN_UNIT
+from rdzip.models.mixture_units import MEAN_UNIT
 from rdzip.models.noise import normal, rows, uniform, world
 from rdzip.models.vrnn import BIAS_GAIN, LOGIT_UNIT, Layer, Step, VrnnConfig, VrnnNet, log_emission
 from rdzip.train.arrays import read_sequences, sha256

@@ -7,16 +7,16 @@ from hypothesis import strategies as st
 
 from rdzip.entropy.ans import TOTAL, AnsStack
 from rdzip.entropy.cdf import FLOOR, MixtureCdf, make_tables
-from rdzip.models import mixture
+from rdzip.models import mixture, mixture_units
 
-TABLES = make_tables(mixture.SCALES, mixture.SCALE_MIN, mixture.SCALES_PER_OCTAVE)
+TABLES = make_tables(mixture_units.SCALES, mixture_units.SCALE_MIN, mixture_units.SCALES_PER_OCTAVE)
 
 
 def parameters(seed: int, n: int, k: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
-    mean = rng.integers(mixture.MEAN_MIN, mixture.MEAN_MAX + 1, (n, k)).astype(np.int32)
-    mean[::7] = rng.choice([mixture.MEAN_MIN, mixture.MEAN_MAX], mean[::7].shape)
-    scale = rng.integers(0, mixture.SCALES, (n, k)).astype(np.int32)
+    mean = rng.integers(mixture_units.MEAN_MIN, mixture_units.MEAN_MAX + 1, (n, k)).astype(np.int32)
+    mean[::7] = rng.choice([mixture_units.MEAN_MIN, mixture_units.MEAN_MAX], mean[::7].shape)
+    scale = rng.integers(0, mixture_units.SCALES, (n, k)).astype(np.int32)
     logit = rng.integers(-2000, 2001, (n, k)).astype(np.int32) >> rng.integers(0, 8, (n, 1))
     return mean.T, scale.T, logit.astype(np.int32).T
 

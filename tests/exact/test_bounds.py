@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from rdzip.entropy import cdf
 from rdzip.entropy.ans import TOTAL
 from rdzip.entropy.cdf import LOGIT_SIZE, SIGMOID_MAX, SIGMOID_SIZE, MixtureCdf, MixtureTables
-from rdzip.exact.layers import ACT_MAX, EXPONENT_MAX, SUM_LIMIT, IntegerLinear
+from rdzip.exact.integers import ACT_MAX, EXPONENT_MAX, SUM_LIMIT
+from rdzip.exact.layers import IntegerLinear
 from rdzip.models.causal import CausalNet
 from rdzip.models.causal_config import COLOUR_DIFFERENCES, FIRST_DIFFERENCES, CausalConfig
 from rdzip.models.causal_exact import ExactNet
-from rdzip.models.causal_file import _thaw, freeze
-from rdzip.models.mixture import MEAN_MAX, MEAN_MIN, SCALES
+from rdzip.models.causal_export import freeze
+from rdzip.models.causal_file import thaw
+from rdzip.models.mixture_units import MEAN_MAX, MEAN_MIN, SCALES
 
 SEEDS = st.integers(0, 2**32)
 CONFIG = CausalConfig(neighbours=10, colour_neighbours=10, width=4, blocks=0, head=4, components=3)
@@ -27,7 +29,7 @@ CONFIG = CausalConfig(neighbours=10, colour_neighbours=10, width=4, blocks=0, he
 @pytest.fixture(scope="module")
 def net() -> ExactNet:
     torch.manual_seed(0)
-    return _thaw(CONFIG, {f"colour.{name}": tensor for name, tensor in freeze(CausalNet(CONFIG)).items()}, "colour")
+    return thaw(CONFIG, {f"colour.{name}": tensor for name, tensor in freeze(CausalNet(CONFIG)).items()}, "colour")
 
 
 def outputs(rng: np.random.Generator, n: int, count: int) -> np.ndarray:

@@ -22,7 +22,7 @@ import rdzip
 from rdzip.codecs import causal, transform
 from rdzip.entropy.ans import TOTAL, AnsStack
 from rdzip.exact import layers
-from rdzip.models import build, check_known_answer, mixture, modelfile
+from rdzip.models import build, check_known_answer, mixture_units, modelfile
 from rdzip.models import causal as network
 from rdzip.models.causal_exact import ExactNet, Parameters
 from rdzip.models.causal_file import CausalModel
@@ -52,6 +52,7 @@ DECIDING = [
     "entropy/philox.py",
     "entropy/supply.py",
     "exact/convolution.py",
+    "exact/integers.py",
     "exact/layers.py",
     "exact/products.py",
     "models/adaptive.py",
@@ -61,6 +62,7 @@ DECIDING = [
     "models/brisk_view.py",
     "models/causal_exact.py",
     "models/causal_scalar.py",
+    "models/causal_torch.py",
     "models/factorised.py",
     "models/grid.py",
     "models/hierarchy.py",
@@ -250,9 +252,9 @@ def test_the_search_finds_what_it_looks_for() -> None:
 
 def test_factors_of_the_tail_are_powers_of_two() -> None:
     for factor in (
-        mixture.MEAN_UNIT / (256 * network.OUTPUT_UNIT),
-        mixture.MEAN_UNIT / network.OUTPUT_UNIT,
-        mixture.LOGIT_UNIT / network.OUTPUT_UNIT,
+        mixture_units.MEAN_UNIT / (256 * network.OUTPUT_UNIT),
+        mixture_units.MEAN_UNIT / network.OUTPUT_UNIT,
+        mixture_units.LOGIT_UNIT / network.OUTPUT_UNIT,
         network.SCALE_GAIN / network.OUTPUT_UNIT,
     ):
         assert np.frexp(factor)[0] == 0.5

@@ -10,7 +10,7 @@ import torch
 from rdzip.errors import InputError
 from rdzip.models.causal import CausalNet
 from rdzip.models.causal_config import CausalConfig
-from rdzip.models.causal_file import freeze
+from rdzip.models.causal_export import freeze
 from rdzip.models.causal_growth import grown
 from rdzip.train.causal_task import bits_per_sample
 from rdzip.train.crops import CropSampler

@@ -11,7 +11,10 @@ import torch
 from rdzip.errors import ModelError
 from rdzip.models import check_known_answer, modelfile
 from rdzip.models.causal import Context
-from rdzip.models.causal_file import export, from_tensors, limited
+from rdzip.models.causal_answer import answer
+from rdzip.models.causal_export import export, limited
+from rdzip.models.causal_file import from_tensors
+from rdzip.models.causal_scalar_answer import answer_one_by_one
 from rdzip.models.template import OUTSIDE, PAD, SLANT, TEMPLATE, padded_planes
 
 
@@ -41,7 +44,7 @@ def test_exact_evaluation_is_the_trained_forward(file: Path, kind: str) -> None:
     with torch.no_grad():
         expected = trained(context, [torch.from_numpy(v) for v in values], torch.float32)
     view = exact.view([np.ascontiguousarray(nb.T) for nb in nbs])
-    fans = exact.trunk(view, x, y).split(trained.config.head, 1)
+    fans = exact.trunk(view, x, y)
     for channel, fan in enumerate(fans):
         for mine, theirs in zip(exact.head(channel, fan, view, values[:channel]), expected[channel], strict=True):
             np.testing.assert_array_equal(mine.T, theirs.numpy())
@@ -64,20 +67,31 @@ def test_evaluation_does_not_depend_on_the_batch(file: Path) -> None:
     rng = np.random.default_rng(1)
     nbs = [rng.integers(0, 256, (k, 300)).astype(np.int16) for k in (20, 12, 12)]
     x = np.arange(300)
-    whole = net.trunk(net.view(nbs), x, x)[:300]
-    single = torch.cat(
-        [net.trunk(net.view([nb[:, i : i + 1] for nb in nbs]), x[i : i + 1], x[i : i + 1])[:1] for i in x]
-    )
-    assert torch.equal(whole, single)
+    whole = np.concatenate(net.trunk(net.view(nbs), x, x), 1)[:300]
+    for i in x:
+        single = net.trunk(net.view([nb[:, i : i + 1] for nb in nbs]), x[i : i + 1], x[i : i + 1])
+        np.testing.assert_array_equal(np.concatenate(single, 1)[0], whole[i])
 
 
 def test_known_answer(file: Path) -> None:
     tensors, meta = modelfile.read(file)
     model = from_tensors(tensors, meta)
     check_known_answer(model, meta)
+    assert model.known_answer() == answer(model.nets, model.tables)
+    torches = {kind: model.torch_net(kind) for kind in model.nets}
+    assert model.known_answer() == answer(torches, model.tables)
+    assert model.known_answer() == answer_one_by_one(model.nets, model.tables)
     tensors["colour.out.1.bias"][0] += 40
     with pytest.raises(ModelError):
         check_known_answer(from_tensors(tensors, meta), meta)
+    model.check_compiled()
+    model = from_tensors(tensors, meta)
+    model.nets["grey"].layers.stem.bias[0] += 9  # after which numpy computes something else than the integers say
+    with pytest.raises(ModelError, match="compiled here"):
+        model.check_compiled()
+    with pytest.raises(ModelError, match="use --device cpu"):
+        model.to("cpu:0")
+    assert model.device == "cpu"
 
 
 def _break(tensors: dict[str, Any], meta: dict[str, Any], what: str) -> None:

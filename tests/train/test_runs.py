@@ -23,7 +23,7 @@ from train_support import TINY, fill, log, picture
 from rdzip import train
 from rdzip.errors import InputError
 from rdzip.models import modelfile
-from rdzip.models.causal_file import freeze, trainable
+from rdzip.models.causal_export import freeze, trainable
 from rdzip.train import watch
 from rdzip.train.processes import Group
 
