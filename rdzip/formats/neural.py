@@ -91,6 +91,7 @@ class Neural:
         from rdzip.codecs import causal
 
         model = self._load()
+        self._limit_torch()
         result: Encoded = causal.encode(model, pixels, progress=progress)
         return result
 
@@ -101,6 +102,7 @@ class Neural:
         from rdzip.codecs import causal
 
         model = self._causal_model()
+        self._limit_torch()
         pixels: NDArray[Any] = causal.decode(model, payload, shape, layout, progress=progress)
         if tuple(pixels.shape) != shape:
             raise CoderError(f"the payload holds {list(pixels.shape)}, expected {list(shape)}: the file is corrupt")
@@ -246,6 +248,13 @@ class Neural:
 
         return transform.synthesise(self._lossy_model(), found, shape, progress)
 
+    def _limit_torch(self) -> None:
+        """Have torch work with as many threads as were asked for."""
+        if self.threads is not None:
+            import torch
+
+            torch.set_num_threads(self.threads)
+
     def _causal_model(self) -> Any:
         if self.latent or self.lossy:
             raise FormatError(
@@ -276,10 +285,8 @@ class Neural:
 
             start = time.perf_counter()
             ref = self._resolve()
-            if self.threads is not None:
-                import torch
-
-                torch.set_num_threads(self.threads)
+            if self.latent or self.lossy:
+                self._limit_torch()
             self._model = hub.load(ref, offline=self.offline)
             if hasattr(self._model, "to"):
                 self._model.to(self.device or "cpu")

@@ -20,6 +20,19 @@ def test_the_default_codec_needs_no_numba() -> None:
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
 
 
+@pytest.mark.skipif(not compiled.COMPILES, reason="needs numba")
+def test_the_codec_mixing_needs_no_torch() -> None:
+    """Importing torch takes longer than a small picture."""
+    script = """
+import sys, rdzip
+from rdzip import demo
+photo = demo.picture().crop((300, 200, 400, 290))
+assert rdzip.decompress(rdzip.compress(photo, codec="mixing")).size == (100, 90)
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+
+
 def test_compiled_code_is_kept_by_the_hash_of_all_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     first = compiled._folder.__wrapped__()
