@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from rdzip.entropy.binary import HALF, SQUASH_MAX, code_bit, rate_table, squash_table, stretch_table
 from rdzip.exact.compiled import compiled
+from rdzip.exact.lined import lined_zeros
 from rdzip.models.adaptive import hashed
 from rdzip.models.brisk_view import BLEND, CONTEXTS, FITTED, NETWORK
-from rdzip.models.mixing import DISTANCES, buckets, cumulative, side_table
+from rdzip.models.mixing import DISTANCES, cumulative, level_table, side_table
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
@@ -50,6 +51,8 @@ FIXED = CALIBRATION_AT + CONTEXTS * 3 * 16 * 64
 
 
 STRETCH, SQUASH, RATES, SIDES = 0, 4096 + SQUASH_MAX, 4096 + 2 * SQUASH_MAX + 1, 5120 + 2 * SQUASH_MAX + 1
+LEVELS = SIDES + 8192
+SEEN = LEVELS + 4096
 """Where tables begin in one array; that of squash at its argument 0."""
 BASE, PLACE, SIDE, ROW, OUTPUT, CALIBRATED = 0, 8, 16, 24, 32, 40
 """Places of scratch numbers."""
@@ -68,9 +71,9 @@ class Mixer(NamedTuple):
 
     inputs int32 [INPUTS]; weights int32 [3 channels, SETS, SELECTORS, INPUTS]; slots uint32 [buckets, 16]: counters in
     hashed contexts, the first of a bucket its check; beside uint32 [BESIDE, 3, 8, 16, DISTANCES], after that of certain
-    decisions [3, 8, 32], of calibration [CONTEXTS, 3, 16, 64], all flat; tables int32: stretch, squash, rates, sides;
-    sigmoid int32: of a network's mixture; scratch int64 [64]; coded int64 [2**16]: how often each probability was that
-    of what came.
+    decisions [3, 8, 32], of calibration [CONTEXTS, 3, 16, 64], all flat; tables int32: stretch, squash, rates, sides,
+    levels, seen; sigmoid int32: of a network's mixture; scratch int64 [64]; coded int64 [2**16]: how often each
+    probability was that of what came.
     """
 
     inputs: Int32
@@ -99,9 +102,9 @@ class Mixer(NamedTuple):
         return cls(
             np.zeros(INPUTS, np.int32),
             weights.reshape(-1),
-            buckets(bits),  # all without a check, so that all begin anew
+            lined_zeros(16 << bits, np.uint32),  # all without a check, so that all begin anew
             beside,
-            np.concatenate([stretch, squash, rate_table(), side_table()]).astype(np.int32),
+            np.concatenate([stretch, squash, rate_table(), side_table(), level_table(stretch)]).astype(np.int32),
             sigmoid,
             np.zeros(64, np.int64),
             np.zeros(1 << 16, np.int64),
@@ -130,11 +133,11 @@ def _train(w: Int32, at: int, x: Int32, error: int) -> None:
 @compiled
 def _count(counters: Counters, at: int, bit: int, tables: Int32, limit: int) -> None:
     """Take a bit in, as entropy.binary.counted does."""
-    counter = np.int64(counters[at])
+    counter = np.int64(counters[np.uintp(at)])
     n = counter & 1023
     p = counter >> 10
-    p += (((bit << 22) - bit - p) * np.int64(tables[RATES + n])) >> 16
-    counters[at] = p << 10 | min(n + 1, limit)
+    p += (((bit << 22) - bit - p) * np.int64(tables[np.uintp(RATES + n)])) >> 16
+    counters[np.uintp(at)] = p << 10 | min(n + 1, limit)
 
 
 @compiled
@@ -145,17 +148,17 @@ def _find(slots: Counters, hashes: Int64, node: int, scratch: Int64) -> None:
         h = hashed(hashes[i], node)
         at = (h & (buckets - 1)) << 4
         check = (h >> 12) | 1  # never that of an empty bucket
-        if np.int64(slots[at]) != check:
-            slots[at] = check
+        if np.int64(slots[np.uintp(at)]) != check:
+            slots[np.uintp(at)] = check
             for k in range(1, 16):
-                slots[at + k] = HALF
+                slots[np.uintp(at + k)] = HALF
         scratch[BASE + i] = at
 
 
 @compiled
 def _beside(tables: Int32, j: int, mean: int, scale: int, c: int, level: int, middle: int, scratch: Int64) -> int:
     """Place of the counter of how often the sample was not below the middle at this distance from a prediction."""
-    q = np.int64(tables[SIDES + 4096 + middle * 16 - 8 - mean])
+    q = np.int64(tables[np.uintp(SIDES + 4096 + middle * 16 - 8 - mean)])
     if j == 0:
         scratch[SIDE] = q
     place: int = (((j * 3 + c) * 8 + level) * 16 + scale) * DISTANCES + q
@@ -202,14 +205,14 @@ def code_sample(
         low = (node << (8 - level)) & 255
         middle = low + half
         at = _beside(tables, 0, means[BLEND], scales[BLEND], c, level, middle, scratch)
-        blend = np.int64(tables[STRETCH + (np.int64(beside[at]) >> 20)])
+        blend = np.int64(tables[np.uintp(STRETCH + (np.int64(beside[np.uintp(at)]) >> 20))])
         if networked:
             split = cumulative(mixture, sigmoid, middle)
             p = min(max(((upto - split) << 16) // (upto - below), 1), 65535)
-            reference = np.int64(tables[STRETCH + (p >> 4)])
+            reference = np.int64(tables[np.uintp(STRETCH + (p >> 4))])
         else:
             at = _beside(tables, 1, means[FITTED], scales[FITTED], c, level, middle, scratch)
-            reference = np.int64(tables[STRETCH + (np.int64(beside[at]) >> 20)])
+            reference = np.int64(tables[np.uintp(STRETCH + (np.int64(beside[np.uintp(at)]) >> 20))])
         bit = (value >> (7 - level)) & 1
         if min(abs(reference), abs(blend)) > CERTAIN and (reference > 0) == (blend > 0):
             at = SURE_AT + (c * 8 + level) * 32 + min((abs(reference) + abs(blend)) >> 7, 31)
@@ -235,20 +238,22 @@ def code_sample(
         nibble = node if level < 4 else (1 << (level - 4)) | (node & ((1 << (level - 4)) - 1))
         certain = 0
         for i in range(asked):
-            t = np.int64(slots[scratch[BASE + i] + nibble])
-            seen = t & 1023
-            odds = np.int64(tables[STRETCH + (t >> 20)])
-            seen = seen if seen < 8 else min(15, 8 + ((seen - 8) >> 3))
-            at = CALIBRATION_AT + ((i * 3 + c) * 16 + seen) * 64 + min(max((odds + 2304) // 72, 0), 63)
+            # no branches on what was seen, which cannot be guessed ahead
+            t = np.int64(slots[np.uintp(scratch[BASE + i] + nibble)])
+            n = t & 1023
+            odds = np.int64(tables[np.uintp(STRETCH + (t >> 20))])
+            seen = np.int64(tables[np.uintp(SEEN + n)])
+            at = CALIBRATION_AT + (i * 3 + c) * 1024 + seen + np.int64(tables[np.uintp(LEVELS + (t >> 20))])
             scratch[CALIBRATED + i] = at
-            inputs[i] = np.int64(tables[STRETCH + (np.int64(beside[at]) >> 20)]) if seen else 0
-            certain += 1 if seen > 2 and abs(odds) > SURE else 0
+            known = (n + 1023) >> 10
+            inputs[i] = known * np.int64(tables[np.uintp(STRETCH + (np.int64(beside[np.uintp(at)]) >> 20))])
+            certain += (n > 2) & (abs(odds) > SURE)
         inputs[CONTEXTS] = blend
         if networked:
             at = _beside(tables, 1, means[FITTED], scales[FITTED], c, level, middle, scratch)
-            inputs[CONTEXTS + 1] = tables[STRETCH + (np.int64(beside[at]) >> 20)]
+            inputs[CONTEXTS + 1] = tables[np.uintp(STRETCH + (np.int64(beside[np.uintp(at)]) >> 20))]
             at = _beside(tables, 2, means[NETWORK], scales[NETWORK], c, level, middle, scratch)
-            inputs[CONTEXTS + 2] = tables[STRETCH + (np.int64(beside[at]) >> 20)]
+            inputs[CONTEXTS + 2] = tables[np.uintp(STRETCH + (np.int64(beside[np.uintp(at)]) >> 20))]
             inputs[NETWORK_INPUT] = reference
         else:
             inputs[CONTEXTS + 1] = reference
@@ -270,7 +275,7 @@ def code_sample(
         coded[p if bit else 65536 - p] += 1
 
         for s in range(sets):
-            own = (bit << 16) - np.int64(tables[SQUASH + scratch[OUTPUT + s]])
+            own = (bit << 16) - np.int64(tables[np.uintp(SQUASH + scratch[OUTPUT + s])])
             _train(weights, scratch[ROW + s], inputs, own * RATE)
         for j in range(BESIDE if networked else 2):
             _count(beside, scratch[PLACE + j], bit, tables, BESIDE_LIMIT)

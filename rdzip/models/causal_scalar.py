@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.exact.compiled import compiled
+from rdzip.exact.lined import lined, lined_zeros
 from rdzip.models.causal_config import ACTIVITY_MAX, COLOUR_DIFFERENCES, DIFFERENCE_MAX, FIRST_DIFFERENCES
 from rdzip.models.template import PAD, TEMPLATE
 
@@ -79,7 +80,7 @@ class ScalarNet(NamedTuple):
             at += rows.size
         largest = max(count for _, count, _ in places)
         return cls(
-            np.concatenate(parts).astype(np.float32),
+            lined(np.concatenate(parts).astype(np.float32)),
             np.array(places, np.int64),
             np.array(
                 [
@@ -100,10 +101,10 @@ class ScalarNet(NamedTuple):
             np.zeros(3, np.int64),
             np.zeros(3, np.int64),
             np.zeros(config.inputs, np.float32),
-            np.zeros(_whole(config.width), np.float32),
-            np.zeros(_whole(config.channels * config.head), np.float32),
-            np.zeros(_whole(config.head), np.float32),
-            np.zeros(_whole(max(config.outputs(c) for c in range(config.channels))), np.float32),
+            lined_zeros(_whole(config.width), np.float32),
+            lined_zeros(_whole(config.channels * config.head), np.float32),
+            lined_zeros(_whole(config.head), np.float32),
+            lined_zeros(_whole(max(config.outputs(c) for c in range(config.channels))), np.float32),
             np.zeros(largest, np.float32),
             np.zeros(largest + 4, np.float32),
             np.zeros(largest + 4, np.int64),

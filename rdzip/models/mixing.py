@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from rdzip.entropy.binary import HALF, SQUASH_MAX, code_bit, rate_table, squash_table, stretch_table
 from rdzip.exact.compiled import compiled
+from rdzip.exact.lined import lined_zeros
 from rdzip.models.adaptive import ACTIVITY, BLEND, CONTEXTS, PARITY, PREDICTORS, View, hashed
 
 Int32 = NDArray[np.int32]
@@ -107,7 +108,7 @@ class Mixer(NamedTuple):
         calibration[:] = _begin(squash, (np.arange(64) - 32) * 72 + 36)
         correction = np.empty((2 * 3 * 256 * 64, CORRECTIONS), np.uint32)
         correction[:] = _begin(squash, (np.arange(CORRECTIONS) - CORRECTIONS // 2) * CORRECTION_STEP)
-        slots = buckets(bits)
+        slots = lined_zeros(16 << bits, np.uint32)  # each bucket one line of a cache
         slots[:] = HALF
         weights = np.zeros((3 * SETS * SELECTORS, pace.inputs), np.int32)
         weights[:, : pace.ways * CONTEXTS : pace.ways] = CONTEXT_WEIGHT
@@ -126,20 +127,12 @@ class Mixer(NamedTuple):
             stretch_table(),
             squash,
             rate_table(),
-            level_table(),
+            level_table(stretch_table()),
             side_table(),
             sigmoid,
             np.zeros(192, np.int64),
             np.zeros(1 << 16, np.int64),
         )
-
-
-def buckets(bits: int) -> Counters:
-    """2**bits buckets of 16 zeros, uint32, flat, each of them one line of a cache."""
-    line = 64
-    found = np.zeros((16 << bits) + 16, np.uint32)
-    first = -found.ctypes.data % line // 4
-    return found[first : first + (16 << bits)]
 
 
 def _begin(squash: Int32, s: NDArray[np.int64]) -> Counters:
@@ -148,11 +141,11 @@ def _begin(squash: Int32, s: NDArray[np.int64]) -> Counters:
     return counters
 
 
-def level_table() -> Int32:
-    """One of 64 levels of each entry of the stretch table, int32 [SEEN]; then 64 times one of 16 for each number n of
+def level_table(stretch: Int32) -> Int32:
+    """One of 64 levels of each entry of a stretch table, int32 [SEEN]; then 64 times one of 16 for each number n of
     observations, int32 [1024]: n below 8, then one for each 8 of them.
     """
-    levels = ((stretch_table() + 2304) // 72).clip(0, 63)
+    levels = ((stretch + 2304) // 72).clip(0, 63)
     n = np.arange(1024)
     seen = np.where(n < 8, n, np.minimum(15, 8 + ((n - 8) >> 3)))
     return np.concatenate([levels, 64 * seen]).astype(np.int32)

@@ -181,7 +181,6 @@ ALLOWED = {
     ("models/transform_code.py", "step_of", "/"),  # the encoder's setting
     ("models/toy.py", "log2", "log2"),  # of a site
     ("models/vae_mlp_refine.py", "_refine", "/"),  # of two small integers, rounded to 2**-16
-    ("exact/layers.py", "__init__", "exp2"),  # of integers: powers of two
     ("entropy/cdf.py", "_stretch", "/="),  # of integers below 2**48: tests/exact/test_bounds.py
     ("entropy/cdf.py", "weights", "/="),  # of integers of at most 2**28: the same
 }
@@ -239,8 +238,7 @@ def operations(source: str, skipped: set[str]) -> set[tuple[str, str]]:
 @pytest.mark.parametrize("name", DECIDING)
 def test_no_operation_rounds_its_own_way(name: str) -> None:
     found = operations((PACKAGE / name).read_text("utf-8"), ELSEWHERE.get(name, set()))
-    unit = {("exact/layers.py", "__init__", "/")}  # bias / BIAS_UNIT, a power of two
-    assert {(name, *use) for use in found} - ALLOWED - unit == set()
+    assert {(name, *use) for use in found} - ALLOWED == set()
 
 
 def test_the_search_finds_what_it_looks_for() -> None:

@@ -1,0 +1,26 @@
+"""Arrays that begin with a line of the cache: numpy's begin anywhere, so that half of their vectors lie in two lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LINE = 64
+"""Bytes of a line."""
+
+
+def lined_zeros(count: int, dtype: type[np.generic]) -> NDArray[Any]:
+    """Zeros [count] of a type whose size divides LINE."""
+    size = np.dtype(dtype).itemsize
+    found = np.zeros(count + LINE // size, dtype)
+    first = -found.ctypes.data % LINE // size
+    return found[first : first + count]
+
+
+def lined(array: NDArray[Any]) -> NDArray[Any]:
+    """A copy of an array [n]."""
+    found = lined_zeros(len(array), array.dtype.type)
+    found[:] = array
+    return found
