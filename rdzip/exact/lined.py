@@ -1,4 +1,4 @@
-"""Arrays that begin with a line of the cache: numpy's begin anywhere, so that half of their vectors lie in two lines."""
+"""Arrays that begin with a line of the cache: numpy's begin anywhere, and half of their vectors lie in two lines."""
 
 from __future__ import annotations
 
