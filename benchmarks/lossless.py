@@ -1,7 +1,7 @@
 """File sizes and speed of lossless codecs on a folder of photographs, all in one run.
 
 python benchmarks/lossless.py ../shared/data/kodak --name kodak
-python benchmarks/lossless.py ../shared/data/kodak --name kodak-slow --codecs jxl-e9,rdzip-e9 --jobs 2
+python benchmarks/lossless.py ../shared/data/photos/valid --name valid --codecs jxl-e9,rdzip,rdzip-e9 --jobs 2
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ CODECS: dict[str, Coder] = {
     "rdzip-e1": own(1),
     "rdzip-e3": own(3),
     "rdzip": own(),
+    "rdzip-e9": own(9),
 }
 OTHERS: dict[str, Coder] = {f"rdzip-e{effort}": own(effort) for effort in range(1, 10)} | {
     "rdzip-causal": own(codec="causal")
