@@ -22,7 +22,7 @@ from rdzip.codecs.result import Bits, Encoded
 from rdzip.codecs.side_by_side import side_by_side
 from rdzip.entropy.binary import finish_coder
 from rdzip.errors import CoderError, InputError
-from rdzip.models.mixing import LEAST_PROBABILITY
+from rdzip.models.decision_tables import LEAST_PROBABILITY
 from rdzip.models.template import PAD
 
 if TYPE_CHECKING:

@@ -53,17 +53,16 @@ def rate_table() -> Int32:
 
 
 @compiled
-def counted(counter: int, bit: int, rates: Int32, limit: int) -> int:
-    """The counter after it has seen a bit; it counts no further than ``limit``."""
+def count(counters: NDArray[np.uint32], at: int, bit: int, rates: Int32, first: int, limit: int) -> None:
+    """Take a bit into a counter; it counts observations no further than ``limit``.
+
+    rates: what ``rate_table`` gives, from entry ``first`` on.
+    """
+    counter = np.int64(counters[np.uintp(at)])
     n = counter & 1023
-    rate: int = np.int64(rates[n])
     p = counter >> 10
-    p += (((bit << 22) - bit - p) * rate) >> 16
-    if n < limit:
-        n += 1
-    elif n > limit:
-        n = limit
-    return (p << 10) | n
+    p += (((bit << 22) - bit - p) * np.int64(rates[np.uintp(first + n)])) >> 16
+    counters[np.uintp(at)] = p << 10 | min(n + 1, limit)
 
 
 CODER = 4

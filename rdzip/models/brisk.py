@@ -13,12 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.entropy.binary import HALF, SQUASH_MAX, code_bit, rate_table, squash_table, stretch_table
+from rdzip.entropy.binary import HALF, SQUASH_MAX, code_bit, count, rate_table, squash_table, stretch_table
 from rdzip.exact.compiled import compiled
 from rdzip.exact.lined import lined_zeros
 from rdzip.models.adaptive import hashed
 from rdzip.models.brisk_view import BLEND, CONTEXTS, FITTED, NETWORK
-from rdzip.models.mixing import DISTANCES, cumulative, level_table, side_table
+from rdzip.models.causal_scalar import cumulative
+from rdzip.models.decision_tables import DISTANCES, LEAST_PROBABILITY, level_table, side_table
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
@@ -42,7 +43,6 @@ CONTEXT_LIMIT, CALIBRATION_LIMIT, BESIDE_LIMIT, CERTAIN_LIMIT = 60, 127, 250, 10
 CERTAIN = 1800
 """Logarithm of odds in 1/256 nat from which on both predictions must be for a decision to be certain."""
 SURE = 1200
-LEAST_PROBABILITY = 4
 SURE_AT = BESIDE * 3 * 8 * 16 * DISTANCES
 CALIBRATION_AT = SURE_AT + 3 * 8 * 32
 FIXED = CALIBRATION_AT + CONTEXTS * 3 * 16 * 64
@@ -131,16 +131,6 @@ def _train(w: Int32, at: int, x: Int32, error: int) -> None:
 
 
 @compiled
-def _count(counters: Counters, at: int, bit: int, tables: Int32, limit: int) -> None:
-    """Take a bit in, as entropy.binary.counted does."""
-    counter = np.int64(counters[np.uintp(at)])
-    n = counter & 1023
-    p = counter >> 10
-    p += (((bit << 22) - bit - p) * np.int64(tables[np.uintp(RATES + n)])) >> 16
-    counters[np.uintp(at)] = p << 10 | min(n + 1, limit)
-
-
-@compiled
 def _find(slots: Counters, hashes: Int64, node: int, scratch: Int64) -> None:
     """Find the buckets of the contexts for four decisions from a node on; one of another context begins anew."""
     buckets = len(slots) >> 4
@@ -221,10 +211,10 @@ def code_sample(
             p = p if likely else 65536 - p
             bit = code_bit(coder, data, decoding, bit, p)
             coded[p if bit else 65536 - p] += 1
-            _count(beside, at, 1 if bit == likely else 0, tables, CERTAIN_LIMIT)
-            _count(beside, scratch[PLACE], bit, tables, BESIDE_LIMIT)
+            count(beside, at, 1 if bit == likely else 0, tables, RATES, CERTAIN_LIMIT)
+            count(beside, scratch[PLACE], bit, tables, RATES, BESIDE_LIMIT)
             if not networked:
-                _count(beside, scratch[PLACE + 1], bit, tables, BESIDE_LIMIT)
+                count(beside, scratch[PLACE + 1], bit, tables, RATES, BESIDE_LIMIT)
             node = 2 * node + bit
             if bit:
                 below = split
@@ -278,10 +268,10 @@ def code_sample(
             own = (bit << 16) - np.int64(tables[np.uintp(SQUASH + scratch[OUTPUT + s])])
             _train(weights, scratch[ROW + s], inputs, own * RATE)
         for j in range(BESIDE if networked else 2):
-            _count(beside, scratch[PLACE + j], bit, tables, BESIDE_LIMIT)
+            count(beside, scratch[PLACE + j], bit, tables, RATES, BESIDE_LIMIT)
         for i in range(asked):
-            _count(slots, scratch[BASE + i] + nibble, bit, tables, CONTEXT_LIMIT)
-            _count(beside, scratch[CALIBRATED + i], bit, tables, CALIBRATION_LIMIT)
+            count(slots, scratch[BASE + i] + nibble, bit, tables, RATES, CONTEXT_LIMIT)
+            count(beside, scratch[CALIBRATED + i], bit, tables, RATES, CALIBRATION_LIMIT)
         node = 2 * node + bit
         if bit:
             below = split

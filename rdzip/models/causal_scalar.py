@@ -291,6 +291,16 @@ def run_row(net: ScalarNet, px: Int32, plane_size: int, start: int, y: int, know
             run_head(net, px, plane_size, start + x, c, known[first : first + PARTS])
 
 
+@compiled
+def cumulative(mixture: Int32, sigmoid: Int32, v: int) -> int:
+    """Share of 2**24 that a mixture gives to the values below v, 1..255."""
+    s = 0
+    for k in range(3):
+        i = (((v * 64 - 32 - np.int64(mixture[k])) * np.int64(mixture[3 + k])) >> 8) + 8192
+        s += np.int64(mixture[6 + k]) * np.int64(sigmoid[min(max(i, 0), 16383)])
+    return (s >> 4) + 16 * v
+
+
 def mixtures(net: ExactNet, tables: MixtureTables, planes: NDArray[np.int16], first: int, stop: int) -> Int32:
     """The same mixtures of rows first..stop-1 at once, int32 [rows, w, channels, PARTS], all samples being known.
 

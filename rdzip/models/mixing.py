@@ -8,16 +8,17 @@ add them up; a last mixer adds their outputs; two stages correct the result by w
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.entropy.binary import HALF, SQUASH_MAX, code_bit, rate_table, squash_table, stretch_table
+from rdzip.entropy.binary import HALF, SQUASH_MAX, code_bit, count, rate_table, squash_table, stretch_table
 from rdzip.exact.compiled import compiled
 from rdzip.exact.lined import lined_zeros
 from rdzip.models.adaptive import ACTIVITY, BLEND, CONTEXTS, PARITY, PREDICTORS, View, hashed
+from rdzip.models.causal_scalar import cumulative
+from rdzip.models.decision_tables import DISTANCES, LEAST_PROBABILITY, SEEN, level_table, side_table
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
@@ -33,16 +34,12 @@ LAST_RATE = 1
 """Learning rate of the last mixer, in 2**-14."""
 CONTEXT_LIMIT, CALIBRATION_LIMIT, BESIDE_LIMIT = 40, 127, 250
 """Observations that the counters count at most, which bounds how slow they become."""
-LEAST_PROBABILITY = 4
 
 SETS = 7
 SELECTORS = 512
 """Rows of weights of a mixer for each channel."""
 CERTAIN = 1200
 """Logarithm of odds from which on a context counts as certain."""
-SEEN = 4096
-"""Where levels of numbers of observations begin, in the table of levels."""
-DISTANCES = 96
 CORRECTION_STEP = 160
 CORRECTIONS = 33
 
@@ -141,26 +138,6 @@ def _begin(squash: Int32, s: NDArray[np.int64]) -> Counters:
     return counters
 
 
-def level_table(stretch: Int32) -> Int32:
-    """One of 64 levels of each entry of a stretch table, int32 [SEEN]; then 64 times one of 16 for each number n of
-    observations, int32 [1024]: n below 8, then one for each 8 of them.
-    """
-    levels = ((stretch + 2304) // 72).clip(0, 63)
-    n = np.arange(1024)
-    seen = np.where(n < 8, n, np.minimum(15, 8 + ((n - 8) >> 3)))
-    return np.concatenate([levels, 64 * seen]).astype(np.int32)
-
-
-@lru_cache(maxsize=1)
-def side_table() -> Int32:
-    """Index of how far a threshold is above a mean, int32 [8192]: entry d + 4096 for d in 1/16.
-
-    From d = 0 on DISTANCES / 2 + 6 log2((d + 4) / 4), rounded down, at most DISTANCES - 1; below 0 mirrored.
-    """
-    above = [min(DISTANCES // 2 - 1, ((d + 4) ** 6).bit_length() - 13) for d in range(4096)]
-    return np.array([DISTANCES // 2 - 1 - q for q in above[::-1]] + [DISTANCES // 2 + q for q in above], np.int32)
-
-
 @compiled
 def _dots(x: Int32, weights: Int32, row: Int64, output: Int64) -> None:
     """Sums of products of the inputs with SETS rows of weights, in 1/256 nat."""
@@ -189,16 +166,6 @@ def _train(weights: Int32, row: int, x: Int32, error: np.int32) -> None:
         step = np.int32(np.int32(x[i] * error) + np.int32(8192))
         v = np.int32(weights[at + i] + (step >> np.int32(14)))
         weights[at + i] = min(max(v, LIGHTEST), HEAVIEST)
-
-
-@compiled
-def cumulative(mixture: Int32, sigmoid: Int32, v: int) -> int:
-    """Share of 2**24 that a mixture gives to the values below v, 1..255."""
-    s = 0
-    for k in range(3):
-        i = (((v * 64 - 32 - np.int64(mixture[k])) * np.int64(mixture[3 + k])) >> 8) + 8192
-        s += np.int64(mixture[6 + k]) * np.int64(sigmoid[min(max(i, 0), 16383)])
-    return (s >> 4) + 16 * v
 
 
 @compiled
@@ -276,16 +243,6 @@ def _ask_predictors(
         at = (((j * 3 + c) * 8 + level) * 16 + scales[j]) * DISTANCES + q
         beside[j] = at
         inputs[np.uintp(first + j)] = stretch[np.uintp(np.int64(counters[np.uintp(at)]) >> 20)]
-
-
-@compiled
-def _count(counters: Counters, at: int, bit: int, rates: Int32, limit: int) -> None:
-    """Take a bit in, as entropy.binary.counted does."""
-    counter = np.int64(counters[np.uintp(at)])
-    n = counter & 1023
-    p = counter >> 10
-    p += (((bit << 22) - bit - p) * np.int64(rates[np.uintp(n)])) >> 16
-    counters[np.uintp(at)] = p << 10 | min(n + 1, limit)
 
 
 @compiled
@@ -400,12 +357,12 @@ def code_sample(
             own = (bit << 16) - np.int64(squash[output[s] + SQUASH_MAX])
             _train(weights, row[s], inputs, np.int32(own * m.pace[1]))
         for at in (first, first + 1, second, second + 1):
-            _count(correction, at, bit, rates, m.pace[2])
+            count(correction, at, bit, rates, 0, m.pace[2])
         for j in range(PREDICTORS):
-            _count(counters, beside[j], bit, rates, BESIDE_LIMIT)
+            count(counters, beside[j], bit, rates, 0, BESIDE_LIMIT)
         for i in range(CONTEXTS):
-            _count(slots, base[i] + nibble, bit, rates, CONTEXT_LIMIT)
-            _count(calibration, calibrated[i], bit, rates, CALIBRATION_LIMIT)
+            count(slots, base[i] + nibble, bit, rates, 0, CONTEXT_LIMIT)
+            count(calibration, calibrated[i], bit, rates, 0, CALIBRATION_LIMIT)
         if bit:
             below_low = below_middle
         else:

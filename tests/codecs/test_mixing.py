@@ -30,7 +30,6 @@ from rdzip.codecs.options import (
     NETWORKED,
 )
 from rdzip.errors import CoderError, InputError
-from rdzip.exact.devices import exactly
 from rdzip.models.causal_file import CausalModel
 from rdzip.models.causal_scalar import PARTS, ScalarNet, mixtures, run_head, run_trunk
 from rdzip.models.template import PAD, padded_planes
@@ -139,8 +138,7 @@ def test_the_network_for_one_pixel_is_that_for_many(model: CausalModel, shape: t
     for pixels in (picture(shape), np.random.default_rng(1).integers(0, 256, shape, np.uint8)):
         seen = padded_planes(pixels)
         net = model.nets["colour" if seen.shape[0] == 3 else "grey"]
-        with exactly():
-            expected = mixtures(net, model.tables, seen, 0, shape[0])
+        expected = mixtures(net, model.tables, seen, 0, shape[0])
         raw = seen.astype(np.int32)
         raw[1:] += raw[0]
         scalar, found = ScalarNet.of(net, model.tables, seen.shape[2]), np.zeros(PARTS, np.int32)

@@ -13,7 +13,7 @@ from rdzip.entropy.binary import (
     HALF,
     SQUASH_MAX,
     code_bit,
-    counted,
+    count,
     finish_coder,
     rate_table,
     squash_table,
@@ -56,11 +56,12 @@ def test_decoding_gives_the_bits_back_at_their_cost(decisions: list[tuple[bool, 
 
 
 def test_a_counter_follows_the_share_of_ones_and_forgets() -> None:
-    rates, counter = rate_table(), HALF
+    rates, counters = np.concatenate([[0, 0], rate_table()]).astype(np.int32), np.full(2, HALF, np.uint32)
     for _ in range(100):
-        counter = counted(counter, 1, rates, 30)
-    assert counter & 1023 == 30
-    assert (counter >> 10) / (1 << 22) > 0.97
+        count(counters, 1, 1, rates, 2, 30)
+    assert counters[1] & 1023 == 30
+    assert (counters[1] >> 10) / (1 << 22) > 0.97
     for _ in range(100):
-        counter = counted(counter, 0, rates, 30)
-    assert 0 < (counter >> 10) / (1 << 22) < 0.06
+        count(counters, 1, 0, rates, 2, 30)
+    assert 0 < (counters[1] >> 10) / (1 << 22) < 0.06
+    assert counters[0] == HALF

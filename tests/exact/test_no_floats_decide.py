@@ -63,6 +63,7 @@ DECIDING = [
     "models/causal_exact.py",
     "models/causal_scalar.py",
     "models/causal_torch.py",
+    "models/decision_tables.py",
     "models/factorised.py",
     "models/grid.py",
     "models/hierarchy.py",
