@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rdzip.errors import ModelError
+from rdzip.exact.integers import BIAS_UNIT
 from rdzip.models import float_tensors, modelfile
 from rdzip.models.conv_file import INTEGER_PARTS, convolutions, freeze
 from rdzip.models.residual_site import ResidualTables, make_tables
 from rdzip.models.slices import SliceConfig, squash_table
 from rdzip.models.transform_code import CodeConfig, TransformModel, TransformNet
 
+ARCHITECTURE = "transform-code"
 VERSION = 1
 CODECS = ["channel-ar"]
 LARGEST = 1024
@@ -82,6 +84,28 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     return TransformModel(net, ResidualTables.of(tensors), tuple(meta["codecs"]))
 
 
+def trainable(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> TransformNet:
+    """Network with the weights of a model file as real parameters, to be trained further; ModelError if it is another's.
+
+    It computes what the file's integers do: a weight times 2**-exponent is on every finer grid, too.
+    """
+    if meta.get("architecture") != ARCHITECTURE:
+        raise ModelError(
+            f"model: expected the architecture {ARCHITECTURE} to train further, found {meta.get('architecture')!r}"
+        )
+    from_tensors(tensors, meta)  # every check of a model that codes
+    net = TransformNet(_config(meta)).float()
+    for name, layer in convolutions(net).items():
+        weight, exponent, bias = (
+            torch.from_numpy(tensors[f"{name}.{part}"].astype(np.float64)) for part in ("weight", "exponent", "bias")
+        )
+        kernel = weight.view(-1, layer.size, layer.size, layer.inputs).permute(0, 3, 1, 2).reshape(len(weight), -1)
+        layer.weight.data.copy_(kernel * torch.exp2(-exponent)[:, None])
+        layer.bias.data.copy_(bias / BIAS_UNIT)
+    float_tensors.fill(_floats(net), tensors)
+    return net.requires_grad_(True)
+
+
 def to_tensors(net: TransformNet) -> Tensors:
     """All that a model file holds of a trained network; ModelError if it cannot be exact."""
     tensors: Tensors = dict(make_tables().tensors()) | freeze(net) | float_tensors.as_tensors(_floats(net))
@@ -94,7 +118,7 @@ def export(path: Path, net: TransformNet, facts: Mapping[str, Any]) -> None:
     """Write a trained network as a model file with its known answer; ``facts`` tell of the training."""
     tensors = to_tensors(net.cpu())
     meta = {
-        "architecture": "transform-code",
+        "architecture": ARCHITECTURE,
         "version": VERSION,
         "id": facts["id"],
         "codecs": CODECS,

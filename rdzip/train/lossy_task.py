@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rdzip import hub
 from rdzip.errors import InputError
-from rdzip.models import hyper_file, irec_file, transform_file
+from rdzip.models import hyper_file, irec_file, modelfile, transform_file
 from rdzip.models.hyper_code import HyperNet
 from rdzip.models.hyper_file import config_of
 from rdzip.models.irec_code import IrecNet
@@ -87,6 +88,17 @@ class LossyTask:
         held = [] if validation is None else validation.images
         sides = [[n // 2 // self.net.config.stride * self.net.config.stride for n in i.shape[:2]] for i in held]
         self.validation = [_tensor([i[: h or None, : w or None]]) for i, (h, w) in zip(held, sides, strict=True)]
+
+    def start(self, name: str) -> None:
+        """Take the weights of a finished model of the architecture transform-code and of the recipe's sizes."""
+        if not isinstance(self.net, TransformNet):
+            raise InputError(f"--from: expected the folder of a run for this recipe, found {name!r}")
+        ref = hub.resolve(name)
+        found = transform_file.trainable(*modelfile.read(ref.path))
+        if found.config != self.net.config:
+            raise InputError(f"--from: expected a network of {self.net.config}, found {found.config}")
+        self.net.load_state_dict(found.state_dict())
+        self.facts |= {"from": f"{ref.id} {ref.sha256}", "licence": ref.licence}
 
     def drawn(self) -> list[str]:
         """Images of the last batch."""
