@@ -7,33 +7,72 @@ import json
 import os
 import platform
 import subprocess
-from importlib.metadata import version
+import time
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+import rdzip
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+PACKAGES = (
+    *("rdzip", "torch", "numpy", "numba", "llvmlite", "pillow", "constriction", "safetensors"),
+    *("imagecodecs", "pillow-heif"),
+)
 SUFFIXES = {".png", ".webp", ".bmp", ".ppm", ".tif"}
 
 
-def environment() -> dict[str, Any]:
-    """Commit, hardware and versions of this run."""
-    git = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
-    cpu = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.processor(),
-    )
-    packages = ("rdzip", "torch", "numpy", "pillow", "constriction", "imagecodecs")
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _started() -> dict[str, Any]:
+    """Commit, whether the tree had no other changes than results, machine and versions, as they are now.
+
+    Stops if the rdzip that is imported is not that of this tree: its commit would say nothing.
+    """
+    package = Path(rdzip.__file__).parent
+    for path in sorted((ROOT / "rdzip").rglob("*.py")):
+        other = package / path.relative_to(ROOT / "rdzip")
+        if not other.is_file() or other.read_bytes() != path.read_bytes():
+            raise SystemExit(f"expected the rdzip of this tree, found another {other}: install it again from {ROOT}")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    known = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            known[name] = version(name)
     return {
-        "commit": git.stdout.strip(),
-        "cpu": cpu,
+        "commit": _git("rev-parse", "HEAD"),
+        "clean": not _git("status", "--porcelain", "--", ".", ":(exclude)benchmarks/results"),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "cpu": _processor(),
+        "architecture": platform.machine(),
         "cores": os.cpu_count(),
+        "memory_gib": round(memory / 2**30, 1),
+        "system": platform.platform(),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in packages},
+        "versions": known,
     }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+_START = _started()  # when the script is imported: what is committed or installed during a long run is not what ran
+
+
+def environment() -> dict[str, Any]:
+    """Commit at the start of this process, whether the tree was clean then, machine and versions."""
+    return dict(_START)
 
 
 def images(folder: Path) -> dict[str, np.ndarray]:

@@ -20,13 +20,13 @@ import tarfile
 import wave
 from pathlib import Path
 
+import common
 import numpy as np
 from PIL import Image
 
 import rdzip
 from rdzip import hub
 
-ROOT = Path(__file__).resolve().parents[1]
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 WINDOW, HOP, FLOOR = 256, 64, 80.0
 """Samples of a window and from one to the next; dB below the loudest that are black."""
@@ -85,7 +85,7 @@ def main() -> None:
     if not model.exists():
         make_pictures(options.data, pictures)
         command = [sys.executable, "-m", "rdzip", "train", "photo-finetune", "--data", str(pictures), "--out", str(run)]
-        subprocess.run(command, check=True, cwd=ROOT)
+        subprocess.run(command, check=True, cwd=common.ROOT)
     hub.pull(model)  # files name a model by its hash: the cache must know it
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     compressed = sorted((pictures / "valid").iterdir())[:: options.every]
@@ -96,18 +96,16 @@ def main() -> None:
         "minutes of training": round(log[-1]["seconds"] / 60, 1),
         "estimated bits per sample": round(log[-1]["grey"], 4),
     }
-    for name, wishes in (
+    for name, chosen in (
         ("classic", {"codec": "classic"}),
         ("photo", {"model": "photo"}),
         ("own", {"model": str(model)}),
     ):
-        size, samples = total(compressed, **wishes)
+        size, samples = total(compressed, **chosen)
         print(name, size, samples, flush=True)
         record[name] = {"bytes": size, "bits per sample": round(8 * size / samples, 4)}
     record["gain over photo"] = round(1 - record["own"]["bytes"] / record["photo"]["bytes"], 4)
-    text = json.dumps(record, indent=2)
-    (ROOT / "benchmarks" / "results" / "finetune.json").write_text(text + "\n")
-    sys.stdout.write(text + "\n")
+    print(common.write("finetune", record), record)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def bench(
         str | None, typer.Option("--anchor", metavar="C", help="Codec that BD-rates are against. [the first lossy one]")
     ] = None,
     span: Annotated[
-        str, typer.Option("--range", metavar="LO-HI", help="Bits per pixel for a second BD-rate.")
+        str, typer.Option("--range", metavar="LO-HI", help="Bits per pixel over which BD-rates are taken.")
     ] = "0.2-1.5",
     peers: Annotated[
         list[Path] | None,

@@ -84,39 +84,34 @@ def run(
 
 @dataclass(frozen=True)
 class Saving:
-    """BD-rates of a curve against the anchor's, over all PSNRs that both have and over a range of rates."""
+    """BD-rate of a curve against the anchor's over a range of rates; None where they have too little in common."""
 
     curve: Curve
-    common: BdRate | None
-    within: BdRate | None
+    bd_rate: BdRate | None
 
 
 def savings(curves: Sequence[Curve], anchor: Curve, rates: tuple[float, float]) -> list[Saving]:
     """Compare every other curve with the anchor's."""
     return [
-        Saving(curve, bd_rate(anchor.points, curve.points), bd_rate(anchor.points, curve.points, rates))
+        Saving(curve, bd_rate(anchor.points, curve.points, rates))
         for curve in curves
         if curve is not anchor
     ]
 
 
 def records_of(found: Sequence[Saving], anchor: Curve, rates: tuple[float, float]) -> list[Record]:
-    """Return BD-rates as records, two for each curve; they have no bpp and psnr, so that nobody takes them for points.
+    """Return BD-rates as records, one for each curve; they have no bpp and psnr, so that nobody takes them for points.
 
-    bd_rate is in percent, psnr_range in dB; both are None where the curves have nothing in common. bpp_range is None
-    where all PSNRs that both curves have count.
+    bd_rate is in percent, psnr_range in dB; both are None where the curves have nothing in common.
     """
-    lines = []
-    for saving in found:
-        for value, span in ((saving.common, None), (saving.within, list(rates))):
-            lines.append(
-                {
-                    "codec": saving.curve.name,
-                    "anchor": anchor.name,
-                    "bpp_range": span,
-                    "bd_rate": None if value is None else value.percent,
-                    "psnr_range": None if value is None else [value.low, value.high],
-                    "from": saving.curve.source,
-                }
-            )
-    return lines
+    return [
+        {
+            "codec": saving.curve.name,
+            "anchor": anchor.name,
+            "bpp_range": list(rates),
+            "bd_rate": None if saving.bd_rate is None else saving.bd_rate.percent,
+            "psnr_range": None if saving.bd_rate is None else [saving.bd_rate.low, saving.bd_rate.high],
+            "from": saving.curve.source,
+        }
+        for saving in found
+    ]

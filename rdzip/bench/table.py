@@ -61,13 +61,12 @@ def averages(records: Sequence[Record], pixels: int, *, ascii_only: bool) -> Tab
 
 
 def bd_rates(found: Sequence[Saving], anchor: Curve, rates: tuple[float, float], *, ascii_only: bool) -> Table:
-    """Return the table of BD-rates: over what all have in common, and over a range of bits per pixel."""
+    """Return the table of BD-rates over a range of bits per pixel."""
     low, high = rates
-    span = f"{low:g}-{high:g} bpp"
-    head = ("codec", "points of", "common", "PSNR dB", span, "PSNR dB")
+    head = ("codec", "points of", f"{low:g}-{high:g} bpp", "PSNR dB")
     table = _new(None, head, left=2, ascii_only=ascii_only)
     for saving in found:
-        table.add_row(saving.curve.name, saving.curve.source, *_rate(saving.common), *_rate(saving.within))
+        table.add_row(saving.curve.name, saving.curve.source, *_rate(saving.bd_rate))
     return table
 
 
@@ -75,8 +74,8 @@ def about_bd_rates(anchor: Curve, rates: tuple[float, float]) -> str:
     """Return the lines that say what the table of BD-rates has."""
     low, high = rates
     return (
-        f"BD-rate against {anchor.name}: rate more (+) or less (-) for the same PSNR; common: over all PSNRs\n"
-        f"that both have; {low:g}-{high:g} bpp: over those at which both are at such rates"
+        f"BD-rate against {anchor.name}: rate more (+) or less (-) for the same PSNR, over the PSNRs at which both\n"
+        f"are at {low:g} to {high:g} bits per pixel"
     )
 
 

@@ -85,9 +85,10 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
 
 
 def trainable(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> TransformNet:
-    """Network with the weights of a model file as real parameters, to be trained further; ModelError if it is another's.
+    """Network whose real parameters are the weights of a model file, to be trained further.
 
-    It computes what the file's integers do: a weight times 2**-exponent is on every finer grid, too.
+    It computes what the file's integers do: a weight times 2**-exponent is on every finer grid, too. Raises ModelError
+    for a file of another architecture.
     """
     if meta.get("architecture") != ARCHITECTURE:
         raise ModelError(

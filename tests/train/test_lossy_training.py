@@ -81,6 +81,21 @@ def test_an_interrupted_run_goes_on_exactly(data: Path, recipe: str, tmp_path: P
     assert all((first[name] == second[name]).all() for name in first)
 
 
+def test_a_run_starts_from_a_finished_model(data: Path, recipe: str, tmp_path: Path) -> None:
+    model = run(recipe, data, tmp_path / "first", ["decay=0.1"])
+    again = run(recipe, data, tmp_path / "again", ["steps=1", "warmup=1000", "lr=1e-9"], start=str(model))
+    (old, before), (new, after) = modelfile.read(model), modelfile.read(again)
+    # Weights may have finer units than in the file that they come from: what the network computes is the same.
+    assert before["known_answer"] == after["known_answer"]
+    assert after["training"]["from"].startswith("tiny-lossy ")
+    exact = {name for name in old if name.startswith("float.")}
+    assert exact
+    for name in exact:
+        np.testing.assert_allclose(new[name] * 1.0, old[name] * 1.0, atol=2)
+    with pytest.raises(InputError, match="--from: expected a network of"):
+        run(recipe, data, tmp_path / "other", ["model.blocks=2"], start=str(model))
+
+
 def test_impossible_recipes(data: Path, recipe: str, tmp_path: Path) -> None:
     for wish in ("crop=30", "data.zoom=2", "model.slices.depth=3", "data.metric=vmaf", "data.metric=ms-ssim"):
         with pytest.raises(InputError):
