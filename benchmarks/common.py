@@ -53,6 +53,7 @@ def _started() -> dict[str, Any]:
         "cpu": _processor(),
         "architecture": platform.machine(),
         "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
         "memory_gib": round(memory / 2**30, 1),
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -71,7 +72,8 @@ _START = _started()  # when the script is imported: what is committed or install
 
 
 def environment() -> dict[str, Any]:
-    """Commit at the start of this process, whether the tree was clean then, machine and versions."""
+    """Commit at the start of this process, whether the tree was clean then, load (processes that wanted a core in the
+    minute before: seconds of a busy machine are not to be quoted), machine and versions."""
     return dict(_START)
 
 

@@ -123,8 +123,7 @@ def text(record: dict[str, Any]) -> str:
         f"| {r['codec']} | {r['setting']} | {r['bpp']:.4f} | {r['psnr']:.3f} | {lossy.figure(r['ms_ssim'], 5)} |"
         for r in record["averages"]
     ]
-    lines += ["", "BD-rates in percent over .2 to 1.5 bits per pixel; below 0 the codec is smaller than the anchor at equal quality.",
-              *lossy.head(("codec", "anchor", "PSNR", "MS-SSIM"))]  # fmt: skip
+    lines += ["", lossy.ABOUT_SAVINGS, *lossy.head(lossy.SAVINGS)]
     lines += [
         f"| {r['codec']} | {r['anchor']} | {lossy.figure(r['psnr'], 1)} | {lossy.figure(r['ms_ssim'], 1)} |"
         for r in record["bd_rates"]

@@ -86,6 +86,7 @@ def figure(value: float | None, digits: int) -> str:
 
 
 POINTS = ("codec", "setting", "bpp", "PSNR, dB", "MS-SSIM", "encode, s", "decode, s")
+ABOUT_SAVINGS = "BD-rates in percent over .2 to 1.5 bits per pixel; below 0 the codec is smaller than the anchor."
 SAVINGS = ("codec", "anchor", "PSNR", "MS-SSIM")
 
 
@@ -101,7 +102,7 @@ def text(record: dict[str, Any]) -> str:
             f"| {row['codec']} | {row['setting']} | {row['bpp']:.4f} | {row['psnr']:.3f} | "
             f"{figure(row['ms_ssim'], 5)} | {row['encode_s']:.3f} | {row['decode_s']:.3f} |"
         )
-    lines += ["", "BD-rates in percent over .2 to 1.5 bits per pixel; below 0 the codec is smaller than the anchor at equal quality.", *head(SAVINGS)]
+    lines += ["", ABOUT_SAVINGS, *head(SAVINGS)]
     for row in record["bd_rates"]:
         values = [figure(row[by], 1) for by in ("psnr", "ms_ssim")]
         lines.append(f"| {row['codec']} | {row['anchor']} | {' | '.join(values)} |")

@@ -92,11 +92,7 @@ class Saving:
 
 def savings(curves: Sequence[Curve], anchor: Curve, rates: tuple[float, float]) -> list[Saving]:
     """Compare every other curve with the anchor's."""
-    return [
-        Saving(curve, bd_rate(anchor.points, curve.points, rates))
-        for curve in curves
-        if curve is not anchor
-    ]
+    return [Saving(curve, bd_rate(anchor.points, curve.points, rates)) for curve in curves if curve is not anchor]
 
 
 def records_of(found: Sequence[Saving], anchor: Curve, rates: tuple[float, float]) -> list[Record]:
