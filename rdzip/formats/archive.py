@@ -184,7 +184,12 @@ def describe_archive(data: bytes | memoryview) -> dict[str, Any]:
     from rdzip.formats.describe import describe
 
     archive = Archive(data)
-    members = [{"name": member.name, **describe(archive.read(member.name))} for member in archive.members]
+    members = []
+    for member in archive.members:
+        body = archive.read(member.name)
+        if is_archive(body):
+            raise FormatError(f"the archive holds another archive as {member.name!r}: the file is hostile or corrupt")
+        members.append({"name": member.name, **describe(body)})
     return {"kind": "archive", "format_version": container.VERSION, "bytes": len(data), "members": members}
 
 

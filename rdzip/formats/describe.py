@@ -37,6 +37,11 @@ def describe(data: bytes | memoryview) -> dict[str, Any]:
             from rdzip.formats.archive import describe_archive
 
             return describe_archive(data)
+    return _image(parsed, len(data))
+
+
+def _image(parsed: Container, size: int) -> dict[str, Any]:
+    """Return the facts about a file of one image; FormatError if it is another."""
     header = ImageHeader.from_map(parsed.header)
     mode = BY_NUMBER[header.mode]
     shape = [header.height, header.width] + ([mode.channels] if mode.channels > 1 else [])
@@ -76,7 +81,7 @@ def describe(data: bytes | memoryview) -> dict[str, Any]:
     elif header.quantiser:
         lossy = {"lossy": True, "max_error": header.quantiser.max_error}
     if lossy["lossy"]:
-        lossy["bpp"] = 8 * len(data) / (header.height * header.width)
+        lossy["bpp"] = 8 * size / (header.height * header.width)
     return {
         "kind": "image",
         "format_version": container.VERSION,
@@ -98,8 +103,8 @@ def describe(data: bytes | memoryview) -> dict[str, Any]:
         "metadata_bytes": sizes.get(SectionType.METADATA, 0),
         "palette_bytes": sizes.get(SectionType.PALETTE, 0),
         "payload_bytes": sum(plane["bytes"] for plane in planes.values()),
-        "bytes": len(data),
-        "bpsp": 8 * len(data) / samples,
+        "bytes": size,
+        "bpsp": 8 * size / samples,
     }
 
 
@@ -142,7 +147,8 @@ def _batch(parsed: Container, size: int) -> dict[str, Any]:
     if header.model:
         facts = _options(max(bodies, key=len)[batch_frame.HASH :])
     else:
-        facts = {"codec": "+".join(dict.fromkeys(describe(body)["codec"] for body in bodies if len(body)))}
+        pictures = [_image(container.unpack(body), len(body)) for body in bodies if len(body)]
+        facts = {"codec": "+".join(dict.fromkeys(picture["codec"] for picture in pictures))}
     steps = sum(frame.lengths)
     samples = steps * header.shape[1] if header.sequences else prod(header.shape)
     shape = [steps, header.shape[1]] if header.sequences else list(header.shape)

@@ -6,8 +6,9 @@ import pytest
 import rdzip
 from rdzip.errors import FormatError, InputError, RdzipError
 from rdzip.formats import cbor, container
-from rdzip.formats.archive import Archive, check_name, is_archive, pack_archive
+from rdzip.formats.archive import Archive, check_name, describe_archive, is_archive, pack_archive
 from rdzip.formats.container import Section, SectionType
+from rdzip.formats.describe import describe
 from rdzip.formats.packing import pack_bytes
 from rdzip.formats.rdz import decompress_picture
 
@@ -110,3 +111,14 @@ def test_every_damage_is_refused_or_harmless(members):
             assert found == members[:2]
             with pytest.raises(RdzipError):
                 container.unpack(bad)
+
+
+def test_an_archive_or_a_batch_holds_no_archive() -> None:
+    """Else a file of 32 kB could hold 600 of them in each other."""
+    nested = pack_archive([("a.rdz", pack_archive([("a.rdz", rdzip.compress(np.zeros((2, 2), np.uint8)))]))])
+    with pytest.raises(FormatError, match="holds another archive"):
+        describe_archive(nested)
+    inner = container.pack({0: [2, 3, 4], 7: 2}, [Section(SectionType.MEMBER, nested)])
+    for body in (nested, inner):
+        with pytest.raises(FormatError, match="of several images"):
+            describe(container.pack({0: [2, 3, 4], 7: 2}, [Section(SectionType.MEMBER, body)]))
