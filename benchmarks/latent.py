@@ -111,28 +111,27 @@ def _saved(folder: Path, name: str, array: np.ndarray) -> Path:
 
 
 def mnist_binary(table: Table, data: Path) -> None:
-    """Binarised digits and letters: importance sampling, coupled or not, annealing, refinement, one image."""
-    for name, grey in (("digits", sets.mnist(data, CHAIN)), ("letters", sets.letters(CHAIN))):
-        x = sets.binarised(grey)
-        file = _saved(table.folder, name, x)
-        size = {"units": x.size, "samples": len(x)}
-        for model in ("mnist-binary", "mnist-binary-iwae5", "mnist-binary-elbo"):
-            table.add(name, file, model, "bb-ans", **size)
-            table.add(name, file, model, "bb-is", "--particles", "5", **size)
-            table.add(name, file, model, "bb-is", "--particles", "50", **size)
-            table.add(name, file, model, "bb-cis", "--particles", "50", **size)
-        model = "mnist-binary"
-        table.add(name, file, model, "stochastic", **size)
-        table.add(name, file, model, "bb-ans", "--refine", "50", **size)
-        table.add(name, file, model, "bb-cis", "--particles", "50", "--refine", "50", **size)
-        few = x[:20]
-        part = _saved(table.folder, f"{name}-20", few)
-        for order in ("--interleave", "--plain"):
-            table.add(f"{name}-20", part, model, "bb-ais", "--steps", "50", order, units=few.size, samples=len(few))
-        table.add(f"{name}-20", part, model, "bb-ans", units=few.size, samples=len(few))
-        single = _saved(table.folder, f"{name}-1", x[:1])
-        for codec, options in (("bb-ans", []), ("bb-is", ["--particles", "50"]), ("bb-cis", ["--particles", "50"])):
-            table.add(f"{name}-1", single, model, codec, *options, units=x[:1].size, samples=1)
+    """Binarised digits: importance sampling, coupled or not, annealing, refinement, one image."""
+    name, x = "digits", sets.binarised(sets.mnist(data, CHAIN))
+    file = _saved(table.folder, name, x)
+    size = {"units": x.size, "samples": len(x)}
+    for model in ("mnist-binary", "mnist-binary-iwae5", "mnist-binary-elbo"):
+        table.add(name, file, model, "bb-ans", **size)
+        table.add(name, file, model, "bb-is", "--particles", "5", **size)
+        table.add(name, file, model, "bb-is", "--particles", "50", **size)
+        table.add(name, file, model, "bb-cis", "--particles", "50", **size)
+    model = "mnist-binary"
+    table.add(name, file, model, "stochastic", **size)
+    table.add(name, file, model, "bb-ans", "--refine", "50", **size)
+    table.add(name, file, model, "bb-cis", "--particles", "50", "--refine", "50", **size)
+    few = x[:20]
+    part = _saved(table.folder, f"{name}-20", few)
+    for order in ("--interleave", "--plain"):
+        table.add(f"{name}-20", part, model, "bb-ais", "--steps", "50", order, units=few.size, samples=len(few))
+    table.add(f"{name}-20", part, model, "bb-ans", units=few.size, samples=len(few))
+    single = _saved(table.folder, f"{name}-1", x[:1])
+    for codec, options in (("bb-ans", []), ("bb-is", ["--particles", "50"]), ("bb-cis", ["--particles", "50"])):
+        table.add(f"{name}-1", single, model, codec, *options, units=x[:1].size, samples=1)
 
 
 def hierarchies(table: Table, x: np.ndarray, name: str) -> None:

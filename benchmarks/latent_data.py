@@ -1,4 +1,4 @@
-"""Files of samples for benchmarks/latent.py: test halves, rendered letters, and draws of the toy models."""
+"""Files of samples for benchmarks/latent.py: test halves, and draws of the toy models."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ import lzma
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-FONTS = Path("/usr/share/fonts")
 STEPS = 100
 """Sequences are cut to this length, as in Ruan et al. 2021."""
 
@@ -25,29 +22,6 @@ def mnist(data: Path, count: int) -> np.ndarray:
 def binarised(grey: np.ndarray) -> np.ndarray:
     """Bits drawn once with the grey values as probabilities (numpy PCG64, seed 0), uint8 of 0 and 1."""
     return (np.random.default_rng(0).random(grey.shape) < grey / 255).astype(np.uint8)
-
-
-def letters(count: int) -> np.ndarray:
-    """Letters of the system's fonts, drawn like MNIST's digits: 20 pixels high, centred in 28 x 28, grey."""
-    fonts = sorted(p for p in FONTS.rglob("*.ttf"))
-    if not fonts:
-        raise SystemExit(f"{FONTS}: expected TrueType fonts to draw letters with, found none")
-    rng = np.random.default_rng(0)
-    drawn = []
-    while len(drawn) < count:
-        font = ImageFont.truetype(str(fonts[int(rng.integers(len(fonts)))]), 80)
-        canvas = Image.new("L", (200, 200))
-        ImageDraw.Draw(canvas).text((50, 40), LETTERS[int(rng.integers(len(LETTERS)))], 255, font=font)
-        box = canvas.getbbox()
-        if box is None:
-            continue
-        letter = canvas.crop(box)
-        scale = 20 / max(letter.size)
-        letter = letter.resize([max(1, round(side * scale)) for side in letter.size], Image.Resampling.BOX)
-        image = Image.new("L", (28, 28))
-        image.paste(letter, ((28 - letter.width) // 2, (28 - letter.height) // 2))
-        drawn.append(np.asarray(image))
-    return np.stack(drawn)
 
 
 def cifar(data: Path, count: int) -> np.ndarray:
