@@ -74,7 +74,8 @@ class Fit:
             t[i][i] += 4.0
         u = [sample(q, y + dy, x + dx) - means[q] for q, (dy, dx) in self.inputs]
         self.u.append(u)
-        return linear(means[self.c], solve(t), u)
+        self.w = solve(t)
+        return linear(means[self.c], self.w, u)
 
     def learn(self, value: float) -> None:
         self.u[-1].append(value)

@@ -27,6 +27,8 @@ KEPT_DAYS = 30
 NAME_LENGTH = 16
 F = TypeVar("F", bound=Callable[..., Any])
 
+FUNCTIONS: list[Callable[..., Any]] = []
+"""Whatever `compiled` was given so far, compiled or not: what decides coded bits."""
 COMPILES = numba_is_there()
 COMPILE_LOG = logging.getLogger("rdzip.compile")
 if COMPILES:
@@ -92,11 +94,13 @@ def compiled(function: F) -> F:
     It may make no arrays: nothing counts references (_nrt), which took half the time of short functions.
     """
     if not COMPILES:
+        FUNCTIONS.append(function)
         return function
     folder, before = _folder(), _config.CACHE_DIR
     _config.CACHE_DIR = str(folder or "")
     try:
         options: dict[str, Any] = {"cache": folder is not None, "nogil": True, "error_model": "numpy", "_nrt": False}
-        return cast(F, numba.njit(**options)(function))
+        FUNCTIONS.append(numba.njit(**options)(function))
+        return cast(F, FUNCTIONS[-1])
     finally:
         _config.CACHE_DIR = before
