@@ -39,6 +39,10 @@ def _stop(number: int, _: FrameType | None) -> NoReturn:
 
 def _run() -> int:
     # Imported late, so that Ctrl-C meanwhile ends in `main` too.
+    from rdzip.process import ignore_settings_here, silence_libraries
+
+    silence_libraries()
+    ignore_settings_here()
     from rdzip import cli_bench, cli_bound  # noqa: F401  (add their commands)
     from rdzip.cli_commands import app
     from rdzip.cli_output import Output

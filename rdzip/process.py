@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import sys
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
+NUMBA_SETTINGS = ".numba_config.yaml"
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _MMAP_ABOVE, _TRIM_ABOVE = 1 << 26, 1 << 28
 
@@ -30,3 +36,38 @@ def keep_freed_memory() -> None:
         if mallopt is not None:
             mallopt(_MMAP_THRESHOLD, _MMAP_ABOVE)
             mallopt(_TRIM_THRESHOLD, _TRIM_ABOVE)
+
+
+def ignore_settings_here() -> None:
+    """Have numba not read .numba_config.yaml of the current folder, which may be a stranger's: it can name files to be
+    written. To be called before numba is imported; imports it only where there is such a file.
+    """
+    if not Path(NUMBA_SETTINGS).exists() or find_spec("numba") is None or "numba" in sys.modules:
+        return
+    modules: dict[str, Any] = sys.modules  # type: ignore[assignment]
+    yaml = modules.get("yaml")
+    modules["yaml"] = None  # without it numba cannot read the file, says so by a warning, and goes on
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import numba
+    finally:
+        del modules["yaml"]
+        if yaml is not None:
+            modules["yaml"] = yaml
+    config: Any = numba.config
+    config._config_fname = os.devnull + "/none"  # it is looked for again whenever something is compiled
+
+
+def silence_libraries() -> None:
+    """Keep what libraries warn of and log from stderr, which is for rdzip's own lines; errors are raised all the same.
+
+    RDZIP_TRACEBACK in the environment, or Python's own options of warnings, let it through.
+    """
+    if os.environ.get("RDZIP_TRACEBACK") or sys.warnoptions:
+        return
+    warnings.showwarning = lambda *_, **__: None
+    if not logging.getLogger().handlers:  # else Python prints what nobody handles
+        logging.getLogger().addHandler(logging.NullHandler())
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")

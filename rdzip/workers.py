@@ -2,7 +2,7 @@
 
 A task is a function of a module and an argument, both picklable; the function is called with the argument and with a
 function ``say`` that hands out what is worth telling before it is done. A process of its own is
-`python -m rdzip.workers`: it reads pickled tasks from stdin and writes pickled pairs to stdout: ("said", anything), at
+Python that runs `_worker`: it reads pickled tasks from stdin and writes pickled pairs to stdout: ("said", anything), at
 the end of a task ("done", result) or ("failed", error). Only this program writes to these pipes.
 """
 
@@ -23,13 +23,17 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from rdzip.errors import InputError, RdzipError
-from rdzip.process import own_process
+from rdzip.process import ignore_settings_here, own_process, silence_libraries
 
 RETRIES = 1
 """How often a task is tried again whose process, or machine, died; one that fails by itself is not."""
 
 PATIENCE = 5.0
 """Seconds in which a cluster must answer."""
+
+WORKER = f"import sys; sys.path[:] = [path for path in sys.path if path]; import {__name__} as it; it._worker()"
+"""What a process of its own runs. Python's -m and -c look for modules in the current folder first, which may be a
+stranger's and hold a numpy.py; it is taken out before anything is imported."""
 
 Function = Callable[[Any, Callable[[Any], None]], Any]
 Put = Callable[[str, Any], None]
@@ -206,7 +210,7 @@ class _Processes:
         environment = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads} | dict(os.environ)
         environment["PYTHONPATH"] = _path()
         process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-c", WORKER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -345,6 +349,8 @@ def _path() -> str:
 
 def _worker() -> None:
     own_process()
+    silence_libraries()
+    ignore_settings_here()
     # Whatever a library prints must not come between the pairs.
     with os.fdopen(os.dup(1), "wb") as out:
         os.dup2(2, 1)
@@ -359,7 +365,3 @@ def _worker() -> None:
 
         for function, argument in _pairs(sys.stdin.buffer):
             say(_outcome(function, argument, lambda said: say(("said", said))))  # type: ignore[arg-type]
-
-
-if __name__ == "__main__":
-    _worker()

@@ -30,11 +30,10 @@ def draw(curves: Sequence[Curve]) -> tuple[bytes, bytes]:
         raise InputError(reason)
     if not curves:
         raise InputError("expected lossy codecs to draw, found none")
-    import matplotlib
     from matplotlib.figure import Figure
 
     similar = any(len(curve.similarity) > 1 for curve in curves)
-    with matplotlib.rc_context({"svg.hashsalt": "rdzip", "font.size": 10, "legend.fontsize": 8}):
+    with bounds_plot.style():
         figure = Figure(figsize=(12.0 if similar else 7.2, 4.8), layout="constrained")
         panels = figure.subplots(1, 2 if similar else 1, squeeze=False)[0]
         _panel(panels[0], curves, [curve.points for curve in curves], "PSNR in dB, RGB, mean over images")
@@ -64,7 +63,7 @@ def _panel(
             ms=3.5,
             lw=1.2,
             ls="-" if curve.source == MEASURED else ":",
-            label=curve.name if curve.source == MEASURED else f"{curve.name}, of {curve.source}",
+            label=bounds_plot.plain(curve.name if curve.source == MEASURED else f"{curve.name}, of {curve.source}"),
         )
     panel.set(xlabel="bits per pixel, of files", ylabel=distortion)
     panel.set_xlim(left=0)

@@ -11,6 +11,7 @@ import importlib.util
 import io
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -186,10 +187,9 @@ def draw(runs: Sequence[Run], codecs: Sequence[Codec], axes: Axes) -> tuple[byte
     if reason is not None:
         raise InputError(reason)
     check(runs, codecs, axes)
-    import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({"svg.hashsalt": "rdzip", "font.size": 10, "legend.fontsize": 8}):
+    with style():
         figure = Figure(figsize=(7.2, 4.8), layout="constrained")
         panel = figure.add_subplot()
         _panel(panel, runs, codecs, axes)
@@ -197,6 +197,24 @@ def draw(runs: Sequence[Run], codecs: Sequence[Codec], axes: Axes) -> tuple[byte
         figure.savefig(png, format="png", dpi=150)
         figure.savefig(svg, format="svg", metadata={"Date": None})
     return png.getvalue(), svg.getvalue()
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Within the context, matplotlib draws as it does by default, whatever a matplotlibrc in the current folder says:
+    it may be a stranger's, and could have programs run (LaTeX).
+    """
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update({"svg.hashsalt": "rdzip", "font.size": 10, "legend.fontsize": 8})
+        yield
+
+
+def plain(text: str) -> str:
+    """Return a label that is drawn as it is: between dollar signs matplotlib would read formulas."""
+    return text.replace("$", r"\$")
 
 
 def _panel(panel: Panel, runs: Sequence[Run], codecs: Sequence[Codec], axes: Axes) -> None:
@@ -209,7 +227,7 @@ def _panel(panel: Panel, runs: Sequence[Run], codecs: Sequence[Codec], axes: Axe
     for index, codec in enumerate(codecs):
         curve = np.array(list(_codec_places(codec, runs, axes)))
         colour, marker = COLOURS[(len(runs) + index) % len(COLOURS)], MARKERS[index % len(MARKERS)]
-        panel.plot(*curve.T, color=colour, marker=marker, ms=4, lw=0.8, ls=":", label=f"{codec.name}, files")
+        panel.plot(*curve.T, color=colour, marker=marker, ms=4, lw=0.8, ls=":", label=plain(f"{codec.name}, files"))
     rate = {"nats": "rate in nats per sample", "bits-per-dim": "rate in bits per dimension"}[axes.rate]
     if axes.distortion == "psnr":
         panel.set(xlabel=rate, ylabel="PSNR in dB, of the mean squared error")
@@ -221,7 +239,7 @@ def _panel(panel: Panel, runs: Sequence[Run], codecs: Sequence[Codec], axes: Axe
             panel.set_xscale("log")
     if len(runs) == 1:
         size = " x ".join(map(str, runs[0].shape)) if runs[0].images else f"{runs[0].dim} dimensions"
-        panel.set_title(f"{runs[0].records[0]['source']}, {size}", fontsize=10)
+        panel.set_title(plain(f"{runs[0].records[0]['source']}, {size}"), fontsize=10)
     panel.grid(alpha=0.25, lw=0.5)
     if panel.get_legend_handles_labels()[0]:
         panel.legend(frameon=False)
@@ -233,7 +251,7 @@ def _draw_run(panel: Panel, run: Run, colour: str, axes: Axes, span: tuple[float
     span: of distortions in the picture. Points without distortion have no place on a logarithmic axis.
     """
     points = [point for point in run.points if point.mse > 0]
-    prefix = "" if alone else f"{run.label}: "
+    prefix = "" if alone else plain(f"{run.label}: ")
     corners, lower = hull(points), of_role(points, "lower")
     mse = np.geomspace(*span, SMOOTH)
     if len(lower):
@@ -269,7 +287,7 @@ def _pairs(points: Sequence[Point]) -> Curve:
 
 
 def _methods(points: Sequence[Point]) -> str:
-    return ", ".join(dict.fromkeys(point.method for point in points))
+    return plain(", ".join(dict.fromkeys(point.method for point in points)))
 
 
 def _along(corners: Curve, axes: Axes) -> Curve:

@@ -13,7 +13,9 @@ from rdzip.errors import InputError
 Batch = NDArray[np.float32]
 NAMES = ("gaussian", "banana", "physics", "physics-2d", "speech", "speech-2d")
 """Sources by name; others are a FILE.npy, a folder of images, or a generator network."""
-GENERATORS = (".safetensors", ".pt", ".pth", ".ts")
+GENERATOR = ".safetensors"
+PROGRAMS = (".pt", ".pth", ".ts", ".pkl", ".pickle", ".ckpt", ".bin")
+"""Suffixes of files that are programs to whoever loads them, which is why they are not."""
 
 
 class Source(Protocol):
@@ -104,7 +106,7 @@ def open_source(
     if dim is not None and dim < 1:
         raise InputError(f"expected at least 1 dimension, found {dim}")
     source = _opened(spec, dim, data, seed, held_out, crop)
-    if dim is not None and source.dim != dim and Path(spec).suffix not in GENERATORS:
+    if dim is not None and source.dim != dim and Path(spec).suffix != GENERATOR:
         raise InputError(f"{spec}: has {source.dim} dimensions, not {dim}: leave the number of dimensions out")
     if crop is not None and not Path(spec).is_dir():
         raise InputError(f"{spec}: only folders of images can be cropped")
@@ -136,19 +138,22 @@ def _opened(spec: str, dim: int | None, data: Path | None, seed: int, held_out: 
     if not path.is_file():
         raise InputError(
             f"{spec}: no such source: expected {', '.join(NAMES)}, FILE.npy, a folder of images or a "
-            f"generator ({', '.join(GENERATORS)})"
+            f"generator (FILE{GENERATOR})"
         )
     if path.suffix == ".npy":
         from rdzip.bounds.sources.arrays import array_file
 
         return array_file(path, seed, held_out)
-    if path.suffix in GENERATORS:
+    if path.suffix == GENERATOR:
         from rdzip.bounds.sources.generator import generator_file
 
         return generator_file(path, dim)
-    raise InputError(
-        f"{spec}: expected FILE.npy or a generator ({', '.join(GENERATORS)}), found {path.suffix or path.name!r}"
-    )
+    if path.suffix in PROGRAMS:
+        raise InputError(
+            f"{spec}: expected a generator's numbers in a {GENERATOR} file, found {path.suffix}, which can hold code "
+            "and is never loaded: docs/bounds.md says how to write one"
+        )
+    raise InputError(f"{spec}: expected FILE.npy or a generator (FILE{GENERATOR}), found {path.suffix or path.name!r}")
 
 
 def _folder(spec: str, data: Path | None) -> Path:

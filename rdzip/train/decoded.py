@@ -24,6 +24,8 @@ from rdzip.errors import InputError
 from rdzip.hub import cache_dir
 
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
+FORMATS = ("BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "QOI", "TIFF", "WEBP")
+"""What Pillow may take a file for: for others, whatever they are called, it would run a program (Ghostscript)."""
 INDEX = "index.json"
 VERSION = 1
 DEEP = ("I", "F")
@@ -110,7 +112,7 @@ def _write(folder: Path, files: list[Path], out: BinaryIO, skipped: list[str]) -
     for path in files:
         name = str(path.relative_to(folder))
         try:
-            with Image.open(path) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 if image.mode.startswith(DEEP):
                     raise ValueError(f"expected 8 bits a sample, found the mode {image.mode}")
                 pixels = np.ascontiguousarray(image.convert("RGB"))

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pytest
 from bounds_stub import exact_point
@@ -56,6 +57,22 @@ def test_the_picture_names_what_is_bound_and_what_is_not(axes: Axes) -> None:
 def test_the_same_picture_again() -> None:
     run = Run("a", records())
     assert draw([run], [], VECTORS) == draw([run], [], VECTORS)
+
+
+def test_a_foreign_matplotlibrc_changes_nothing() -> None:
+    runs = [Run("a", records()), Run("b", records())]
+    with matplotlib.rc_context({"text.usetex": True, "lines.linewidth": 9, "axes.facecolor": "red"}):
+        drawn = draw(runs, [], VECTORS)
+        assert matplotlib.rcParams["lines.linewidth"] == 9
+    assert drawn == draw(runs, [], VECTORS)
+
+
+def test_names_between_dollar_signs_are_names() -> None:
+    lines = [line | {"source": r"$\nowhere$"} for line in records()]
+    assert r"$\nowhere$" in text_of(draw([Run("a", lines)], [], VECTORS)[1])
+    both = draw([Run(r"$\one$", lines), Run("b$", lines)], [], VECTORS)[1]
+    for name in (r"$\one$: exact", "b$: exact"):
+        assert name in text_of(both)
 
 
 @pytest.mark.parametrize("roles", [("upper",), ("lower",), ("exact",), ("estimate",), ("lower", "upper")])

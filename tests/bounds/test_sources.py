@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import warnings
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from trust_support import Harm
 
 from rdzip.bounds.source import held_out_halves, open_source, training_set
 from rdzip.bounds.sources.banana import ROTATION
@@ -292,19 +293,13 @@ def test_generator_of_images_in_safetensors(tmp_path: Path) -> None:
     assert np.allclose(source.train(20, rng(4)), network(z).detach().numpy().transpose(0, 2, 3, 1), atol=1e-5)
 
 
-def test_generator_in_torchscript(tmp_path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        network = torch.jit.trace(torch.nn.Linear(3, 4), torch.zeros(2, 3))
-        torch.jit.save(network, tmp_path / "g.pt")
-    source = open_source(str(tmp_path / "g.pt"), dim=3)
-    assert source.shape == (4,)
-    z = torch.from_numpy(rng(4).standard_normal((20, 3))).float()
-    assert np.allclose(source.train(20, rng(4)), network(z).detach().numpy(), atol=1e-6)
-    with pytest.raises(InputError, match="size of its latent"):
-        open_source(str(tmp_path / "g.pt"))
-    with pytest.raises(InputError, match="does not take z"):
-        open_source(str(tmp_path / "g.pt"), dim=2)
+@pytest.mark.parametrize("suffix", [".pt", ".pth", ".ts", ".pkl", ".ckpt"])
+def test_files_that_can_hold_code_are_refused_unread(tmp_path: Path, suffix: str) -> None:
+    path, victim = tmp_path / f"g{suffix}", tmp_path / "victim.txt"
+    path.write_bytes(pickle.dumps(Harm(victim)))
+    with pytest.raises(InputError, match="can hold code and is never loaded"):
+        open_source(str(path), dim=3)
+    assert not victim.exists()
 
 
 @pytest.mark.parametrize(
@@ -328,7 +323,7 @@ def test_generators_that_are_none(tmp_path: Path, metadata: dict[str, str], mess
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
-    for name in ("a.npy", "a.safetensors", "a.pt", "a.txt"):
+    for name in ("a.npy", "a.safetensors", "a.txt"):
         (tmp_path / name).write_bytes(b"not what its name says")
         with pytest.raises(InputError, match=r"expected (a|FILE).*"):
             open_source(str(tmp_path / name))

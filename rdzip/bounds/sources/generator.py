@@ -1,17 +1,17 @@
-"""Generator networks as sources: x = G(z), z standard normal; G of a TorchScript file, or of layers in safetensors.
+"""Generator networks as sources: x = G(z), z standard normal; G of layers in a safetensors file.
 
-A safetensors file has the tensors of a torch.nn.Sequential, "i.weight" and "i.bias" for its layer i, and as metadata
-under "generator" a JSON object: latent, the size of z; layers, a list of layers, each the name of one without settings
-or [name, settings]; image, true if it gives pictures [n, channels, height, width]; range, [low, high] of the samples of
-pictures, [0, 1] if left out. Names: linear, conv, conv_transpose, batch_norm (means and variances as stored), upsample
-{factor}, reshape {shape}, relu, leaky_relu {slope}, softplus, tanh, sigmoid, elu, selu, gelu, silu. Settings of
-convolutions: stride, padding.
+Nothing in such a file is run: it has numbers, and names of layers that are looked up here. TorchScript files are
+programs, which can write any file of the user, and are not read. A safetensors file has the tensors of a
+torch.nn.Sequential, "i.weight" and "i.bias" for its layer i, and as metadata under "generator" a JSON object: latent,
+the size of z; layers, a list of layers, each the name of one without settings or [name, settings]; image, true if it
+gives pictures [n, channels, height, width]; range, [low, high] of the samples of pictures, [0, 1] if left out. Names:
+linear, conv, conv_transpose, batch_norm (means and variances as stored), upsample {factor}, reshape {shape}, relu,
+leaky_relu {slope}, softplus, tanh, sigmoid, elu, selu, gelu, silu. Settings of convolutions: stride, padding.
 """
 
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,14 +77,11 @@ class Generator(Fresh):
 
 
 def generator_file(path: Path, dim: int | None) -> Generator:
-    """Return the source of a generator in a .safetensors or TorchScript file; dim: coordinates of z that are random.
+    """Return the source of a generator in a .safetensors file; dim: coordinates of z that are random, None for all.
 
-    By default all are; a TorchScript file tells its `latent` as an attribute, or has as many as dim. Raises InputError.
+    Raises InputError.
     """
-    if path.suffix == ".safetensors":
-        network, latent, span = _from_safetensors(path)
-    else:
-        network, latent, span = _from_torchscript(path, dim)
+    network, latent, span = _from_safetensors(path)
     free = latent if dim is None else dim
     if not 1 <= free <= latent:
         raise InputError(f"{path}: expected from 1 to {latent} random coordinates of its latent, found {free}")
@@ -94,19 +91,6 @@ def generator_file(path: Path, dim: int | None) -> Generator:
         raise InputError(
             f"{path}: its network does not take z of shape [n, {latent}]: {' '.join(str(error).split())[-120:]}"
         ) from error
-
-
-def _from_torchscript(path: Path, dim: int | None) -> tuple[Layer, int, tuple[float, float] | None]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            module = torch.jit.load(str(path), map_location="cpu").eval()
-    except (RuntimeError, ValueError, OSError) as error:
-        raise InputError(f"{path}: expected a network that torch.jit.save wrote, found none") from error
-    latent = getattr(module, "latent", dim)
-    if not isinstance(latent, int):
-        raise InputError(f"{path}: the size of its latent is not known: give it as the number of dimensions")
-    return module, latent, None
 
 
 def _from_safetensors(path: Path) -> tuple[Layer, int, tuple[float, float] | None]:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from rdzip.bounds.sources.finite import FiniteSource, split
 from rdzip.errors import InputError
+from rdzip.train.decoded import FORMATS
 
 SUFFIXES = {".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".gif", ".jpg", ".jpeg", ".jp2", ".qoi"}
 GREY = {"1", "L", "LA"}
@@ -89,7 +90,7 @@ def _read(folder: Path) -> dict[str, Picture]:
 
 def _mode(file: Path) -> str:
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=FORMATS) as image:
             mode: str = image.mode
             return mode
     except UNREADABLE as error:
@@ -98,7 +99,7 @@ def _mode(file: Path) -> str:
 
 def _pixels(file: Path, mode: str) -> Picture:
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=FORMATS) as image:
             if image.mode.startswith(("I", "F")):
                 raise InputError(f"{file}: expected samples of 8 bits, found mode {image.mode}: make an .npy of floats")
             pixels: Picture = np.asarray(image.convert(mode))
