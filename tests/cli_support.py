@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,12 @@ from PIL import Image
 Cli = Callable[..., Any]
 
 CLASSIC = ("--codec", "classic")
+
+
+def heed_signals() -> None:
+    """For preexec_fn: undo that whoever started the tests had signals ignored, as nohup and & in scripts do."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def names_in(folder: Path) -> list[str]:

@@ -7,12 +7,14 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import hub_server
+import needs
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,6 +22,22 @@ from PIL.PngImagePlugin import PngInfo
 
 from rdzip import hub, models, registry
 from rdzip.cli import main
+
+NOBODY = 65534
+"""Number of the user who owns nothing, and of his group."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--everything", action="store_true", help="fail where an optional package is not installed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # the process that the workers of xdist report to
+        config.pluginmanager.register(needs.Skips(config.getoption("everything")))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    needs.skip_without_packages(item)
 
 
 @pytest.fixture(autouse=True)
@@ -36,8 +54,23 @@ def shared_data() -> Path:
     """The folder of real data beside the checkout; tests that need it are skipped where there is none."""
     folder = Path(__file__).resolve().parents[2] / "shared" / "data"
     if not folder.is_dir():
-        pytest.skip(f"no folder {folder} with the test data")
+        pytest.skip(f"{needs.NO_DATA}{folder}")
     return folder
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[Path]:
+    """A folder of a user who is not root, as whom the test goes on where root runs it."""
+    with tempfile.TemporaryDirectory() as name:
+        if os.geteuid() != 0:
+            yield Path(name)
+            return
+        os.chown(name, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+        try:
+            yield Path(name)
+        finally:
+            os.seteuid(0)
 
 
 @dataclass(frozen=True)

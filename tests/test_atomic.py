@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import needs
 import pytest
 
 from rdzip import atomic
@@ -82,7 +83,7 @@ def test_devices_are_written_to_not_replaced() -> None:
     assert stat.S_ISCHR(null.stat().st_mode)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@needs.full_device
 def test_full_disk_is_an_input_error() -> None:
     with pytest.raises(InputError, match="no space left"):
         atomic.write(Path("/dev/full"), b"data")
@@ -118,7 +119,7 @@ for i in range(10_000):
 """
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@needs.posix
 def test_kill_at_random_moments_leaves_whole_files_only(tmp_path: Path) -> None:
     rng = random.Random(0)
     stale = 0

@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from cli_support import CLASSIC, Cli, names_in, same_image
@@ -226,7 +227,7 @@ def test_rm_removes_the_source_after_success_only(rdzip: Cli, photo: Path) -> No
     assert names_in(photo.parent) == ["a.png"]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@needs.full_device
 def test_full_disk_is_one_line(rdzip: Cli, photo: Path) -> None:
     ran = rdzip("compress", photo, *CLASSIC, "-o", "/dev/full")
     assert ran.code == 1

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import bounds_stub
+import needs
 import numpy as np
 import pytest
-from cli_support import Cli, names_in
+from cli_support import Cli, heed_signals, names_in
 
 FILES = ["bound.json", "bound.jsonl", "bound.png", "bound.svg"]
 FIELDS = {
@@ -219,11 +220,11 @@ def _start(*arguments: str) -> subprocess.Popen[bytes]:
     )
     path = os.pathsep.join([str(Path(__file__).parent), *(str(Path(p).resolve()) for p in sys.path)])
     command = [sys.executable, "-c", program, "bound", *arguments]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=heed_signals,
                             env={**os.environ, "PYTHONPATH": path})  # fmt: skip
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+@needs.posix
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_ctrl_c_keeps_what_is_done(rdzip: Cli, jobs: str) -> None:
     slow = ["--source", "gaussian", "--lambdas", "1,3", "--method", "true,low", "--set", "low.pause=60"]

@@ -24,8 +24,7 @@ def test_models_list_and_show(rdzip: Cli) -> None:
 
 def test_models_verify(rdzip: Cli) -> None:
     bundled = [model for model in rdzip("models", "list", "--json").objects if model["source"] == "bundled"]
-    if not bundled:
-        pytest.skip("no model is bundled")
+    assert bundled
     ran = rdzip("models", "verify", "--json")
     assert ran.code == 0
     assert [found["id"] for found in ran.objects] == [model["id"] for model in bundled]

@@ -8,25 +8,27 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
+from cli_support import heed_signals
 from PIL import Image
 
 from rdzip import atomic
 from rdzip.formats.rdz import decode
 
 RDZIP = [sys.executable, "-m", "rdzip"]
-posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and terminals")
 
 
 @contextmanager
-def started(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+def started(*arguments: object, prepare: Callable[[], None] | None = heed_signals) -> Iterator[subprocess.Popen[bytes]]:
     command = [*RDZIP, *map(str, arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
+    pipes: dict[str, int] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, preexec_fn=prepare, **pipes) as process:
         try:
             yield process
         finally:
@@ -46,7 +48,7 @@ def noise(tmp_path: Path) -> Path:
     return path
 
 
-@posix
+@needs.posix
 @pytest.mark.parametrize(
     ("number", "code", "delay"),
     [(signal.SIGINT, 130, 0.0), (signal.SIGINT, 130, 0.2), (signal.SIGINT, 130, 0.5), (signal.SIGTERM, 143, 0.3)],
@@ -64,6 +66,24 @@ def test_a_stopped_run_says_so_and_leaves_nothing(noise: Path, number: int, code
     assert [path.name for path in noise.parent.iterdir()] == ["noise.png"]
 
 
+@needs.posix
+def test_a_run_in_the_background_goes_on(noise: Path) -> None:
+    """As after nohup, or & in a script: what was ignored when it was started is not heeded."""
+
+    def ignore() -> None:
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+
+    with started("compress", noise, "--codec", "classic", "--no-verify", prepare=ignore) as process:
+        while not _loaded(process.pid):
+            time.sleep(0.005)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            process.send_signal(number)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert [path.name for path in sorted(noise.parent.iterdir())] == ["noise.png", "noise.png.rdz"]
+
+
 def _loaded(pid: int) -> bool:
     """Whether the process has set its handler for SIGINT (as far as the system tells)."""
     try:
@@ -75,7 +95,7 @@ def _loaded(pid: int) -> bool:
     return bool(caught >> signal.SIGTERM - 1 & 1)
 
 
-@posix
+@needs.posix
 def test_kill_at_random_moments_leaves_whole_results_only(tmp_path: Path) -> None:
     rng = random.Random(0)
     source = tmp_path / "in"
@@ -97,7 +117,7 @@ def test_kill_at_random_moments_leaves_whole_results_only(tmp_path: Path) -> Non
                 assert decode(path.read_bytes()).picture.shape == (60, 60, 3)
 
 
-@posix
+@needs.posix
 def test_terminals_get_no_binary_data(photo: Path) -> None:
     import pty
 
@@ -115,7 +135,7 @@ def test_terminals_get_no_binary_data(photo: Path) -> None:
         os.close(ours)
 
 
-@posix
+@needs.posix
 def test_a_closed_pipe_is_no_traceback(photo: Path) -> None:
     for arguments in (["compress", "-c", photo, "--codec", "classic"], ["models", "list"], ["--version"]):
         reader, writer = os.pipe()

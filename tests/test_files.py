@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+import needs
 import pytest
 
 from rdzip import atomic, files
@@ -82,11 +83,14 @@ def test_recursive_into_a_folder_without_images_is_a_problem_not_a_success(tmp_p
         files.read(item)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read every folder")
-def test_a_folder_that_may_not_be_read_is_a_problem(tmp_path: Path) -> None:
-    (tmp_path / "locked").mkdir(mode=0)
-    items = files.find([str(tmp_path)], recursive=True, suffixes=files.IMAGE_SUFFIXES)
-    assert any("cannot be searched" in (item.problem or "") for item in items)
+@needs.posix
+def test_a_folder_that_may_not_be_read_is_a_problem(unprivileged: Path) -> None:
+    (unprivileged / "locked").mkdir(mode=0)
+    items = files.find([str(unprivileged)], recursive=True, suffixes=files.IMAGE_SUFFIXES)
+    (unprivileged / "locked").chmod(0o700)
+    (found,) = [item for item in items if item.problem]
+    assert "cannot be searched" in str(found.problem)
+    assert "locked" in str(found)
 
 
 @pytest.mark.parametrize("name", ["missing.png", "", "nul\0.png", "x" * 5000])

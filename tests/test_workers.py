@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from rdzip import workers
 from rdzip.errors import InputError
 from rdzip.workers import InOrder, Pool
 
-RAY = pytest.mark.skipif(find_spec("ray") is None, reason="the package ray is not installed")
 POOLS = [pytest.param(Pool(), id="here"), pytest.param(Pool(2), id="processes")]
 
 
@@ -144,7 +142,7 @@ def test_wrong_sweeps(rdzip: Cli, recipe: Path, tmp_path: Path, values: str) -> 
     assert "--sweep takes key=a,b,c" in ran.err
 
 
-@RAY
+@pytest.mark.optional("ray")
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_a_local_ray_cluster(rdzip: Cli, tmp_path: Path) -> None:
     """All at one cluster, whose start takes seconds."""
@@ -166,7 +164,7 @@ def test_a_local_ray_cluster(rdzip: Cli, tmp_path: Path) -> None:
             shutdown()
 
 
-@RAY
+@pytest.mark.optional("ray")
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_no_cluster_at_an_address(rdzip: Cli, tmp_path: Path) -> None:
     fill(tmp_path / "images", 1)

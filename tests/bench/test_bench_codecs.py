@@ -18,8 +18,21 @@ from rdzip.bench.codecs import TABLE, choose
 from rdzip.bench.measure import average, measure, mse, warm
 from rdzip.errors import InputError, ModelError
 
-LOSSY = [codec.name for codec in TABLE.values() if not codec.lossless]
-LOSSLESS = [codec.name for codec in TABLE.values() if codec.lossless]
+PACKAGES = {
+    "jxl": "imagecodecs",
+    "jxl-lossless": "imagecodecs",
+    "jxl-lossless-e9": "imagecodecs",
+    "heic": "pillow_heif",
+}
+
+
+def by_name(lossless: bool) -> list[Any]:
+    """Names of codecs; those of packages that only an extra installs are marked so."""
+    names = [codec.name for codec in TABLE.values() if codec.lossless == lossless]
+    return [pytest.param(n, marks=[pytest.mark.optional(PACKAGES[n])] if n in PACKAGES else []) for n in names]
+
+
+LOSSY, LOSSLESS = by_name(lossless=False), by_name(lossless=True)
 
 
 @pytest.fixture
@@ -27,16 +40,9 @@ def skipped() -> list[str]:
     return []
 
 
-def at_hand(name: str) -> Any:
-    codec = TABLE[name]
-    if codec.missing() is not None:
-        pytest.skip(f"{name} {codec.missing()}")
-    return codec
-
-
 @pytest.mark.parametrize("name", LOSSY)
 def test_lossy_codecs_there_and_back(name: str) -> None:
-    codec = at_hand(name)
+    codec = TABLE[name]
     records = [measure(codec, setting, pixels(), 1) for setting in sorted(codec.settings)]
     if codec.scale.kind == "distance":
         records.reverse()
@@ -55,14 +61,14 @@ def test_lossy_codecs_there_and_back(name: str) -> None:
 @pytest.mark.parametrize("name", LOSSLESS)
 @pytest.mark.parametrize("shape", [(48, 64), (5, 3)])
 def test_lossless_codecs_there_and_back(name: str, shape: tuple[int, int]) -> None:
-    record = measure(at_hand(name), None, pixels(*shape), 1)
+    record = measure(TABLE[name], None, pixels(*shape), 1)
     assert (record["mse"], record["psnr"], record["setting"]) == (0, None, "")
     assert record["bytes"] > 50
 
 
 @pytest.mark.parametrize("name", LOSSY)
 def test_odd_sides(name: str) -> None:
-    codec = at_hand(name)
+    codec = TABLE[name]
     assert measure(codec, codec.settings[-1], pixels(37, 51), None)["shape"] == [37, 51, 3]
 
 

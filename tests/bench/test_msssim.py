@@ -89,3 +89,10 @@ def test_more_noise_is_worse() -> None:
 def test_negative_structure_counts_as_none() -> None:
     clean = picture()
     assert ms_ssim(clean, 255 - clean) == pytest.approx(0, abs=0.4)
+
+
+def test_the_weights_are_those_published() -> None:
+    """Wang, Simoncelli and Bovik (2003), section 3.2; printed to four digits, and normalised to sum to one."""
+    assert WEIGHTS == (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+    assert sum(round(10_000 * weight) for weight in WEIGHTS) == 10_001  # as printed
+    assert (11, 1.5, pytest.approx(1e-4), pytest.approx(9e-4)) == (WINDOW, SIGMA, C1, C2)

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 import bounds_stub
+import needs
 import pytest
 
 from rdzip.bounds import run
@@ -231,11 +231,11 @@ def test_figures_that_are_not_finite_are_failures(monkeypatch: pytest.MonkeyPatc
     assert "no finite" in str(result.failures[0].error)
 
 
-@pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
+@needs.posix
+def test_a_folder_that_cannot_be_written(unprivileged: Path) -> None:
+    unprivileged.chmod(0o500)
     with pytest.raises(InputError, match="cannot be written"):
-        ran(tmp_path / "out")
+        ran(unprivileged / "out")
 
 
 def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from rdzip.errors import CoderError
 
 SHAPES = [(1, 1), (1, 9), (9, 1), (5, 7), (33, 40), (20, 30, 2), (20, 31, 3), (21, 30, 4)]
 DTYPES = ["u1", "<u2", "<i4", "<f4"]
+CODED = [(shape, dtype) for shape in SHAPES for dtype in DTYPES if len(shape) == 2 or dtype in ("u1", "<u2")]
+"""No mode has several channels of 32 bits."""
 
 
 def _samples(shape: tuple[int, ...], dtype: str, kind: str) -> np.ndarray:
@@ -24,11 +26,8 @@ def _samples(shape: tuple[int, ...], dtype: str, kind: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", ["smooth", "constant", "bits", "noise"])
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("shape", "dtype"), CODED)
 def test_every_method_gives_the_samples_back(shape, dtype, kind):
-    if len(shape) > 2 and dtype in ("<i4", "<f4"):
-        pytest.skip("no mode has several channels of 32 bits")
     samples = _samples(shape, dtype, kind)
     best = classic.encode(samples)
     at_once = classic.encode_at_once(samples)

@@ -20,7 +20,6 @@ def test_the_default_codec_needs_no_numba() -> None:
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
 
 
-@pytest.mark.skipif(not compiled.COMPILES, reason="needs numba")
 def test_the_codec_mixing_needs_no_torch() -> None:
     """Importing torch takes longer than a small picture."""
     script = """
@@ -49,7 +48,6 @@ def test_without_a_place_to_write_nothing_is_kept(monkeypatch: pytest.MonkeyPatc
     assert compiled._folder.__wrapped__() is None
 
 
-@pytest.mark.skipif(not compiled.COMPILES, reason="needs numba")
 def test_who_waits_for_the_compiler_is_told_once(tmp_path: Path) -> None:
     script = """
 import logging

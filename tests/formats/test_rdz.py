@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -95,6 +97,46 @@ def test_verification_refuses_what_does_not_come_back(monkeypatch):
     monkeypatch.setattr(rdz.container, "pack", lambda *_: data)
     with pytest.raises(FormatError, match="verification failed"):
         compress_picture(picture, codec="classic")
+
+
+def _changed(picture: Picture, part: str) -> Picture:
+    samples, palette = picture.samples.copy(), bytearray(picture.palette)
+    if part == "one bit":
+        samples[-1, -1] ^= 1
+        return replace(picture, samples=samples)
+    if part == "mode":
+        return replace(picture, mode="L", palette=b"", palette_mode="")
+    if part == "shape":
+        return replace(picture, samples=samples.reshape(6, 5))
+    if part == "palette":
+        palette[-1] ^= 1
+        return replace(picture, palette=bytes(palette))
+    if part == "palette's mode":
+        return replace(picture, palette=bytes(palette[:4]) * 192, palette_mode="RGBA")
+    return replace(picture, metadata={"info": {"dpi": [300.0, 300.5]}})
+
+
+@pytest.mark.parametrize("part", ["one bit", "mode", "shape", "palette", "palette's mode", "metadata"])
+def test_verification_compares_every_part_of_a_picture(part):
+    picture = _picture("P", (5, 6))
+    other = _changed(picture, part)
+    for one, another in ((picture, other), (other, picture)):
+        data = compress_picture(one, codec="classic", verify=False).data
+        rdz.check_lossless(one, data, None, "all")
+        with pytest.raises(FormatError, match="verification failed"):
+            rdz.check_lossless(another, data, None, "all")
+    if part == "metadata":
+        rdz.check_lossless(picture, data, None, "none")
+
+
+def test_verification_compares_the_bits_of_floats():
+    zeros = Picture(np.zeros((2, 3), np.float32), "F")
+    nan = np.array([0x7FC00001, 0x7FC00000] * 3, np.uint32).view(np.float32).reshape(2, 3)
+    for picture, other in ((zeros, -zeros.samples), (Picture(nan, "F"), np.full((2, 3), np.nan, np.float32))):
+        data = compress_picture(picture, codec="classic", verify=False).data
+        rdz.check_lossless(picture, data, None, "all")
+        with pytest.raises(FormatError, match="verification failed"):
+            rdz.check_lossless(Picture(other, "F"), data, None, "all")
 
 
 def test_without_a_model_the_default_does_without_and_a_wish_is_an_error(monkeypatch):

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -281,7 +282,6 @@ def test_a_pickle_is_refused_and_not_run(tmp_path: Path, protocol: int) -> None:
 
 
 def test_a_torch_checkpoint_is_refused(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
     path = tmp_path / "model.pt"
     torch.save({"w": torch.zeros(3)}, path)
     refused(path, str(path), "pickle")

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -167,7 +166,7 @@ def test_grey_images_train_the_grey_network_alone(recipe: str, tmp_path: Path) -
     assert log(out)[0]["held_out"] == 1
 
 
-@pytest.mark.skipif(find_spec("tensorboard") is None, reason="the package tensorboard is not installed")
+@pytest.mark.optional("tensorboard")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_tensorboard_gets_the_figures(data: Path, recipe: str, tmp_path: Path) -> None:
     train.run(recipe, data, tmp_path / "run", tensorboard=True)

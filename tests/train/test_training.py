@@ -14,6 +14,7 @@ from rdzip.errors import InputError
 from rdzip.models import check_known_answer, modelfile
 from rdzip.train import run
 from rdzip.train.augment import half_chroma, variant
+from rdzip.train.causal_task import CausalTask
 from rdzip.train.crops import CropSampler
 from rdzip.train.data import read_folder
 from rdzip.train.recipe import load_recipe
@@ -55,7 +56,14 @@ def test_longer_training_lowers_the_rate(data: Path, recipe: str, tmp_path: Path
     assert rates[-1] < rates[0] - 0.3
 
 
-def test_resumed_run_gives_the_same_numbers(data: Path, recipe: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("dropout", [False, True])
+def test_resumed_run_gives_the_same_numbers(
+    data: Path, recipe: str, tmp_path: Path, dropout: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those of a task that draws from torch's own generator, as dropout does."""
+    plain = CausalTask.loss
+    if dropout:
+        monkeypatch.setattr(CausalTask, "loss", lambda *arguments: plain(*arguments) * torch.rand(()))
     torch.manual_seed(99)
     whole = run(recipe, data, tmp_path / "whole").read_bytes()
     out = tmp_path / "parts"
