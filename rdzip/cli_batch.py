@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rdzip import atomic, cli_coding, cli_told, files
+from rdzip import cli_coding, cli_removal, cli_told, files
 from rdzip.atomic import shown
 from rdzip.cli_coding import Coding
 from rdzip.cli_output import Output, bytes_text
+from rdzip.cli_removal import Coded
 from rdzip.errors import FormatError, InputError
 from rdzip.files import Destination, Found
 from rdzip.formats import archive, batch, batch_files, rdz, reading, writing
@@ -26,7 +27,6 @@ from rdzip.progress import Report, bar
 
 CHAIN_NAME = "chain"  # of an archive's member that is a batch; never shown, and no file gets it
 _MODES = ("RGB", "L", "1")
-Kept = list[tuple[Found, os.stat_result | None, str]]
 
 
 def code(ways: Sequence[Batch], coding: Coding, progress: Report) -> rdz.Compressed:
@@ -68,19 +68,16 @@ def compress_chained(
         chained, others = [], pictures
     if not pictures:
         raise InputError("expected at least one image for the archive, found none that could be read")
-    kept: Kept = []
-    members = _members(chained, others, coding, target, say, kept)
-    with atomic.written(target, force=destination.force) as out:
+    coded: list[Coded] = []
+    members = _members(chained, others, coding, target, say, coded)
+    with cli_coding.write_archive(target, coded, destination) as out:
         if others:
             size = archive.write_archive(out, members)
         else:
             size = sum(out.write(data) for _, data in members)
-        if not kept:
-            raise InputError("expected at least one image for the archive, found none that could be coded")
-    say.note(f"{cli_told.target_text(target)}: {cli_told.images_text(len(kept))}, {bytes_text(size)}")
-    for item, status, why in kept if remove else ():
-        with say.guard(item.name):
-            cli_coding.remove_original(item, status, why, say)
+    say.note(f"{cli_told.target_text(target)}: {cli_told.images_text(len(coded))}, {bytes_text(size)}")
+    if remove:
+        cli_removal.remove(coded, target, out.digest, say)
 
 
 def _fits(picture: Picture, coding: Coding) -> bool:
@@ -93,9 +90,9 @@ def _members(
     coding: Coding,
     target: Path | None,
     say: Output,
-    kept: Kept,
+    coded: list[Coded],
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield the chain of some images and a member for each other one, and note in `kept` what was coded."""
+    """Yield the chain of some images and a member for each other one, and note in `coded` what was."""
     if chained:
         with bar(f"{len(chained)} images in a chain", quiet=say.quiet) as progress:
             ways = [batch.of_pictures([(item.relative.as_posix(), picture) for item, _, picture in chained])]
@@ -103,8 +100,9 @@ def _members(
                 for text in picture.notes:
                     say.note_once(text, text)
             done = code(ways, coding, progress)
-        kept += [
-            (item, status, cli_coding.why_kept(picture.source_format, done.report)) for item, status, picture in chained
+        coded += [
+            Coded(item, status, cli_coding.why_kept(picture.source_format, done.report))
+            for item, status, picture in chained
         ]
         cli_told.say_compressed([item for item, _, _ in chained], target, done.report, say)
         taken = {item.relative.as_posix().casefold() for item, _, _ in others}
@@ -123,7 +121,7 @@ def _members(
         with say.guard(item.name):
             with bar(item.name, quiet=say.quiet) as progress:
                 done = cli_coding.code(picture, alone, progress)
-            kept.append((item, status, cli_coding.why_kept(picture.source_format, done.report)))
+            coded.append(Coded(item, status, cli_coding.why_kept(picture.source_format, done.report)))
             cli_told.say_compressed([item], target, done.report, say)
             yield item.relative.as_posix(), done.data
 
@@ -166,13 +164,20 @@ def decompress(
     decoded = decode(data, coding, label, say)
     whole = coding.items is None
     if images:
-        return _write_images(item, decoded, destination, say, folder or Path()) and whole
-    atomic.write(target, batch_files.write_items(decoded.batch).data, like=status, force=destination.force)
+        return _write_images(item, decoded, status, destination, say, folder or Path()) and whole
+    safe = cli_removal.put(target, batch_files.write_items(decoded.batch).data, destination, status)
     cli_told.say_items(item, target, decoded, say)
-    return whole
+    return safe and whole
 
 
-def _write_images(item: Found, decoded: DecodedBatch, destination: Destination, say: Output, folder: Path) -> bool:
+def _write_images(
+    item: Found,
+    decoded: DecodedBatch,
+    status: os.stat_result | None,
+    destination: Destination,
+    say: Output,
+    folder: Path,
+) -> bool:
     complete = True
     share = {name: value / len(decoded.numbers) for name, value in decoded.seconds.items()}
     for name, picture in decoded.batch.pictures():
@@ -184,11 +189,11 @@ def _write_images(item: Found, decoded: DecodedBatch, destination: Destination, 
             target = destination.place(
                 member, files.decompressed_name(member, None if same else written.suffix), folder
             )
-            atomic.write(target, written.data, force=destination.force)
+            safe = cli_removal.put(target, written.data, destination, status, member=True)
             for text in written.notes:
                 say.note(f"{member.name}: {text}")
             cli_told.say_decoded(member, target, rdz.Decoded(picture, share), say)
-            done = not written.notes
+            done = safe and not written.notes
         complete &= done
     return complete
 

@@ -155,7 +155,7 @@ def _items(paths: Sequence[str], say: Output) -> list[Item]:
     from rdzip.bench import pictures
 
     readable: dict[str, tuple[Path, str]] = {}
-    for found in files.find(paths, recursive=True, suffixes=files.IMAGE_SUFFIXES):
+    for found in files.find(paths, recursive=True, suffixes=files.IMAGE_SUFFIXES, note=say.note):
         if found.path is None or found.problem is not None:
             problem = "cannot be stdin; name files" if found.path is None else str(found.problem)
             say.failure(found.name, InputError(problem))

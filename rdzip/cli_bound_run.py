@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from rdzip.atomic import shown
-from rdzip.cli_output import Output, print_json, print_text
+from rdzip.cli_output import Output, notes, print_json, print_text
 from rdzip.files import UsageError
 from rdzip.progress import bar
 
@@ -86,7 +86,8 @@ def bound(
         from rdzip.exact.devices import usable_device
 
         usable_device(wanted.device)
-    plan = run.plan(request)
+    with notes(say):
+        plan = run.plan(request)
     here = dict.fromkeys(task.method.name for task in plan.tasks if "device" not in task.options)
     if request.device != "cpu" and here:
         say.note(f"{', '.join(here)}: computed on the CPU, which is all that {'it' if len(here) == 1 else 'they'} can")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from rdzip import atomic, cli_told, files, workers
+from rdzip import atomic, cli_removal, cli_told, files, workers
 from rdzip.atomic import shown
 from rdzip.cli_output import Output, bytes_text
+from rdzip.cli_removal import Coded
 from rdzip.errors import InputError
 from rdzip.files import Destination, Found, UsageError
 from rdzip.formats import archive, batch, batch_files, container, rdz, reading, writing
@@ -70,11 +73,11 @@ def compress(
             if isinstance(result, Exception):
                 raise result
             target, status = places.pop(index)
-            source_format, done = result
+            why, done = result
             atomic.write(target, done.data, like=status, force=destination.force)
             cli_told.say_compressed([item], target, done.report, say)
             if remove:
-                remove_original(item, status, why_kept(source_format, done.report), say)
+                cli_removal.remove([Coded(item, status, why)], target, sha256(done.data).digest(), say)
 
     own_process()
     workers.work(carry_out, len(found), order, pool, on_end=end)
@@ -92,7 +95,7 @@ class Order:
 
 
 def carry_out(order: Order, say: Callable[[Any], None]) -> tuple[str, rdz.Compressed]:
-    """Compress, in whichever process this is: the format of a picture ("" of many items) and its .rdz file."""
+    """Compress, in whichever process this is: why the file must stay ("" if it comes back) and its .rdz file."""
     return _compress(order.data, order.label, order.coding, order.quiet, images=order.images)
 
 
@@ -115,15 +118,23 @@ def compress_archive(
         return
     coding.wishes.check(None)
     target = destination.place(found[0], "")
-    kept: list[tuple[Found, os.stat_result | None, str]] = []
-    with atomic.written(target, force=destination.force) as out:
-        size = archive.write_archive(out, _members(found, target, coding, say, kept))
-        if not kept:
+    coded: list[Coded] = []
+    with write_archive(target, coded, destination) as out:
+        size = archive.write_archive(out, _members(found, target, coding, say, coded))
+    say.note(f"{cli_told.target_text(target)}: {cli_told.images_text(len(coded))}, {bytes_text(size)}")
+    if remove:
+        cli_removal.remove(coded, target, out.digest, say)
+
+
+@contextmanager
+def write_archive(target: Path | None, coded: list[Coded], destination: Destination) -> Iterator[atomic.Hashed]:
+    """Open an archive for what is noted in `coded` as the block goes on; InputError if that is nothing."""
+    sources: list[os.stat_result] = []
+    with atomic.written(target, made_of=sources, force=destination.force) as file:
+        yield atomic.Hashed(file)
+        if not coded:
             raise InputError("expected at least one image for the archive, found none that could be coded")
-    say.note(f"{cli_told.target_text(target)}: {cli_told.images_text(len(kept))}, {bytes_text(size)}")
-    for item, status, why in kept if remove else ():
-        with say.guard(item.name):
-            remove_original(item, status, why, say)
+        sources += [one.status for one in coded if one.status is not None]
 
 
 def _members(
@@ -131,19 +142,19 @@ def _members(
     target: Path | None,
     coding: Coding,
     say: Output,
-    kept: list[tuple[Found, os.stat_result | None, str]],
+    coded: list[Coded],
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and the compressed bytes of each input that can be coded, and note it in `kept`."""
+    """Yield the name and the compressed bytes of each input that can be coded, and note it in `coded`."""
     names: set[str] = set()
     for item, label in one_by_one(found):
         done = None
         with say.guard(item.name):
             name = member_name(item, names)
             source = files.read(item)
-            source_format, done = _compress(source.data, label, coding, say.quiet, images=True)
+            why, done = _compress(source.data, label, coding, say.quiet, images=True)
             cli_told.say_compressed([item], target, done.report, say)
             names.add(name.casefold())
-            kept.append((item, source.status, why_kept(source_format, done.report)))
+            coded.append(Coded(item, source.status, why))
         if done is not None:
             yield name, done.data
 
@@ -160,7 +171,7 @@ def member_name(item: Found, names: set[str]) -> str:
 def _compress(
     data: bytes, label: str, coding: Coding, quiet: bool, *, images: bool = False
 ) -> tuple[str, rdz.Compressed]:
-    """Return the format of a picture ("" for a file of many items, which `images` refuses) and its .rdz file."""
+    """Return why a file must stay ("" if it comes back) and its .rdz file; `images` refuses a file of many items."""
     ways = batch_files.read_ways(data, max_pixels=coding.max_pixels)
     if ways is not None and images:
         raise InputError("expected an image for the archive, found an array: compress it into a file of its own")
@@ -172,7 +183,8 @@ def _compress(
 
             return "", cli_batch.code(ways, coding, progress)
         picture = reading.read_picture(data, max_pixels=coding.max_pixels)
-        return picture.source_format, code(picture, coding, progress)
+        done = code(picture, coding, progress)
+        return why_kept(picture.source_format, done.report), done
 
 
 def code(picture: Picture, coding: Coding, progress: Report) -> rdz.Compressed:
@@ -201,14 +213,6 @@ def why_kept(source_format: str, report: rdz.Report) -> str:
     return ""
 
 
-def remove_original(item: Found, status: os.stat_result | None, why: str, say: Output) -> None:
-    """Delete an input that is safely compressed, unless there is a reason to keep it."""
-    if why:
-        say.note(f"{item.name} is kept: {why}")
-    else:
-        files.remove_source(item, status)
-
-
 def decompress(
     found: Sequence[Found], destination: Destination, coding: Coding, say: Output, *, remove: bool = False
 ) -> None:
@@ -217,6 +221,7 @@ def decompress(
     The images of an archive go into a folder. Raises UsageError for a name after -o that asks for a lossy format.
     """
     wanted = _wanted_format(destination)
+    destination.confirm = remove
     for item, label in one_by_one(found):
         with say.guard(item.name), files.opened(item) as (file, status):
             packed = _unpack(file)
@@ -227,11 +232,11 @@ def decompress(
             elif isinstance(packed, bytes):
                 complete = _decompress(item, packed, status, destination, coding, say, label=label, wanted=wanted)
             else:
-                complete = _decompress_archive(item, packed, destination, coding, say)
+                complete = _decompress_archive(item, packed, status, destination, coding, say)
             if remove and complete:
                 files.remove_source(item, status)
             elif remove:
-                say.note(f"{item.name} is kept, since not all that is in it could be written")
+                say.note(f"{item.name} is kept, since not all that is in it is in a file now")
 
 
 def _decompress(
@@ -258,15 +263,20 @@ def _decompress(
     if free and written.format != decoded.picture.source_format:
         better = files.decompressed_name(item, written.suffix)
         target = target if better == name else destination.place(item, better, folder)
-    atomic.write(target, written.data, like=status, force=destination.force)
+    safe = cli_removal.put(target, written.data, destination, status, member=folder is not None)
     for text in written.notes:
         say.note(f"{item.name}: {text}")
     cli_told.say_decoded(item, target, decoded, say)
-    return not written.notes
+    return safe and not written.notes
 
 
 def _decompress_archive(
-    item: Found, packed: archive.Archive, destination: Destination, coding: Coding, say: Output
+    item: Found,
+    packed: archive.Archive,
+    status: os.stat_result | None,
+    destination: Destination,
+    coding: Coding,
+    say: Output,
 ) -> bool:
     """Write the images of an archive into its folder; return whether all that is in it could be kept."""
     from rdzip import cli_batch
@@ -276,7 +286,7 @@ def _decompress_archive(
     for member, data, own in cli_batch.members(item, packed, coding, say):
         with say.guard(member.name):
             by = cli_batch.decompress if batch.is_batch(data) else _decompress
-            complete += by(member, data, None, destination, own, say, label=member.name, folder=folder)
+            complete += by(member, data, status, destination, own, say, label=member.name, folder=folder)
     return coding.items is None and complete == len(packed.names)
 
 

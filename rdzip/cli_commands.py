@@ -154,11 +154,13 @@ def compress(
         loss = Loss(quality, target_bpp, max_error)
     except InputError as error:
         raise UsageError(str(error)) from error
-    found = files.find(inputs, recursive=recursive, suffixes=files.IMAGE_SUFFIXES)
+    found = files.find(inputs, recursive=recursive, suffixes=files.IMAGE_SUFFIXES, note=say.note)
     destination = files.Destination.of(
         found, output=output, folder=output_dir, stdout=stdout, archive=archive, force=force
     )
     check_destination(destination, as_json=as_json, remove=remove)
+    if remove and no_verify:
+        raise UsageError("--rm deletes what was checked only, found --no-verify; leave one of them out")
     from rdzip import cli_coding
     from rdzip.formats.latent import Wishes
 
@@ -202,7 +204,7 @@ def decompress(
     back as a PNG, a.png. An archive becomes a folder of its images.
     """
     say = begin(as_json, verbose, quiet, offline=offline)
-    found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]))
+    found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]), note=say.note)
     destination = files.Destination.of(found, output=output, folder=output_dir, stdout=stdout, force=force)
     check_destination(destination, as_json=as_json, remove=remove)
     from rdzip import cli_batch, cli_coding
@@ -229,7 +231,7 @@ def check(
 ) -> None:
     """Decode .rdz files and check every pixel, of lossy ones every symbol; write nothing."""
     say = begin(as_json, verbose, quiet, offline=offline)
-    found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]))
+    found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]), note=say.note)
     from rdzip import cli_batch, cli_coding
 
     only = cli_batch.parse_items(items)
@@ -245,7 +247,8 @@ def info(inputs: Compressed, recursive: Recursive = False, as_json: Json = False
     from rdzip import cli_info
 
     say = Output(as_json)
-    cli_info.info(files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX])), say)
+    found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]), note=say.note)
+    cli_info.info(found, say)
     finish(say)
 
 

@@ -37,7 +37,7 @@ ToFile = Annotated[str | None, typer.Option("-o", "--output", metavar="OUT", hel
 ToFolder = Annotated[Path | None, typer.Option("-O", "--output-dir", metavar="DIR", help="Write into a folder.")]
 ToStdout = Annotated[bool, typer.Option("-c", "--stdout", help="Write to stdout.")]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Replace existing files; allow a terminal as stdout.")]
-Remove = Annotated[bool, typer.Option("--rm", help="Delete each input once its result is safely on the disk.")]
+Remove = Annotated[bool, typer.Option("--rm", help="Delete each input that its result, on the disk, brings back.")]
 Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Enter folders.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, metavar="N", help="Use N threads.")]
 Device = Annotated[str | None, typer.Option("--device", metavar="D", help="Run the network there: cpu, cuda, ...")]

@@ -118,7 +118,7 @@ def explain(error: Exception) -> str:
 
 def print_text(text: str) -> None:
     """Print to stdout. Raises InputError when stdout cannot be written (a full disk, a closed pipe)."""
-    atomic.write(None, (text + "\n").encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
+    atomic.write(None, (text + "\n").encode(getattr(sys.stdout, "encoding", None) or "utf-8", "backslashreplace"))
 
 
 def print_json(record: Mapping[str, Any]) -> None:

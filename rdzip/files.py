@@ -8,15 +8,16 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from rdzip.atomic import exists_already, explain, is_stream, shown
+from rdzip.atomic import exists_already, explain, is_stream, kind_of, not_a_file, shown
 from rdzip.errors import InputError, RdzipError
 
 SUFFIX = ".rdz"
@@ -70,11 +71,14 @@ class Source:
     status: os.stat_result | None
 
 
-def find(names: Sequence[str], *, recursive: bool, suffixes: frozenset[str]) -> list[Found]:
+def find(
+    names: Sequence[str], *, recursive: bool, suffixes: frozenset[str], note: Callable[[str], None] = lambda _: None
+) -> list[Found]:
     """List the inputs that `names` stand for: files, ``-`` for stdin, and with `recursive` the files below folders.
 
     Folders are walked in sorted order without following links to folders; only files with one of `suffixes` (lower
-    case, with the dot) are taken from them. What cannot be used is listed too, with its `problem`.
+    case, with the dot) are taken from them. Pipes, devices and links to nothing among these are left out, which `note`
+    is told. What cannot be used is listed too, with its `problem`.
     """
     found: list[Found] = []
     for name in names:
@@ -84,7 +88,10 @@ def find(names: Sequence[str], *, recursive: bool, suffixes: frozenset[str]) -> 
         elif not name or "\0" in name:
             found.append(Found(path, path, "expected the name of a file, found an empty one"))
         elif _is_folder(path):
-            found.extend(_walk(path, suffixes) if recursive else [Found(path, path, "is a folder; add -r to enter it")])
+            inside = (
+                _walk(path, suffixes, note) if recursive else [Found(path, path, "is a folder; add -r to enter it")]
+            )
+            found.extend(inside)
         else:
             found.append(Found(path, Path(path.name)))
     return found
@@ -97,16 +104,20 @@ def _is_folder(path: Path) -> bool:
         return False  # reading it will say what is wrong
 
 
-def _walk(top: Path, suffixes: frozenset[str]) -> Iterator[Found]:
+def _walk(top: Path, suffixes: frozenset[str], note: Callable[[str], None]) -> Iterator[Found]:
     failures: list[OSError] = []
     empty = True
     for folder, subfolders, names in os.walk(top, onerror=failures.append):
         subfolders.sort()
         for name in sorted(names):
             path = Path(folder, name)
-            if path.suffix.lower() in suffixes:
-                empty = False
-                yield Found(path, path.relative_to(top))
+            if path.suffix.lower() not in suffixes:
+                continue
+            if why := not_a_file(path):
+                note(f"{shown(path)} is left out: it is {why}")
+                continue
+            empty = False
+            yield Found(path, path.relative_to(top))
     for failure in failures:
         path = Path(failure.filename or top)
         yield Found(path, path, f"cannot be searched: {explain(failure)}")
@@ -118,11 +129,14 @@ def _walk(top: Path, suffixes: frozenset[str]) -> Iterator[Found]:
 def opened(found: Found) -> Iterator[tuple[BinaryIO, os.stat_result | None]]:
     """Open an input for reading; it can seek. Yields its status too, None if it has no mtime or mode to keep.
 
-    Raises InputError when it is missing, unreadable or a terminal.
+    Raises InputError when it is missing, unreadable, a terminal, or a pipe or device of that name; a pipe without a
+    name, as the shell's <(...) makes, is read to its end.
     """
     found.check()
     if found.path is None:
-        if sys.stdin is None or sys.stdin.isatty():
+        if sys.stdin is None:
+            raise InputError("expected data on stdin, found it closed; name a file or pipe one in")
+        if sys.stdin.isatty():
             raise InputError("expected data on stdin, found a terminal; name a file or pipe one in")
         try:
             data = sys.stdin.buffer.read()
@@ -131,15 +145,28 @@ def opened(found: Found) -> Iterator[tuple[BinaryIO, os.stat_result | None]]:
         yield io.BytesIO(data), None
         return
     try:
-        file = found.path.open("rb")
+        # Nobody may have opened the other end of a pipe: its kind must be known before anything is waited for.
+        file = open(found.path, "rb", opener=_without_waiting)  # noqa: SIM115
     except OSError as error:
-        raise InputError(f"cannot be read: {explain(error)}") from None
+        why = not_a_file(found.path)
+        raise InputError(_no_input(why) if why else f"cannot be read: {explain(error)}") from None
     with file:
         status = os.fstat(file.fileno())
-        if stat.S_ISREG(status.st_mode):
-            yield file, status
-        else:
+        if kind := kind_of(status.st_mode):
+            if kind != "a pipe" or not re.match(r"/proc/.*/pipe:\[|/dev/fd/", os.path.realpath(found.path)):
+                raise InputError(_no_input("a terminal" if file.isatty() else kind))
+            os.set_blocking(file.fileno(), True)
             yield io.BytesIO(read_on(file)), None
+        else:
+            yield file, status
+
+
+def _without_waiting(name: str, flags: int) -> int:
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _no_input(kind: str) -> str:
+    return f"expected a file, found {kind}; to read a stream, pipe it in and name it -"
 
 
 def read_on(file: BinaryIO) -> bytes:
@@ -151,9 +178,17 @@ def read_on(file: BinaryIO) -> bytes:
 
 
 def read(found: Found) -> Source:
-    """Read an input. Raises InputError when it is missing, unreadable or a terminal."""
+    """Read an input. Raises InputError when it is missing, unreadable, a terminal, or being written to."""
     with opened(found) as (file, status):
-        return Source(read_on(file), status)
+        data = read_on(file)
+        if status is not None and (len(data) != status.st_size or _state(os.fstat(file.fileno())) != _state(status)):
+            raise InputError("the file was changed while it was read; try again when it is finished")
+        return Source(data, status)
+
+
+def _state(status: os.stat_result) -> tuple[int, ...]:
+    """Return what a change of a file changes."""
+    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev
 
 
 @dataclass
@@ -161,12 +196,14 @@ class Destination:
     """Where results go: beside the inputs, to one file (`output`), into a folder, or to stdout.
 
     Keeps account of the inputs and of what has been written in this run, so that no result replaces either.
+    confirm: each result is to be read again, since its input may be deleted.
     """
 
     output: Path | None = None
     folder: Path | None = None
     stdout: bool = False
     force: bool = False
+    confirm: bool = False
     _inputs: set[tuple[int, int]] = field(default_factory=set, init=False)
     _claimed: dict[str, str] = field(default_factory=dict, init=False)
 
@@ -313,8 +350,7 @@ def remove_source(found: Found, status: os.stat_result | None) -> None:
     if found.path is None or status is None:
         raise InputError("only a plain file can be removed after use; it is left as it is")
     try:
-        now = found.path.stat()
-        if (now.st_mtime_ns, now.st_size, now.st_ino) != (status.st_mtime_ns, status.st_size, status.st_ino):
+        if _state(found.path.stat()) != _state(status):
             raise InputError("the file has changed since it was read; it is not removed")
         found.path.unlink()
     except OSError as error:

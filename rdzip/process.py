@@ -12,8 +12,27 @@ from pathlib import Path
 from typing import Any
 
 NUMBA_SETTINGS = ".numba_config.yaml"
+STANDARD = 3  # stdin, stdout, stderr
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _MMAP_ABOVE, _TRIM_ABOVE = 1 << 26, 1 << 28
+
+
+def open_standard() -> None:
+    """Put a file that holds nothing where stdin, stdout or stderr is closed.
+
+    Otherwise the next file that is opened gets its number, and what a library says to stderr would get into a result.
+    sys.stdin and sys.stdout stay None where they were closed; what is said to stderr is lost.
+    """
+    for number in range(STANDARD):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
 
 
 def own_process() -> None:

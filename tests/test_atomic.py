@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import contextlib
+import errno
+import hashlib
 import os
 import random
 import signal
@@ -138,3 +141,88 @@ def test_kill_at_random_moments_leaves_whole_files_only(tmp_path: Path) -> None:
                 stale += 1
                 path.unlink()
     assert stale > 0, "no process was killed in the middle of a write: the test proved nothing"
+
+
+# Who may read a result, and what a power cut leaves
+
+
+def test_a_private_result_is_private_from_the_start(picture: Path) -> None:
+    picture.chmod(0o600)
+    seen = []
+    with atomic.written(picture.with_name("b"), like=picture.stat()) as file:
+        seen += [stat.S_IMODE(path.stat().st_mode) for path in picture.parent.glob(".rdzip-*")]
+        file.write(b"data")
+    with atomic.written(picture.with_name("c"), made_of=[picture.stat()]) as file:
+        seen += [stat.S_IMODE(path.stat().st_mode) for path in picture.parent.glob(".rdzip-*")]
+        file.write(b"data")
+    assert seen == [0o600, 0o600]
+
+
+@pytest.mark.parametrize(
+    ("modes", "expected"), [([0o600], 0o600), ([0o755], 0o755), ([0o644, 0o600], 0o600), ([0o640, 0o755], 0o640)]
+)
+def test_who_may_read_all_sources_may_read_the_result(tmp_path: Path, modes: list[int], expected: int) -> None:
+    sources = []
+    with atomic.written(tmp_path / "all", made_of=sources) as file:
+        file.write(b"data")
+        for number, mode in enumerate(modes):
+            (tmp_path / str(number)).touch()
+            (tmp_path / str(number)).chmod(mode)
+            sources.append((tmp_path / str(number)).stat())
+    assert stat.S_IMODE((tmp_path / "all").stat().st_mode) == expected
+
+
+def test_another_group_gets_no_more_than_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chown", refuse, raising=False)
+    (tmp_path / "a").touch()
+    (tmp_path / "a").chmod(0o664)
+    status = list((tmp_path / "a").stat())
+    status[5] += 1  # its group
+    with atomic.written(tmp_path / "b", made_of=[os.stat_result(status)]) as file:
+        file.write(b"data")
+    assert stat.S_IMODE((tmp_path / "b").stat().st_mode) == 0o644
+
+
+def test_every_new_folder_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed = []
+
+    def sync(descriptor: int) -> None:
+        flushed.append(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    target = tmp_path / "new" / "sub" / "b"
+    atomic.write(target, b"data")
+    inodes = [path.stat().st_ino for path in (tmp_path, tmp_path / "new", target, tmp_path / "new" / "sub")]
+    assert flushed == inodes
+    flushed.clear()
+    atomic.write(target.with_name("c"), b"data")
+    assert flushed == [target.with_name("c").stat().st_ino, target.parent.stat().st_ino]
+
+
+@pytest.mark.parametrize(("number", "fails"), [(errno.EINVAL, False), (errno.EIO, True)])
+def test_a_folder_that_cannot_be_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, fails: bool
+) -> None:
+    def sync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with pytest.raises(InputError, match="cannot be written") if fails else contextlib.nullcontext():
+        atomic.write(tmp_path / "b", b"data")
+
+
+def test_what_the_disk_returns_is_compared(tmp_path: Path) -> None:
+    digest = hashlib.sha256(b"data").digest()
+    (tmp_path / "b").write_bytes(b"data")
+    assert atomic.is_on_disk(tmp_path / "b", digest)
+    assert not atomic.is_on_disk(None, digest)
+    assert not atomic.is_on_disk(Path(os.devnull), digest)
+    (tmp_path / "b").write_bytes(b"dat?")
+    with pytest.raises(InputError, match="reads otherwise"):
+        atomic.is_on_disk(tmp_path / "b", digest)
+    with pytest.raises(InputError, match="cannot be read again"):
+        atomic.is_on_disk(tmp_path / "gone", digest)

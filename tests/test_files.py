@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -220,3 +221,94 @@ def test_source_is_removed_only_while_unchanged(picture: Path) -> None:
         files.remove_source(found(picture), source.status)
     files.remove_source(found(picture), files.read(found(picture)).status)
     assert not picture.exists()
+
+
+@pytest.mark.parametrize("how", ["same size, later", "another of its name"])
+def test_source_is_kept_if_it_is_not_what_was_read(picture: Path, how: str) -> None:
+    source = files.read(found(picture))
+    if how == "same size, later":
+        picture.write_bytes(b"PICTURE")
+        os.utime(picture, ns=(1, source.status.st_mtime_ns + 1))
+    else:
+        other = picture.with_name("other")
+        other.write_bytes(b"picture")
+        os.utime(other, ns=(1, source.status.st_mtime_ns))
+        other.replace(picture)
+    with pytest.raises(InputError, match="changed"):
+        files.remove_source(found(picture), source.status)
+    assert picture.exists()
+
+
+# What is no plain file
+
+
+needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+
+
+@needs_pipes
+def test_pipes_sockets_and_links_to_nothing_are_left_out_of_folders(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "to-pipe.png").symlink_to("pipe.png")
+    (tmp_path / "nowhere.png").symlink_to("nothing")
+    (tmp_path / "device.png").symlink_to(os.devnull)
+    (tmp_path / "link.png").symlink_to("a.png")
+    with socket.socket(socket.AF_UNIX) as one:
+        before = Path.cwd()
+        os.chdir(tmp_path)  # names of sockets are short
+        try:
+            one.bind("socket.png")
+        finally:
+            os.chdir(before)
+    told: list[str] = []
+    items = files.find([str(tmp_path)], recursive=True, suffixes=files.IMAGE_SUFFIXES, note=told.append)
+    assert [item.relative.name for item in items] == ["a.png", "link.png"]
+    assert [text.removeprefix(f"{tmp_path}/") for text in told] == [
+        "device.png is left out: it is a device",
+        "nowhere.png is left out: it is a link that leads nowhere",
+        "pipe.png is left out: it is a pipe",
+        "socket.png is left out: it is a socket",
+        "to-pipe.png is left out: it is a pipe",
+    ]
+
+
+@needs_pipes
+def test_what_is_no_file_is_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "nowhere.png").symlink_to("nothing")
+    for path, what in (
+        (tmp_path / "pipe.png", "found a pipe"),
+        (Path("/dev/zero"), "found a device"),
+        (tmp_path / "nowhere.png", "found a link that leads nowhere"),
+    ):
+        with pytest.raises(InputError, match=what):
+            files.read(found(path))
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs /dev/fd")
+def test_a_pipe_of_the_shell_is_read(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    try:
+        os.write(writer, b"picture")
+        os.close(writer)
+        assert files.read(found(Path(f"/dev/fd/{reader}"))) == files.Source(b"picture", None)
+    finally:
+        os.close(reader)
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(picture: Path) -> None:
+    def grow(file: object) -> bytes:
+        with picture.open("ab") as more:
+            more.write(b" and more")
+        return b"picture"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "read_on", grow)
+        with pytest.raises(InputError, match="changed while it was read"):
+            files.read(found(picture))
+
+
+def test_closed_stdin_is_said_to_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(InputError, match="closed"):
+        files.read(Found(None, Path("-")))

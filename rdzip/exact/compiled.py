@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import pickle
 import re
 import shutil
 import tempfile
@@ -33,7 +34,7 @@ COMPILES = numba_is_there()
 COMPILE_LOG = logging.getLogger("rdzip.compile")
 if COMPILES:
     import numba
-    from numba.core import event
+    from numba.core import caching, event, serialize
 
     _config: Any = numba.config
     _config.SLP_VECTORIZE = 1  # independent operations side by side: the same results, a third faster
@@ -54,6 +55,42 @@ if COMPILES:
 
     _event: Any = event
     _event.register("numba:compile", _Compiling())
+    _caching: Any = caching
+    _serialize: Any = serialize
+
+    class _Checked(_caching.CompileResultCacheImpl):  # type: ignore[misc]
+        """Compiled code with its SHA-256, which must not have changed on the disk."""
+
+        def reduce(self, cres: Any) -> tuple[bytes, bytes]:
+            """Return the hash and the bytes of a compiled function."""
+            data = _serialize.dumps(super().reduce(cres))
+            return hashlib.sha256(data).digest(), data
+
+        def rebuild(self, target_context: Any, payload: Any) -> Any:
+            """Return the function, or raise ValueError."""
+            digest, data = payload
+            if hashlib.sha256(data).digest() != digest:
+                raise ValueError("the compiled code has changed")
+            return super().rebuild(target_context, pickle.loads(data))
+
+    class _Kept(_caching.FunctionCache):  # type: ignore[misc]
+        """The cache of a function, without which all goes on as well: code that cannot be read is compiled anew."""
+
+        _impl_class = _Checked
+
+        def load_overload(self, sig: Any, target_context: Any) -> Any:
+            """Return the compiled function, or None."""
+            try:
+                return super().load_overload(sig, target_context)
+            except Exception:  # whatever a file may be after a power cut
+                with suppress(OSError, AttributeError):
+                    Path(self._cache_file._index_path).unlink()
+                return None
+
+        def save_overload(self, sig: Any, data: Any) -> None:
+            """Keep a compiled function, if there is room."""
+            with suppress(Exception):
+                super().save_overload(sig, data)
 
 
 @lru_cache(maxsize=1)
@@ -62,7 +99,7 @@ def _folder() -> Path | None:
     digest = hashlib.sha256()
     package = Path(__file__).resolve().parents[1]
     for part in ("entropy", "exact", "models", "codecs"):
-        for path in sorted((package / part).glob("*.py")):
+        for path in sorted((package / part).rglob("*.py")):
             digest.update(path.read_bytes())
     own = os.environ.get("NUMBA_CACHE_DIR")
     try:
@@ -100,7 +137,10 @@ def compiled(function: F) -> F:
     _config.CACHE_DIR = str(folder or "")
     try:
         options: dict[str, Any] = {"cache": folder is not None, "nogil": True, "error_model": "numpy", "_nrt": False}
-        FUNCTIONS.append(numba.njit(**options)(function))
-        return cast(F, FUNCTIONS[-1])
+        result: Any = numba.njit(**options)(function)
+        if folder is not None:
+            result._cache = _Kept(function)
+        FUNCTIONS.append(result)
+        return cast(F, result)
     finally:
         _config.CACHE_DIR = before

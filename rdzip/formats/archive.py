@@ -8,7 +8,7 @@ import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from rdzip.errors import FormatError, InputError
 from rdzip.formats import cbor, container
@@ -51,7 +51,14 @@ def check_name(name: str) -> str:
     return name
 
 
-def write_archive(out: BinaryIO, members: Iterable[tuple[str, bytes]]) -> int:
+class Writes(Protocol):
+    """What an archive is written to."""
+
+    def write(self, data: bytes | memoryview, /) -> int:
+        """Write all of `data`."""
+
+
+def write_archive(out: Writes, members: Iterable[tuple[str, bytes]]) -> int:
     """Write an archive of (name, .rdz file) pairs to `out`, one after the other, and return its bytes; InputError for a
     bad or repeated name.
     """
@@ -193,7 +200,7 @@ def describe_archive(data: bytes | memoryview) -> dict[str, Any]:
     return {"kind": "archive", "format_version": container.VERSION, "bytes": len(data), "members": members}
 
 
-def _write(out: BinaryIO, pieces: Iterable[bytes | memoryview]) -> int:
+def _write(out: Writes, pieces: Iterable[bytes | memoryview]) -> int:
     total = 0
     for piece in pieces:
         out.write(piece)

@@ -52,7 +52,12 @@ def decoded(folder: Path) -> Decoded:
 
     Raises InputError where the cache cannot be written.
     """
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    files = []
+    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
+        if why := atomic.not_a_file(path):
+            _log.info("%s is left out: it is %s", path, why)
+        else:
+            files.append(path)
     stats = [(str(p.relative_to(folder)), p.stat().st_size, p.stat().st_mtime_ns) for p in files]
     listing = [list(row) for row in stats]
     key = hashlib.sha256(json.dumps([VERSION, listing]).encode()).hexdigest()[:16]

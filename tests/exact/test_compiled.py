@@ -93,3 +93,84 @@ def test_code_that_cannot_be_removed_does_no_harm(monkeypatch: pytest.MonkeyPatc
     assert compiled._folder.__wrapped__() is not None
     monkeypatch.setattr(Path, "iterdir", lambda path: iter([other, path / "0123456789abcdef"]))  # gone meanwhile
     assert compiled._folder.__wrapped__() is not None
+
+
+SPOILT = {
+    "empty": lambda path: path.write_bytes(b""),
+    "half": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "of something else": lambda path: path.write_bytes(b"\x80\x04cposix\nnothing\n."),
+    "one bit": lambda path: path.write_bytes(_flipped(path.read_bytes())),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+}
+
+
+def _flipped(data: bytes) -> bytes:
+    at = len(data) * 2 // 3
+    return data[:at] + bytes([data[at] ^ 16]) + data[at + 1 :]
+
+
+@pytest.mark.skipif(not compiled.COMPILES, reason="needs numba")
+def test_spoilt_compiled_code_is_compiled_anew(tmp_path: Path) -> None:
+    """After a power cut or on a bad disk, files of the cache may be anything."""
+    (tmp_path / "stub.py").write_text("def plus(a, b):\n    return a + b\n")
+    script = f"""
+import shutil, sys
+from pathlib import Path
+sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT / "tests" / "exact")!r}]
+import stub
+from rdzip.exact import compiled
+from test_compiled import SPOILT
+cache = compiled._folder()
+assert compiled.compiled(stub.plus)(2, 3) == 5
+first = sorted(p.name for p in cache.rglob("stub*.nb?"))
+assert len(first) == 2
+for how, spoil in SPOILT.items():
+    for suffix in ("nbi", "nbc"):
+        again = compiled.compiled(stub.plus)
+        assert again(2, 3) == 5
+        assert again.stats.cache_hits, (how, suffix, "was not kept")
+        for path in cache.rglob("stub*." + suffix):
+            spoil(path)
+        again = compiled.compiled(stub.plus)
+        assert again(2, 3) == 5, (how, suffix)
+        assert not again.stats.cache_hits or (how, suffix) == ("one bit", "nbi"), (how, suffix)
+        for path in cache.rglob("stub*." + suffix):
+            if path.is_dir():
+                path.rmdir()
+                compiled.compiled(stub.plus)(2, 3)
+"""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, env=environment)
+
+
+@pytest.mark.skipif(not compiled.COMPILES, reason="needs numba")
+def test_a_full_disk_keeps_nobody_from_compiling(tmp_path: Path) -> None:
+    (tmp_path / "stub.py").write_text("def plus(a, b):\n    return a + b\n")
+    script = f"""
+import builtins, errno, sys
+sys.path[:0] = [{str(tmp_path)!r}]
+import stub
+from rdzip.exact import compiled
+plus = compiled.compiled(stub.plus)
+before = builtins.open
+class Full:
+    def __init__(self, file): self.file = file
+    def __enter__(self): return self
+    def __exit__(self, *_): self.file.close()
+    def write(self, data): raise OSError(errno.ENOSPC, "No space left on device")
+builtins.open = lambda name, mode="r", *a, **k: Full(before(name, mode)) if "w" in mode else before(name, mode, *a, **k)
+assert plus(2, 3) == 5
+"""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, env=environment)
+
+
+def test_sources_in_folders_count_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    package = tmp_path / "rdzip"
+    (package / "models" / "deep").mkdir(parents=True)
+    monkeypatch.setattr(compiled, "__file__", str(package / "exact" / "compiled.py"))
+    (package / "models" / "deep" / "a.py").write_text("1")
+    first = compiled._folder.__wrapped__()
+    (package / "models" / "deep" / "a.py").write_text("2")
+    assert compiled._folder.__wrapped__() not in (None, first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from rdzip.atomic import not_a_file
 from rdzip.bounds.sources.finite import FiniteSource, split
 from rdzip.errors import InputError
 from rdzip.train.decoded import FORMATS
@@ -17,6 +19,7 @@ SUFFIXES = {".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".
 GREY = {"1", "L", "LA"}
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
+_log = logging.getLogger(__name__)
 Picture = NDArray[np.uint8]
 
 
@@ -81,7 +84,12 @@ def _tiles(image: Picture, side: int) -> list[Picture]:
 
 
 def _read(folder: Path) -> dict[str, Picture]:
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = []
+    for file in sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES):
+        if why := not_a_file(file):
+            _log.info("%s is left out: it is %s", file, why)
+        else:
+            files.append(file)
     if not files:
         raise InputError(f"{folder}: expected images, found none ({', '.join(sorted(SUFFIXES))})")
     grey = all(_mode(file) in GREY for file in files)
