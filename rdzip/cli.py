@@ -11,8 +11,6 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from rdzip.process import open_standard
-
 
 class Stopped(BaseException):
     """The program was asked to stop by this signal; no `except Exception` holds it up."""
@@ -24,7 +22,6 @@ class Stopped(BaseException):
 
 def main() -> NoReturn:
     """Run the command line on sys.argv and leave with its exit code."""
-    open_standard()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
@@ -42,8 +39,9 @@ def _stop(number: int, _: FrameType | None) -> NoReturn:
 
 def _run() -> int:
     # Imported late, so that Ctrl-C meanwhile ends in `main` too.
-    from rdzip.process import ignore_settings_here, silence_libraries
+    from rdzip.process import ignore_settings_here, open_standard, silence_libraries
 
+    open_standard()
     silence_libraries()
     ignore_settings_here()
     from rdzip import cli_bench, cli_bound  # noqa: F401  (add their commands)
