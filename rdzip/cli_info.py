@@ -61,7 +61,7 @@ def _batch_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("segments", f"{facts['segments']:,} of {facts['segment_items']:,} items"),
     ]
     if facts["model"] is not None:
-        lines.append(("model", f"{shown(facts['model'])}, sha-256 {facts['model_hash']}..., {facts['coder']}"))
+        lines.append(("model", _model(facts)))
     if facts["names"]:
         lines.append(("names", ", ".join(shown(name) for name in facts["names"])))
     lines.append(("format", f"version {facts['format_version']}"))
@@ -88,7 +88,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         method = f" ({plane['method']})" if plane["method"] else ""
         lines.append((f"  {name}", f"{bytes_text(plane['bytes'])}, {plane['codec']}{method}"))
     if facts["model"] is not None:
-        lines.append(("model", f"{shown(facts['model'])}, sha-256 {facts['model_hash']}..., {facts['coder']}"))
+        lines.append(("model", _model(facts)))
     if facts["palette_bytes"]:
         lines.append(("palette", bytes_text(facts["palette_bytes"])))
     lines.append(("metadata", bytes_text(facts["metadata_bytes"]) if facts["metadata_bytes"] else "none"))
@@ -96,3 +96,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     lines.append((name.replace("_", " "), facts[name]))
     lines.append(("format", f"version {facts['format_version']}"))
     return lines
+
+
+def _model(facts: dict[str, Any]) -> str:
+    return f"{shown(facts['model'])}, sha-256 {facts['model_hash']}..., entropy coder {facts['coder']}"

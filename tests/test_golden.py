@@ -11,6 +11,8 @@ from PIL import Image
 
 import rdzip
 from rdzip.codecs.options import LATENT_CODECS
+from rdzip.entropy import ans
+from rdzip.entropy.plain_ans import PlainAns
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = sorted(GOLDEN.glob("*/*.rdz"))
@@ -39,3 +41,9 @@ def test_golden_file(file: Path) -> None:
         with Image.open(file.with_suffix(".png")) as image:
             before = np.asarray(image)
         assert int(np.abs(pixels.astype(np.int16) - before).max()) <= 1
+
+
+@pytest.mark.parametrize("name", ["0.1/grey-alpha", "0.1-latents/bb-is"])
+def test_golden_file_without_constriction(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ans, "coder_here", lambda: PlainAns)
+    test_golden_file(GOLDEN / f"{name}.rdz")

@@ -46,13 +46,13 @@ class SuppliedStack(AnsStack):
         supply = _below(words) if data is None else data
         super().__init__(supply + _EMPTY)
         self._words = len(supply) // 4
-        self._untouched = int(self._coder.pos()[0])
+        self._untouched = self.words_below()
         self._lowest = self._marked = self._untouched
         self._start_bits = super().bits()
 
     def mark(self) -> None:
         """From now on, ``taken_bits`` counts anew."""
-        self._lowest = self._marked = int(self._coder.pos()[0])
+        self._lowest = self._marked = self.words_below()
 
     def taken_bits(self) -> int:
         """How far below its height at the mark the stack has been since, in bits, rounded up to whole words."""
@@ -71,7 +71,7 @@ class SuppliedStack(AnsStack):
         return symbols
 
     def _note(self) -> None:
-        self._lowest = min(self._lowest, int(self._coder.pos()[0]))
+        self._lowest = min(self._lowest, self.words_below())
         self._untouched = min(self._untouched, self._lowest)
         if not self._untouched:
             raise SupplyError("the supply of initial bits was too small")

@@ -112,7 +112,7 @@ def _model(stamp: ModelStamp | None) -> dict[str, Any]:
     return {
         "model": stamp.id if stamp else None,
         "model_hash": stamp.hash.hex() if stamp else None,
-        "coder": f"constriction {stamp.coder // 100}.{stamp.coder % 100}" if stamp else None,
+        "coder": stamp.coder if stamp else None,
     }
 
 

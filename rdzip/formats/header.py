@@ -53,8 +53,8 @@ class Arrangement(IntEnum):
 
 @dataclass(frozen=True)
 class ModelStamp:
-    """The model that a file needs: its id, the first 8 bytes of its file's SHA-256, and 100 * major + minor of the
-    entropy coder's version.
+    """The model that a file needs: its id, the first 8 bytes of its file's SHA-256, and the number of the entropy
+    coder.
     """
 
     id: str

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from rdzip.codecs.transform import Coded, Unpacked
 
 DEFAULT_LOSSY_MODEL = "photo-lossy"
-CODER = 5  # constriction 0.5: 100 * major + minor
+CODER = 5
+"""Number of the entropy coder of docs/format.md, whatever computes it; files name it. No other has been."""
 
 
 class Neural:
@@ -373,6 +374,5 @@ def check_coder(stamp: ModelStamp) -> None:
     """Raise FormatError unless this rdzip's entropy coder reads what the stamp names."""
     if stamp.coder != CODER:
         raise FormatError(
-            f"the file needs entropy coder version {stamp.coder // 100}.{stamp.coder % 100}, this rdzip has "
-            f"{CODER // 100}.{CODER % 100}: use another version of rdzip"
+            f"the file needs entropy coder {stamp.coder}, this rdzip has {CODER}: use another version of rdzip"
         )

@@ -1,12 +1,28 @@
 """The ANS stack: exact inverses both ways, the documented arithmetic word for word, and clear errors."""
 
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rdzip.entropy import ans, fast_ans
 from rdzip.entropy.ans import BOTTOM, TOTAL, AnsStack
+from rdzip.entropy.fast_ans import FastAns, agrees, coder_here
+from rdzip.entropy.plain_ans import PlainAns
 from rdzip.errors import CoderError
+
+
+@pytest.fixture(autouse=True, scope="module", params=[FastAns, PlainAns], ids=["constriction", "plain"])
+def _coder(request: pytest.FixtureRequest) -> Iterator[None]:
+    """All that this file shows, of both coders."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ans, "coder_here", lambda: request.param)
+        yield
 
 
 def random_rows(rng: np.random.Generator, n: int, m: int) -> np.ndarray:
@@ -87,7 +103,7 @@ def test_known_words() -> None:
 
 def test_many_intervals_in_one_call() -> None:
     rng = np.random.default_rng(0)
-    n = 600_000
+    n = 300_000
     start = rng.integers(0, TOTAL - 100, n)
     size = rng.integers(1, 100, n)
     one, many = AnsStack(), AnsStack()
@@ -133,3 +149,63 @@ def test_intervals_of_the_whole_range_are_refused() -> None:
 def test_unusable_frequencies(rows: list[list[int]]) -> None:
     with pytest.raises(ValueError, match="rows sum"):
         AnsStack().push(np.array([0]), np.array(rows))
+
+
+def test_constriction_is_the_coder_of_the_format() -> None:
+    assert agrees(FastAns)
+    assert coder_here() is FastAns
+
+
+class Ends(FastAns):
+    """One that begins the last interval one later."""
+
+    def pop_rows(self, frequencies: Any) -> Any:
+        moved = np.array(frequencies)
+        moved[:, 0] += 1
+        moved[:, -1] -= 1
+        return super().pop_rows(np.where(moved > 0, moved, frequencies))
+
+
+class Uniform(FastAns):
+    """One that gives what is left of a uniform distribution to the first value."""
+
+    def pop_uniform(self, sizes: Any) -> Any:
+        rows = [[TOTAL - (size - 1) * (TOTAL // size)] + [TOTAL // size] * (size - 1) for size in sizes.tolist()]
+        return np.concatenate([self.pop_rows(np.array([row])) for row in rows])
+
+
+class Words(FastAns):
+    """One that writes the halves of its state in the other order."""
+
+    def words(self) -> Any:
+        found = super().words()
+        return np.concatenate([found[:-2], found[:-3:-1]])
+
+
+class Pushes(FastAns):
+    def push_shared(self, symbols: Any, frequencies: Any) -> None:
+        super().push_shared(symbols[::-1].copy(), frequencies)
+
+
+class Interface(FastAns):
+    def height(self) -> Any:
+        raise AttributeError("pos")
+
+
+@pytest.mark.parametrize("kind", [Ends, Uniform, Words, Pushes, Interface])
+def test_what_is_another_coder_is_not_used(
+    kind: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(fast_ans, "FastAns", kind)
+    with caplog.at_level(logging.WARNING, "rdzip"):
+        assert coder_here.__wrapped__() is PlainAns
+    assert "plain Python codes in its place" in caplog.text
+
+
+def test_a_file_can_be_read_without_constriction(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "constriction", None)
+    with caplog.at_level(logging.WARNING, "rdzip"):
+        assert coder_here.__wrapped__() is PlainAns
+    assert "(ModuleNotFoundError)" in caplog.text

@@ -93,6 +93,7 @@ def test_the_search_finds_calls_and_lets_the_rest_be() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_all_compiled_code_rounds_as_its_source_says(tmp_path: Path) -> None:
     """Everything that is compiled, from its source, in a process of its own."""
     done = subprocess.run(

@@ -83,7 +83,7 @@ def test_each_damage_has_its_own_message(small, change, message):
         ({0: [1, 1], 1: 77, 2: b"12345678"}, "pixel mode 77 is unknown"),
         ({0: [1, 1], 2: b"123"}, "the pixel hash"),
         ({0: [1, 1], 2: b"12345678", 3: ["photo", b"1", 5]}, "the model's hash"),
-        ({0: [1, 1], 2: b"12345678", 3: ["photo", b"12345678", 100]}, "entropy coder version 1.0"),
+        ({0: [1, 1], 2: b"12345678", 3: ["photo", b"12345678", 100]}, "entropy coder 100, this rdzip has 5"),
         ({0: [1, 1], 2: b"12345678", 5: 9}, "arrangement 9 is unknown"),
         ({0: [1, 1], 2: b"12345678", 40: 1}, "unknown key 40"),
         ({0: [1, 1], 1: 4, 2: b"12345678"}, "without palette"),
