@@ -87,13 +87,15 @@ def run_all() -> None:
     import synthetic
     import tiny_model
 
-    from rdzip.codecs import ahead, mixing
+    from rdzip.codecs import ahead, causal, mixing
     from rdzip.codecs.options import NETWORKED
+    from rdzip.models.template import SLANT
 
     with tempfile.TemporaryDirectory() as folder:
         model = tiny_model.load(tiny_model.write(Path(folder) / "tiny.safetensors"))
     pixels = synthetic.picture(3, 5)
-    ahead._compiled(model, "colour", pixels)(0)
+    ahead._compiled(model, "colour", pixels)(0, 3)
+    causal.decode(model, causal.encode(model, pixels).payload, pixels.shape, SLANT)
     for layout in mixing.LAYOUTS:
         used = model if layout in NETWORKED else None
         mixing.decode(used, mixing.encode(used, pixels, None, layout).payload, pixels.shape, layout)

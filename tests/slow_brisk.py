@@ -24,7 +24,7 @@ from slow_binary import (
     squash,
     stretch,
 )
-from slow_decoder import Damaged, Network, bands_of, clip, context_of, need
+from slow_decoder import Damaged, Network, bands_of, clip, context_of, is_turned, need, turned
 
 Matrix = list[list[float]]
 
@@ -294,6 +294,12 @@ class Band:
 def decode(payload: bytes, height: int, width: int, channels: int, layout: int, network: Network | None) -> bytes:
     """Samples of the picture, row by row, channels together; Damaged if the payload is not what the page says."""
     need(layout in STARTS and (network is not None) == (layout in (5, 8)), "layout")
+    if is_turned(height, width):
+        return turned(_decode(payload, width, height, channels, layout, network), width, height, channels)
+    return _decode(payload, height, width, channels, layout, network)
+
+
+def _decode(payload: bytes, height: int, width: int, channels: int, layout: int, network: Network | None) -> bytes:
     order = (1, 0, 2) if channels == 3 else (0,)
     found = b""
     for data, rows in bands_of(payload, height):

@@ -303,6 +303,20 @@ def bands_of(payload: bytes, height: int) -> list[tuple[bytes, int]]:
     return [(reader.take(length), count) for length, count in zip(lengths, rows, strict=True)]
 
 
+MOST_COLUMNS, MOST_FOR_A_ROW = 4096, 16
+
+
+def is_turned(height: int, width: int) -> bool:
+    """Whether a mixing payload is that of the transpose."""
+    return width > MOST_COLUMNS and width > MOST_FOR_A_ROW * height
+
+
+def turned(samples: bytes, height: int, width: int, channels: int) -> bytes:
+    """Samples of the transpose of a picture of this size."""
+    starts = [channels * (y * width + x) for x in range(width) for y in range(height)]
+    return b"".join(samples[at : at + channels] for at in starts)
+
+
 @dataclass
 class Image:
     """What a file holds."""

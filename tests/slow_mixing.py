@@ -26,7 +26,7 @@ from slow_binary import (
     squash,
     stretch,
 )
-from slow_decoder import Damaged, Network, bands_of, clip, context_of, need
+from slow_decoder import Damaged, Network, bands_of, clip, context_of, is_turned, need, turned
 
 
 class Fit:
@@ -194,6 +194,15 @@ def decode(
 
     calm: whether the layout is 9 or 10, not 1 or 2.
     """
+    if is_turned(height, width):
+        upright = _decode(payload, width, height, channels, lists, network, calm)
+        return turned(upright, width, height, channels)
+    return _decode(payload, height, width, channels, lists, network, calm)
+
+
+def _decode(
+    payload: bytes, height: int, width: int, channels: int, lists: Any, network: Network | None, calm: bool
+) -> bytes:
     if not calm:
         return _band(payload, height, width, channels, lists, network, calm)
     return b"".join(

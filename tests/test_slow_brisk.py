@@ -32,6 +32,12 @@ CASES = {
     "flat": (FLAT, 1, range(3, 9)),
     "coloured flat": (np.full((6, 11, 3), 93, np.uint8), 1, range(3, 9)),
     "restless": (RESTLESS, 1, (3, 6)),
+    "flat row, turned": (np.concatenate([np.full((1, 4090), 93, np.uint8), picture((1, 10))], 1), 1, (6,)),
+    "longest row that is not turned": (
+        np.concatenate([np.full((1, 4090), 93, np.uint8), NOISE[:1, :6, 0]], 1),
+        1,
+        (6,),
+    ),
 }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import slow_decoder
 import slow_mixing
 import tiny_model
 from slow_decoder import Network, read_model
@@ -44,6 +45,12 @@ def test_the_page_says_what_the_codec_does(
         coded = mixing.encode(model, pixels, None, layout)
         found = slow_mixing.decode(coded.payload, *shape[:2], channels, CONTEXTS, used, calm)
         assert found == pixels.tobytes()
+    monkeypatch.setattr(mixing, "WIDE", 0)
+    monkeypatch.setattr(mixing, "FLAT", 1)
+    monkeypatch.setattr(slow_decoder, "MOST_COLUMNS", 0)
+    monkeypatch.setattr(slow_decoder, "MOST_FOR_A_ROW", 1)
+    coded = mixing.encode(None, pixels, None, alone)
+    assert slow_mixing.decode(coded.payload, *shape[:2], channels, CONTEXTS, None, calm) == pixels.tobytes()
     coded = mixing.encode(None, pixels[:1, :1], None, alone)
     with pytest.raises(slow_mixing.Damaged):
         slow_mixing.decode(coded.payload + b"\1", 1, 1, channels, CONTEXTS, None, calm)

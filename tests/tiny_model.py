@@ -38,3 +38,9 @@ def write(path: Path, seed: int = 0) -> Path:
 def load(path: Path) -> CausalModel:
     """The model of a file."""
     return from_tensors(*modelfile.read(path))
+
+
+@cache
+def in_torch(path: Path) -> CausalModel:
+    """The same with its products in torch, as on other devices."""
+    return from_tensors(*modelfile.read(path)).to("cpu:0")

@@ -8,6 +8,7 @@ python tools/make_golden.py VERSION-irec-lossy the same, by relative entropy cod
 python tools/make_golden.py VERSION-thorough   the same, by the codec mixing at high efforts and by more models.
 python tools/make_golden.py VERSION-lean       the same, by its fast layouts.
 python tools/make_golden.py VERSION-near       near-lossless.
+python tools/make_golden.py VERSION-narrow     pictures of a row or a column, or of few.
 """
 
 from __future__ import annotations
@@ -181,6 +182,19 @@ def near() -> dict[str, tuple[Any, dict[str, Any]]]:
     }
 
 
+def narrow() -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Inputs by name that are so narrow or flat that layouts of memory matter."""
+    pixels = np.asarray(picture()).reshape(-1, 3)[:4098]
+    return {
+        "flat": (pixels[None, :4097, 1], {"codec": "mixing", "effort": 1}),
+        "flat-colour": (pixels.reshape(1, -1, 3), {"codec": "mixing", "effort": 6}),
+        "flat-thorough": (pixels[None, :4097, 1], {"codec": "mixing", "effort": 9}),
+        "upright-colour": (pixels.reshape(-1, 1, 3), {"codec": "mixing", "effort": 6}),
+        "upright-causal": (pixels[:300].reshape(-1, 1, 3), {"codec": "causal"}),
+        "two-columns-causal": (pixels[:300].reshape(-1, 2, 3), {"codec": "causal"}),
+    }
+
+
 def main() -> None:
     """Write the files of the version named on the command line."""
     folder = GOLDEN / sys.argv[1]
@@ -194,6 +208,7 @@ def main() -> None:
         "thorough": thorough,
         "lean": lean,
         "near": near,
+        "narrow": narrow,
     }
     kind = kinds.get(folder.name.partition("-")[2], images)
     for name, (source, options) in kind().items():

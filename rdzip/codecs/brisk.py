@@ -20,13 +20,14 @@ from rdzip.codecs.options import (
     LEAN_PLAIN,
     LEAN_WITH_NETWORK,
 )
+from rdzip.codecs.window import Window, pad_left, pad_right
 from rdzip.entropy.binary import CODER, start_coder
 from rdzip.exact.compiled import compiled
 from rdzip.models.block_fit import Fit, learn, predict, start_row
 from rdzip.models.brisk import ONE, Begin, Mixer, code_sample
 from rdzip.models.brisk_view import CONTEXTS, FITTED, NETWORK, SIMPLE, View, look, note_errors
 from rdzip.models.causal_scalar import PARTS, ScalarNet, mixture_mean, run_head, run_trunk
-from rdzip.models.template import OUTSIDE, PAD
+from rdzip.models.template import PAD
 
 if TYPE_CHECKING:
     from rdzip.models.causal_file import CausalModel
@@ -58,7 +59,7 @@ BEGIN = {
 
 
 class Band:
-    """What codes a band row by row: planes int32 [channels, h + PAD, w + 2 PAD] of raw samples, and all states."""
+    """What codes a band block by block: a window of samples, and all states."""
 
     def __init__(
         self,
@@ -68,10 +69,9 @@ class Band:
         data: NDArray[np.uint8],
         decoding: int,
     ) -> None:
-        self.height, self.width = shape[:2]
-        channels = 1 if len(shape) == 2 else shape[2]
-        stride = self.width + 2 * PAD
-        self.planes = np.full((channels, self.height + PAD, stride), OUTSIDE, np.int32)
+        self.width = shape[1]
+        self.window = Window(shape)
+        channels, _, stride = self.window.planes.shape
         self.net = model.nets["grey" if channels == 1 else "colour"] if model else None
         self.scalar = ScalarNet.of(self.net, model.tables, stride) if model and self.net else ScalarNet.none()
         self.fitted = 0 if layout in (BRISK_PLAIN, LEAN_PLAIN) else 1
@@ -88,15 +88,14 @@ class Band:
         self.data, self.decoding = data, decoding
         start_coder(self.coder, data, decoding)
 
-    def code(self, y: int, known: NDArray[np.int32]) -> None:
-        """Code row y, and fill the padding that it decides; known: as _code_row has it."""
-        self.planes[:, y + PAD, :PAD] = self.planes[:, y + PAD - 1, PAD : PAD + 1]
-        _code_row(
+    def code(self, y: int, rows: int, known: NDArray[np.int32]) -> None:
+        """Code the rows of the window's block, of which the first is row y; known: as _code_rows has it."""
+        _code_rows(
             self.fit,
             self.view,
             self.mixer,
             self.scalar,
-            self.planes.reshape(-1),
+            self.window.planes.reshape(-1),
             known.reshape(-1),
             self.coder,
             self.data,
@@ -104,15 +103,15 @@ class Band:
             self.mixture,
             self.width,
             y,
+            rows,
             self.fitted,
             self.sets,
             self.decoding,
         )
-        self.planes[:, y + PAD, PAD + self.width :] = self.planes[:, y + PAD, PAD + self.width - 1, None]
 
 
 @compiled
-def _code_row(
+def _code_rows(
     fit: Fit,
     view: View,
     mixer: Mixer,
@@ -124,12 +123,14 @@ def _code_row(
     levels: NDArray[np.float64],
     mixture: NDArray[np.int32],
     width: int,
-    y: int,
+    first: int,
+    rows: int,
     fitted: int,
     sets: int,
     decoding: int,
 ) -> None:
-    """Code row y. known int32 [w, channels, PARTS]: the network's mixtures; empty to compute them, or for none."""
+    """Code rows first..first+rows-1. known int32 [rows, w, channels, PARTS]: the network's mixtures; empty to compute
+    them, or for none."""
     channels = len(levels)
     stride = width + 2 * PAD
     plane = len(px) // channels
@@ -139,48 +140,68 @@ def _code_row(
     places, counts, columns, sums = fit
     means, scales, chosen, contexts, hashes, errors, view_tables = view
     inputs, weights, slots, beside, tables, sigmoid, scratch, coded = mixer
-    if fitted:
-        start_row(columns, sums, channels)
-    for x in range(width):
-        at = (y + PAD) * stride + PAD + x
+    for row in range(rows):
+        y = first + row
+        pad_left(px, plane, channels, stride, row)
         if fitted:
+            start_row(columns, sums, channels)
+        for x in range(width):
+            at = (row + PAD) * stride + PAD + x
+            if fitted:
+                for c in range(channels):
+                    levels[c] = 0.5 * (np.float64(px[c * plane + at - 1]) + np.float64(px[c * plane + at - stride]))
+            if computed:
+                run_trunk(scalar, px, plane, at, x, y)
             for c in range(channels):
-                levels[c] = 0.5 * (np.float64(px[c * plane + at - 1]) + np.float64(px[c * plane + at - stride]))
-        if computed:
-            run_trunk(scalar, px, plane, at, x, y)
-        for c in range(channels):
-            if fitted:
-                means[FITTED] = predict(places, counts[c], columns, sums, px, at, plane, x, levels, c)
-            if networked:
-                if computed:
-                    run_head(scalar, px, plane, at, c, mixture)
-                else:
-                    for i in range(PARTS):
-                        mixture[i] = known[(x * channels + c) * PARTS + i]
-                means[NETWORK] = mixture_mean(mixture)
-            look(means, scales, chosen, contexts, hashes, errors, view_tables, px, plane, stride, c, x, y, at, sources)
-            value = code_sample(
-                inputs,
-                weights,
-                slots,
-                beside,
-                tables,
-                sigmoid,
-                scratch,
-                coded,
-                means,
-                scales,
-                hashes,
-                mixture,
-                sets,
-                coder,
-                data,
-                decoding,
-                c,
-                x & 1,
-                np.int64(px[c * plane + at]),
-            )
-            px[c * plane + at] = value
-            if fitted:
-                learn(columns, sums, counts[c], x, 1 if x == width - 1 else 0, value - levels[c], channels, c)
-            note_errors(means, errors, stride, c, x, y, value, sources)
+                if fitted:
+                    means[FITTED] = predict(places, counts[c], columns, sums, px, at, plane, x, levels, c)
+                if networked:
+                    if computed:
+                        run_head(scalar, px, plane, at, c, mixture)
+                    else:
+                        for i in range(PARTS):
+                            mixture[i] = known[((row * width + x) * channels + c) * PARTS + i]
+                    means[NETWORK] = mixture_mean(mixture)
+                look(
+                    means,
+                    scales,
+                    chosen,
+                    contexts,
+                    hashes,
+                    errors,
+                    view_tables,
+                    px,
+                    plane,
+                    stride,
+                    c,
+                    x,
+                    y,
+                    at,
+                    sources,
+                )
+                value = code_sample(
+                    inputs,
+                    weights,
+                    slots,
+                    beside,
+                    tables,
+                    sigmoid,
+                    scratch,
+                    coded,
+                    means,
+                    scales,
+                    hashes,
+                    mixture,
+                    sets,
+                    coder,
+                    data,
+                    decoding,
+                    c,
+                    x & 1,
+                    np.int64(px[c * plane + at]),
+                )
+                px[c * plane + at] = value
+                if fitted:
+                    learn(columns, sums, counts[c], x, 1 if x == width - 1 else 0, value - levels[c], channels, c)
+                note_errors(means, errors, stride, c, x, y, value, sources)
+        pad_right(px, plane, channels, stride, row)

@@ -28,6 +28,7 @@ from PIL import Image
 
 from rdzip.codecs import pngstream
 from rdzip.codecs.result import Bits, Encoded
+from rdzip.codecs.strips import strips
 from rdzip.errors import CoderError
 
 if TYPE_CHECKING:
@@ -135,11 +136,9 @@ def _little(samples: NDArray[Any]) -> NDArray[Any]:
 
 
 def _is_constant(samples: NDArray[Any]) -> bool:
-    first = _little(samples[:1, :1]).tobytes()
-    if _little(samples[0]).tobytes() != first * samples.shape[1]:
-        return False
-    row = _little(samples[0]).tobytes()
-    return all(_little(line).tobytes() == row for line in samples)
+    first = _little(samples[:1, :1]).view(np.uint8).reshape(-1)
+    octets = (_little(samples[s]).view(np.uint8).reshape(-1, len(first)) for s in strips(samples))
+    return all(bool((part == first).all()) for part in octets)
 
 
 def _candidates(samples: NDArray[Any]) -> Iterable[tuple[bytes, Method]]:

@@ -1,8 +1,9 @@
 """Codec "mixing": lossless coding bit by bit, adaptive predictions and the network of a causal model mixed online.
 
 A payload is that of one band of rows (layouts 1, 2) or of several: their number, the lengths of all but the last band's
-data, and the data. Bands are coded apart, side by side; each is a picture of its own to its models. What is mixed, and
-how, goes by the layout: codecs/thorough.py has those with many predictions, codecs/brisk.py those with few.
+data, and the data. Bands are coded apart, side by side; each is a picture of its own to its models. Very flat pictures
+are coded as their transpose. What is mixed, and how, goes by the layout: codecs/thorough.py has those with many
+predictions, codecs/brisk.py those with few.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.codecs import brisk, thorough
-from rdzip.codecs.ahead import mixtures_by_rows
+from rdzip.codecs.ahead import mixtures_by_blocks
 from rdzip.codecs.numbers import read_numbers, write_numbers
 from rdzip.codecs.options import BRISK, CALM_ALONE, CALM_WITH_NETWORK, MIXING_ALONE, MIXING_WITH_NETWORK, NETWORKED
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.codecs.side_by_side import side_by_side
+from rdzip.codecs.window import blocks
 from rdzip.entropy.binary import finish_coder
 from rdzip.errors import CoderError, InputError
 from rdzip.models.decision_tables import LEAST_PROBABILITY
-from rdzip.models.template import PAD
 
 if TYPE_CHECKING:
     from rdzip.models.causal_file import CausalModel
@@ -31,13 +32,14 @@ if TYPE_CHECKING:
 Progress = Callable[[float], None] | None
 Pixels = NDArray[np.uint8]
 
-SAMPLE_ORDER = (1, 0, 2)
 WHOLE = (MIXING_ALONE, MIXING_WITH_NETWORK)
 """Layouts whose payloads are those of one band, without its number."""
 LAYOUTS = (*thorough.PACES, *BRISK)
 TWO_BANDS, BAND_PIXELS, THOROUGH_BAND_PIXELS = 1 << 17, 1 << 20, 1 << 22
 """Pixels from which on fast layouts have two bands; those of each band where there are more; of thorough layouts."""
 MOST_BANDS = 64
+WIDE, FLAT = 1 << 12, 16
+"""Columns, and how many for each row, beyond which a picture is turned."""
 
 
 def bands(shape: tuple[int, ...], layout: int) -> int:
@@ -49,6 +51,11 @@ def bands(shape: tuple[int, ...], layout: int) -> int:
     if layout in BRISK:
         count = max(pixels // BAND_PIXELS, 2 if pixels >= TWO_BANDS else 1)
     return min(max(count, 1), shape[0], MOST_BANDS)
+
+
+def is_turned(shape: tuple[int, ...]) -> bool:
+    """Whether a picture is coded as its transpose: models keep much of each column, which is to serve many rows."""
+    return shape[1] > WIDE and shape[1] > FLAT * shape[0]
 
 
 def encode(model: CausalModel | None, pixels: Pixels, progress: Progress = None, layout: int | None = None) -> Encoded:
@@ -65,6 +72,8 @@ def encode(model: CausalModel | None, pixels: Pixels, progress: Progress = None,
     used = model if layout in NETWORKED else None
     if used:
         used.check_compiled()
+    if is_turned(pixels.shape):
+        pixels = np.ascontiguousarray(pixels.swapaxes(0, 1))
     count = bands(pixels.shape, layout)
     edges = [pixels.shape[0] * b // count for b in range(count + 1)]
     coded = np.zeros((count, 1 << 16), np.int64)
@@ -94,6 +103,9 @@ def decode(
     used = model if layout in NETWORKED else None
     if used:
         used.check_compiled()
+    turned = is_turned(shape)
+    if turned:
+        shape = (shape[1], shape[0], *shape[2:])
     parts = [payload] if layout in WHOLE else _parts(payload, shape[0])
     # a sample costs 8 decisions, each at least 2**16 / (2**16 - LEAST_PROBABILITY) of a bit's odds
     if 8 * LEAST_PROBABILITY * math.prod(shape) > 65536 * (8 * len(payload) + 64):
@@ -107,41 +119,41 @@ def decode(
         _decode_band(used, layout, parts[b], pixels[edges[b] : edges[b + 1]], told)
 
     side_by_side(len(parts), work, progress)
-    return pixels
+    return np.ascontiguousarray(pixels.swapaxes(0, 1)) if turned else pixels
 
 
 def _encode_band(
     model: CausalModel | None, pixels: Pixels, layout: int, bands: int, progress: Progress
 ) -> tuple[bytes, NDArray[np.int64]]:
     """Data of a band, one of so many, and how often each probability was that of what came."""
-    samples = pixels[..., SAMPLE_ORDER] if pixels.ndim == 3 else pixels[..., None]
     data = np.zeros(3 * pixels.size + 64, np.uint8)  # no decision costs over 15 bits; far less than 24 bits a sample
     band = _band(layout)(model, layout, pixels.shape, data, 0)
-    for y, known in enumerate(mixtures_by_rows(model, pixels, bands)):
-        band.planes[:, y + PAD, PAD:-PAD] = samples[y].T
-        band.code(y, known)
-        if progress and y % 8 == 0:
-            progress(y / band.height)
+    height, width = pixels.shape[:2]
+    for (first, stop), known in zip(blocks(height, width), mixtures_by_blocks(model, pixels, bands), strict=True):
+        band.window.move(stop - first)
+        band.window.write(pixels[first:stop])
+        band.code(first, stop - first, known)
+        if progress:
+            progress(stop / height)
     size = finish_coder(band.coder, data)
     return data[:size].tobytes(), band.mixer.coded
 
 
 def _decode_band(model: CausalModel | None, layout: int, payload: bytes, pixels: Pixels, progress: Progress) -> None:
-    """Fill in the pixels of a band; CoderError if its data are corrupt."""
+    """Fill in the pixels of a band; CoderError if its data are corrupt, soon after they end."""
     band = _band(layout)(model, layout, pixels.shape, np.frombuffer(bytearray(payload), np.uint8), 1)
     none = np.zeros(0, np.int32)
-    for y in range(band.height):
-        band.code(y, none)
-        if progress and y % 8 == 0:
-            progress(y / band.height)
+    height, width = pixels.shape[:2]
+    for first, stop in blocks(height, width):
+        band.window.move(stop - first)
+        band.code(first, stop - first, none)
+        band.window.read(pixels[first:stop])
+        if band.coder[3] >= len(payload):
+            raise CoderError("coded data end before the last pixel: the file is corrupt")
+        if progress:
+            progress(stop / height)
     if band.coder[3] + 1 != len(payload):
-        raise CoderError("coded data are left over or missing after the last pixel: the file is corrupt")
-    found = band.planes[:, PAD:, PAD:-PAD]
-    if pixels.ndim == 2:
-        pixels[:] = found[0]
-    else:
-        for channel, plane in zip(SAMPLE_ORDER, found, strict=True):
-            pixels[..., channel] = plane
+        raise CoderError("coded data are left over after the last pixel: the file is corrupt")
 
 
 def _band(layout: int) -> type[brisk.Band | thorough.Band]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageFile
 
+from rdzip.codecs.strips import strips
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}  # by number of channels
+FILTERED_BYTES = 1 << 16  # that are filtered at once
 
 
 class PngError(ValueError):
@@ -77,19 +80,23 @@ def filter_rows(samples: NDArray[Any]) -> bytes:
     rows = np.ascontiguousarray(samples, dtype=samples.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1)
     step = rows.shape[1] // width
     out = np.empty((height, 1 + rows.shape[1]), np.uint8)
-    above = np.zeros(rows.shape[1] + step, np.int16)
-    for y in range(height):
-        row = np.zeros_like(above)
-        row[step:] = rows[y]
-        x, a, b, c = row[step:], row[:-step], above[step:], above[:-step]
-        da, db, dc = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
-        paeth = np.where((da <= db) & (da <= dc), a, np.where(db <= dc, b, c))
-        tries = np.stack([x, x - a, x - b, x - (a + b >> 1), x - paeth]).astype(np.uint8)
-        kind = int(np.abs(tries.view(np.int8).astype(np.int32)).sum(axis=1).argmin())
-        out[y, 0] = kind
-        out[y, 1:] = tries[kind]
-        above = row
+    for s in strips(rows, FILTERED_BYTES):
+        tries = [_filtered(rows, s, at, step) for at in range(0, rows.shape[1], FILTERED_BYTES)]
+        best = sum(np.abs(part.view(np.int8).astype(np.int32)).sum(2) for part in tries).argmin(0)
+        out[s, 0] = best
+        out[s, 1:] = np.concatenate([part[best, np.arange(len(best))] for part in tries], 1)
     return out.tobytes()
+
+
+def _filtered(rows: NDArray[np.uint8], s: slice, at: int, step: int) -> NDArray[np.uint8]:
+    """Residuals uint8 [5 filters, n, m] of rows of bytes, FILTERED_BYTES from a byte on; step: bytes of a pixel."""
+    around = np.zeros((s.stop - s.start + 1, step + min(FILTERED_BYTES, rows.shape[1] - at)), np.int16)
+    top, left = min(1, s.start), min(step, at)
+    around[1 - top :, step - left :] = rows[s.start - top : s.stop, at - left : at + FILTERED_BYTES]
+    x, a, b, c = around[1:, step:], around[1:, :-step], around[:-1, step:], around[:-1, :-step]
+    da, db, dc = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
+    paeth = np.where((da <= db) & (da <= dc), a, np.where(db <= dc, b, c))
+    return np.stack([x, x - a, x - b, x - (a + b >> 1), x - paeth]).astype(np.uint8)
 
 
 def decode_image(data: bytes, mode: str | None = None) -> NDArray[Any]:

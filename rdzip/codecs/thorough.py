@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.codecs.options import CALM_ALONE, CALM_WITH_NETWORK, MIXING_ALONE, MIXING_WITH_NETWORK
+from rdzip.codecs.window import Window, pad_left, pad_right
 from rdzip.entropy.binary import CODER, start_coder
 from rdzip.exact.compiled import compiled
 from rdzip.models.adaptive import NETWORK, View, look, note_errors
 from rdzip.models.causal_scalar import PARTS, ScalarNet, mixture_mean, run_head, run_trunk
 from rdzip.models.least_squares import Fits, end_row, fit, learn, predict, start_row
 from rdzip.models.mixing import CALM_PACE, EAGER_PACE, Mixer, code_sample
-from rdzip.models.template import OUTSIDE, PAD
+from rdzip.models.template import PAD
 
 if TYPE_CHECKING:
     from rdzip.models.causal_exact import ExactNet
@@ -41,39 +42,37 @@ BUCKET_BITS = (12, 22)
 
 
 class Band:
-    """What codes a band row by row: planes int32 [channels, h + PAD, w + 2 PAD] of raw samples, and all states."""
+    """What codes a band block by block: a window of samples, and all states."""
 
     def __init__(
         self, model: CausalModel | None, layout: int, shape: tuple[int, ...], data: NDArray[np.uint8], decoding: int
     ) -> None:
-        self.height, self.width = shape[:2]
-        self.channels = 1 if len(shape) == 2 else shape[2]
-        self.stride = self.width + 2 * PAD
-        self.planes = np.full((self.channels, self.height + PAD, self.stride), OUTSIDE, np.int32)
-        self.net: ExactNet | None = model.nets["grey" if self.channels == 1 else "colour"] if model else None
+        self.width = shape[1]
+        self.window = Window(shape)
+        channels, _, stride = self.window.planes.shape
+        self.net: ExactNet | None = model.nets["grey" if channels == 1 else "colour"] if model else None
         table = np.zeros(0, np.int32)
-        self.scalar = ScalarNet.of(self.net, model.tables, self.stride) if model and self.net else ScalarNet.none()
-        self.view = View.of(self.channels, self.width)
+        self.scalar = ScalarNet.of(self.net, model.tables, stride) if model and self.net else ScalarNet.none()
+        self.view = View.of(channels, self.width)
         self.mixer = Mixer.of(bucket_bits(math.prod(shape)), model.tables.sigmoid if model else table, PACES[layout])
-        self.fits = Fits.of(self.channels, self.width, self.stride)
+        self.fits = Fits.of(channels, self.width, stride)
         self.coder = np.zeros(CODER, np.int64)
         self.data, self.decoding = data, decoding
-        self.means = np.zeros(self.channels)
+        self.means = np.zeros(channels)
         self.mixture = np.zeros(PARTS if self.net else 0, np.int32)
         start_coder(self.coder, data, decoding)
 
-    def code(self, y: int, known: NDArray[np.int32]) -> None:
-        """Code row y, and fill the padding that it decides.
+    def code(self, y: int, rows: int, known: NDArray[np.int32]) -> None:
+        """Code the rows of the window's block, of which the first is row y.
 
-        known int32 [w, channels, PARTS]: the network's mixtures; empty to compute them here, or for no network.
+        known int32 [rows, w, channels, PARTS]: the network's mixtures; empty to compute them here, or for no network.
         """
-        self.planes[:, y + PAD, :PAD] = self.planes[:, y + PAD - 1, PAD : PAD + 1]
-        _code_row(
+        _code_rows(
             self.fits,
             self.view,
             self.mixer,
             self.scalar,
-            self.planes.reshape(-1),
+            self.window.planes.reshape(-1),
             known.reshape(-1),
             self.coder,
             self.data,
@@ -81,13 +80,13 @@ class Band:
             self.mixture,
             self.width,
             y,
+            rows,
             self.decoding,
         )
-        self.planes[:, y + PAD, PAD + self.width :] = self.planes[:, y + PAD, PAD + self.width - 1, None]
 
 
 @compiled
-def _code_row(
+def _code_rows(
     fits: Fits,
     view: View,
     mixer: Mixer,
@@ -99,37 +98,42 @@ def _code_row(
     means: NDArray[np.float64],
     mixture: NDArray[np.int32],
     width: int,
-    y: int,
+    first: int,
+    rows: int,
     decoding: int,
 ) -> None:
     channels = len(means)
     stride = width + 2 * PAD
     plane = len(px) // channels
     computed = len(scalar.layers) > 0 and len(known) == 0
-    start_row(fits)
-    for x in range(width):
-        at = (y + PAD) * stride + PAD + x
-        for c in range(channels):
-            means[c] = 0.5 * (np.float64(px[c * plane + at - 1]) + np.float64(px[c * plane + at - stride]))
-        fit(fits, x)
-        if computed:
-            run_trunk(scalar, px, plane, at, x, y)
-        for c in range(channels):
-            predict(fits, px, at, plane, x, means, c, view.means)
-            view.means[NETWORK] = view.means[0]
-            if len(mixture) > 0:
-                if computed:
-                    run_head(scalar, px, plane, at, c, mixture)
-                else:
-                    for i in range(PARTS):
-                        mixture[i] = known[(x * channels + c) * PARTS + i]
-                view.means[NETWORK] = mixture_mean(mixture)
-            look(view, px, plane, stride, channels, c, x, y, at)
-            value = code_sample(mixer, view, mixture, coder, data, decoding, c, np.int64(px[c * plane + at]))
-            px[c * plane + at] = value
-            learn(fits, x, c, value - means[c])
-            note_errors(view, c, x, y, width, value)
-    end_row(fits)
+    for row in range(rows):
+        y = first + row
+        pad_left(px, plane, channels, stride, row)
+        start_row(fits)
+        for x in range(width):
+            at = (row + PAD) * stride + PAD + x
+            for c in range(channels):
+                means[c] = 0.5 * (np.float64(px[c * plane + at - 1]) + np.float64(px[c * plane + at - stride]))
+            fit(fits, x)
+            if computed:
+                run_trunk(scalar, px, plane, at, x, y)
+            for c in range(channels):
+                predict(fits, px, at, plane, x, means, c, view.means)
+                view.means[NETWORK] = view.means[0]
+                if len(mixture) > 0:
+                    if computed:
+                        run_head(scalar, px, plane, at, c, mixture)
+                    else:
+                        for i in range(PARTS):
+                            mixture[i] = known[((row * width + x) * channels + c) * PARTS + i]
+                    view.means[NETWORK] = mixture_mean(mixture)
+                look(view, px, plane, stride, channels, c, x, y, at)
+                value = code_sample(mixer, view, mixture, coder, data, decoding, c, np.int64(px[c * plane + at]))
+                px[c * plane + at] = value
+                learn(fits, x, c, value - means[c])
+                note_errors(view, c, x, y, width, value)
+        end_row(fits)
+        pad_right(px, plane, channels, stride, row)
 
 
 def bucket_bits(samples: int) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rdzip.codecs.strips import strips
 from rdzip.errors import FormatError
 from rdzip.formats.header import Arrangement
 from rdzip.formats.modes import BY_NAME
@@ -15,13 +16,11 @@ if TYPE_CHECKING:
 
     from rdzip.formats.picture import Picture
 
-STRIP = 256  # rows looked at together, so that a test of a large image takes little memory
-
 
 def is_grey(samples: NDArray[Any]) -> bool:
     """Return whether the first three channels of [h, w, 3..4] are equal everywhere."""
-    for y in range(0, samples.shape[0], STRIP):
-        strip = samples[y : y + STRIP]
+    for s in strips(samples):
+        strip = samples[s]
         if not (np.array_equal(strip[:, :, 0], strip[:, :, 1]) and np.array_equal(strip[:, :, 0], strip[:, :, 2])):
             return False
     return True
@@ -30,8 +29,8 @@ def is_grey(samples: NDArray[Any]) -> bool:
 def histogram(samples: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return how often each value of uint8 samples [h, w] occurs: int64 [256]."""
     counts = np.zeros(256, np.int64)
-    for y in range(0, samples.shape[0], STRIP):
-        counts += np.bincount(samples[y : y + STRIP].reshape(-1), minlength=256)
+    for s in strips(samples):
+        counts += np.bincount(samples[s].reshape(-1), minlength=256)
     return counts
 
 
@@ -102,10 +101,10 @@ def _indices(samples: NDArray[Any], palette: bytes, palette_mode: str) -> NDArra
         raise FormatError("header is inconsistent: a palette image without palette; the file is corrupt")
     keys, first = np.unique(entries @ weights, return_index=True)
     result = np.empty(samples.shape[:2], np.uint8)
-    for y in range(0, samples.shape[0], STRIP):
-        wanted = samples[y : y + STRIP] @ weights
+    for s in strips(samples):
+        wanted = samples[s] @ weights
         place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         if not np.array_equal(keys[place], wanted):
             raise FormatError("the payload has a colour that the palette lacks; the file is corrupt")
-        result[y : y + STRIP] = first[place]
+        result[s] = first[place]
     return result

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rdzip.codecs.strips import strips
 from rdzip.errors import CoderError, FormatError, InputError
 from rdzip.formats import batch_frame, container, mosaic, rdz
 from rdzip.formats.batch import Batch, check_items
@@ -92,9 +93,8 @@ def segment_hash(samples: NDArray[Any], first: int, lengths: Sequence[int] = ())
     sequences' lengths (decimal numbers, each followed by a zero byte) and the samples.
     """
     state = hashlib.sha256("".join(f"{n}\0" for n in (first, *samples.shape, *lengths)).encode())
-    step = max(1, (1 << 22) // max(1, samples[:1].nbytes))
-    for row in range(0, samples.shape[0], step):
-        state.update(np.ascontiguousarray(samples[row : row + step]).data)
+    for s in strips(samples):
+        state.update(np.ascontiguousarray(samples[s]).data)
     return state.digest()[:HASH]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rdzip.codecs.result import Bits
+from rdzip.codecs.strips import same as same_samples
 from rdzip.errors import FormatError, InputError
 from rdzip.formats import batch_frame, container, mosaic, rdz
 from rdzip.formats.batch import Batch
@@ -215,9 +216,7 @@ def _compare(batch: Batch, back: Batch) -> None:
         == (back.form, back.fortran, back.single, back.mode, back.names, back.formats, back.lengths, back.side)
         and batch.samples.shape == back.samples.shape
         and batch.samples.dtype == back.samples.dtype
-        and all(
-            np.array_equal(a.view(np.uint8), b.view(np.uint8)) for a, b in zip(batch.samples, back.samples, strict=True)
-        )
+        and same_samples(batch.samples, back.samples)
     )
     if not same:
         raise FormatError(

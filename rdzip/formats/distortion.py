@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rdzip.formats.arrangement import STRIP
+from rdzip.codecs.strips import strips
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,10 +19,10 @@ def psnr(one: NDArray[Any], other: NDArray[Any], alpha: NDArray[Any] | None) -> 
     alpha: the samples' last channel, which is left out, and so are pixels where it is 0.
     """
     errors, count = 0.0, 0
-    for y in range(0, len(one), STRIP):
-        unlike = one[y : y + STRIP].astype(np.float32) - other[y : y + STRIP]
+    for s in strips(one):
+        unlike = one[s].astype(np.float32) - other[s]
         if alpha is not None:
-            unlike = unlike[..., :-1][alpha[y : y + STRIP] > 0]
+            unlike = unlike[..., :-1][alpha[s] > 0]
         errors += float(np.square(unlike, dtype=np.float64).sum())
         count += unlike.size
     peak = int(np.iinfo(one.dtype).max)
@@ -31,5 +31,4 @@ def psnr(one: NDArray[Any], other: NDArray[Any], alpha: NDArray[Any] | None) -> 
 
 def largest_error(one: NDArray[Any], other: NDArray[Any]) -> int:
     """Return the largest difference of two samples, uint8 or uint16."""
-    strips = range(0, len(one), STRIP)
-    return max(int(np.abs(one[y : y + STRIP].astype(np.int32) - other[y : y + STRIP]).max()) for y in strips)
+    return max(int(np.abs(one[s].astype(np.int32) - other[s]).max()) for s in strips(one))

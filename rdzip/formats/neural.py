@@ -91,8 +91,7 @@ class Neural:
         """Return the payload of uint8 pixels [h, w] or [h, w, 3]; ModelError if the model cannot be had."""
         from rdzip.codecs import causal
 
-        model = self._load()
-        self._limit_torch()
+        model = self._causal_model()
         result: Encoded = causal.encode(model, pixels, progress=progress)
         return result
 
@@ -103,7 +102,6 @@ class Neural:
         from rdzip.codecs import causal
 
         model = self._causal_model()
-        self._limit_torch()
         pixels: NDArray[Any] = causal.decode(model, payload, shape, layout, progress=progress)
         if tuple(pixels.shape) != shape:
             raise CoderError(f"the payload holds {list(pixels.shape)}, expected {list(shape)}: the file is corrupt")
@@ -286,7 +284,7 @@ class Neural:
 
             start = time.perf_counter()
             ref = self._resolve()
-            if self.latent or self.lossy:
+            if self.latent or self.lossy or self.device not in (None, "cpu"):
                 self._limit_torch()
             self._model = hub.load(ref, offline=self.offline)
             if hasattr(self._model, "to"):

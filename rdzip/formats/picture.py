@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rdzip.codecs.strips import strips
 from rdzip.errors import InputError
 from rdzip.formats.modes import BY_NAME
 
@@ -79,9 +80,8 @@ def pixel_hash(samples: NDArray[Any], mode: str, palette: bytes = b"", palette_m
     state = hashlib.sha256(f"{mode}\0{height}\0{width}\0{palette_mode}\0{len(palette)}\0".encode())
     state.update(palette)
     little = np.dtype(BY_NAME[mode].dtype)
-    step = max(1, (1 << 22) // max(1, samples[0].nbytes))
-    for row in range(0, height, step):
-        state.update(np.ascontiguousarray(samples[row : row + step], dtype=little).data)
+    for s in strips(samples):
+        state.update(np.ascontiguousarray(samples[s], dtype=little).data)
     return state.digest()[:8]
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import numpy as np
-
 from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS, NETWORKED
 from rdzip.codecs.side_by_side import at_most
+from rdzip.codecs.strips import same as same_samples
 from rdzip.errors import FormatError, InputError
 from rdzip.formats import container, near, sections
 from rdzip.formats import metadata as meta
@@ -221,10 +220,7 @@ def check_lossless(
         and back.palette == picture.palette
         and back.palette_mode == picture.palette_mode
         and (keep == "none" or meta.pack(back.metadata) == meta.pack(picture.metadata))
-        and all(
-            np.array_equal(a.view(np.uint8), b.view(np.uint8))
-            for a, b in zip(back.samples, picture.samples, strict=True)
-        )
+        and same_samples(back.samples, picture.samples)
     )
     if not same:
         raise FormatError(

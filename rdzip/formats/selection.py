@@ -11,6 +11,7 @@ import numpy as np
 from rdzip.codecs import classic
 from rdzip.codecs.options import NETWORKED
 from rdzip.codecs.result import Bits, Encoded
+from rdzip.codecs.strips import strips
 from rdzip.errors import InputError
 from rdzip.formats.arrangement import arrange, histogram, palette_colours
 from rdzip.formats.container import SectionType
@@ -250,9 +251,8 @@ def has_few_colours(samples: NDArray[Any]) -> bool:
         grey = samples if samples.ndim == 2 else samples[:, :, 0]
         return int(np.count_nonzero(histogram(grey))) <= FEW_LEVELS
     found = np.empty(0, np.uint32)
-    rows = max(1, (1 << 16) // samples.shape[1])
-    for y in range(0, samples.shape[0], rows):
-        strip = samples[y : y + rows].astype(np.uint32)
+    for s in strips(samples):
+        strip = samples[s].astype(np.uint32)
         found = np.union1d(found, strip[:, :, 0] | strip[:, :, 1] << 8 | strip[:, :, 2] << 16)
         if len(found) > FEW_COLOURS:
             return False

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from rdzip.codecs import pngstream
+from rdzip.codecs.strips import same as same_samples
 from rdzip.errors import InputError, RdzipError
 from rdzip.formats import metadata
 from rdzip.formats.reading import pillow_limit, read_picture
@@ -156,10 +157,7 @@ def _try_write(picture: Picture, name: str) -> tuple[bytes, Picture] | None:
         back.mode == picture.mode
         and back.samples.shape == picture.samples.shape
         and (picture.mode not in ("P", "PA") or _palettes_equal(picture, back))
-        and all(
-            np.array_equal(a.view(np.uint8), b.view(np.uint8))
-            for a, b in zip(back.samples, picture.samples, strict=True)
-        )
+        and same_samples(back.samples, picture.samples)
     )
     return (data, back) if same else None
 

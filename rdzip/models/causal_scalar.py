@@ -281,14 +281,22 @@ def mixture_mean(mixture: NDArray[np.int32]) -> int:
 
 
 @compiled
-def run_row(net: ScalarNet, px: Int32, plane_size: int, start: int, y: int, known: Int32) -> None:
-    """Fill the mixtures int32 [w * channels * PARTS] of row y, whose first pixel is at ``start``, all samples known."""
+def run_rows(net: ScalarNet, px: Int32, first: int, rows: int, known: Int32) -> None:
+    """Fill the mixtures int32 [rows * w * channels * PARTS] of the rows first..first+rows-1, all samples being known.
+
+    px: as ``template.padded_samples`` makes them of these rows, flat.
+    """
     channels = net.counts[2]
-    for x in range(len(known) // (channels * PARTS)):
-        run_trunk(net, px, plane_size, start + x, x, y)
-        for c in range(channels):
-            first = (x * channels + c) * PARTS
-            run_head(net, px, plane_size, start + x, c, known[first : first + PARTS])
+    plane = len(px) // channels
+    width = len(known) // (rows * channels * PARTS)
+    stride = width + 2 * PAD
+    for row in range(rows):
+        for x in range(width):
+            at = (row + PAD) * stride + PAD + x
+            run_trunk(net, px, plane, at, x, first + row)
+            for c in range(channels):
+                place = ((row * width + x) * channels + c) * PARTS
+                run_head(net, px, plane, at, c, known[place : place + PARTS])
 
 
 @compiled
@@ -301,16 +309,16 @@ def cumulative(mixture: Int32, sigmoid: Int32, v: int) -> int:
     return (s >> 4) + 16 * v
 
 
-def mixtures(net: ExactNet, tables: MixtureTables, planes: NDArray[np.int16], first: int, stop: int) -> Int32:
-    """The same mixtures of rows first..stop-1 at once, int32 [rows, w, channels, PARTS], all samples being known.
+def mixtures(net: ExactNet, tables: MixtureTables, planes: NDArray[np.int16], first: int) -> Int32:
+    """The same mixtures of rows from a first one on at once, int32 [rows, w, channels, PARTS].
 
-    planes: padded planes int16 [channels, h + PAD, w + 2 PAD], as ``template.padded_planes`` makes them.
+    planes: padded planes int16 [channels, PAD + rows, w + 2 PAD] of these rows, as ``template.padded_planes`` has them.
     """
-    height, width = stop - first, planes.shape[2] - 2 * PAD
+    height, width = planes.shape[1] - PAD, planes.shape[2] - 2 * PAD
     neighbours = [
         np.stack(
             [
-                plane[PAD + first + dy : PAD + stop + dy, PAD + dx : PAD + dx + width].reshape(-1)
+                plane[PAD + dy : PAD + height + dy, PAD + dx : PAD + dx + width].reshape(-1)
                 for dy, dx in TEMPLATE[: net.config.plane_neighbours(p)]
             ]
         )
@@ -319,7 +327,7 @@ def mixtures(net: ExactNet, tables: MixtureTables, planes: NDArray[np.int16], fi
     y, x = np.divmod(np.arange(height * width), width)
     view = net.view(neighbours)
     fans = net.trunk(view, x, y + first)
-    values = [plane[PAD + first : PAD + stop, PAD : PAD + width].reshape(-1) for plane in planes]
+    values = [plane[PAD:, PAD : PAD + width].reshape(-1) for plane in planes]
     found = np.empty((height * width, len(planes), PARTS), np.int32)
     for c, fan in enumerate(fans):
         parameters = net.head(c, fan, view, values[:c])

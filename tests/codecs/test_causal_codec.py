@@ -13,10 +13,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdzip.codecs import causal
+from rdzip.codecs import causal, causal_compiled, side_by_side
 from rdzip.errors import CoderError, InputError
 from rdzip.exact import layers, products
 from rdzip.models.causal_file import CausalModel
+from rdzip.models.template import Wavefronts
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,15 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def model(file: Path) -> CausalModel:
     return tiny_model.load(file)
+
+
+@pytest.fixture(scope="module")
+def in_torch(file: Path) -> CausalModel:
+    return tiny_model.in_torch(file)
+
+
+def in_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(causal_compiled, "can_compile", lambda *_: False)
 
 
 def picture(kind: str, h: int, w: int, channels: int, seed: int = 0) -> np.ndarray:
@@ -73,33 +83,71 @@ def test_sizes(model: CausalModel, h: int, w: int, channels: int) -> None:
     check(model, picture("smooth", h, w, channels))
 
 
-def test_payload_does_not_depend_on_the_bands(model: CausalModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    pixels = picture("smooth", 40, 50, 3)
+SHAPES = [(1, 1), (1, 90), (90, 1), (2, 40), (40, 2), (40, 3), (3, 40), (31, 17), (17, 31)]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("kind", ["noise", "extremes", "smooth"])
+def test_compiled_code_numpy_and_torch_give_one_payload(
+    model: CausalModel, in_torch: CausalModel, kind: str, channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = [picture(kind, h, w, channels) for h, w in SHAPES]
+    assert causal_compiled.can_compile(model, "grey")
+    assert not causal_compiled.can_compile(in_torch, "grey")
+    payloads = [check(model, pixels) for pixels in pictures]
+    assert [check(in_torch, pixels) for pixels in pictures] == payloads
+    in_numpy(monkeypatch)
+    assert [check(model, pixels) for pixels in pictures] == payloads
+
+
+@pytest.mark.parametrize("way", ["compiled", "numpy"])
+def test_payload_does_not_depend_on_the_bands(model: CausalModel, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if way == "numpy":
+        in_numpy(monkeypatch)
     payloads = set()
     for size in (1, 64, 700, 1 << 20):
         monkeypatch.setattr(causal, "BAND_PIXELS", size)
-        payloads.add(causal.encode(model, pixels).payload)
+        monkeypatch.setattr(causal_compiled, "CALL_PIXELS", size)
+        payloads.add(check(model, picture("smooth", 40, 50, 3)))
     assert len(payloads) == 1
 
 
+def test_bands_of_narrow_pictures_hold_pixels_only() -> None:
+    for height, width in ((1000, 1), (1000, 2), (999, 3), (1, 1000), (300, 8), (20, 30)):
+        fronts = Wavefronts(height, width)
+        bands = fronts.bands(64)
+        found = [fronts.pixels(first, stop) for first, stop in reversed(bands)]
+        assert all(len(y) <= 64 for y, _, _ in found)
+        assert len(bands) < 3 + 3 * height * width / 64
+        y, x = (np.concatenate(parts) for parts in zip(*[(y, x) for y, x, _ in found], strict=True))
+        assert len(set(zip(y.tolist(), x.tolist(), strict=True))) == len(y) == height * width
+        assert (np.diff((x + 3 * y) * height + y) > 0).all()
+        counts = np.concatenate([counts for _, _, counts in found]).tolist()
+        assert counts == [end - begin for begin, end in map(fronts.rows, range(fronts.steps))]
+        assert max(counts) == fronts.most
+
+
 @pytest.mark.parametrize("threads", [1, 2])
-def test_threads(model: CausalModel, threads: int) -> None:
-    pixels = picture("smooth", 33, 41, 3)
+def test_threads(model: CausalModel, in_torch: CausalModel, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = picture("smooth", 133, 91, 3)
     reference = causal.encode(model, pixels).payload
+    monkeypatch.setattr(causal, "BAND_PIXELS", 500)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        assert check(model, pixels) == reference
+        with side_by_side.at_most(threads):
+            assert causal.encode(model, pixels).payload == reference
+            assert check(in_torch, pixels) == reference
     finally:
         torch.set_num_threads(before)
 
 
 @pytest.mark.filterwarnings("ignore:TF32")
-def test_without_mkldnn(model: CausalModel) -> None:
+def test_without_mkldnn(in_torch: CausalModel) -> None:
     pixels = picture("smooth", 33, 41, 3)
-    reference = causal.encode(model, pixels).payload
+    reference = causal.encode(in_torch, pixels).payload
     with torch.backends.mkldnn.flags(enabled=False):
-        assert check(model, pixels) == reference
+        assert check(in_torch, pixels) == reference
 
 
 DECODE = """
@@ -109,9 +157,10 @@ import numpy as np
 sys.path.insert(0, sys.argv[1])
 import tiny_model
 from rdzip.codecs import causal
-model = tiny_model.load(Path(sys.argv[2]))
-pixels = causal.decode(model, Path(sys.argv[3]).read_bytes(), (48, 56, 3), int(sys.argv[4]))
-print(hashlib.sha256(pixels.tobytes()).hexdigest())
+for load in (tiny_model.load, tiny_model.in_torch):
+    model = load(Path(sys.argv[2]))
+    pixels = causal.decode(model, Path(sys.argv[3]).read_bytes(), (48, 56, 3), int(sys.argv[4]))
+    print(hashlib.sha256(pixels.tobytes()).hexdigest())
 """
 
 
@@ -129,10 +178,15 @@ def test_other_simd_levels_in_another_process(file: Path, model: CausalModel, tm
     environment = os.environ | level | {"ATEN_CPU_CAPABILITY": "default" if isa == "SSE41" else "avx2"}
     command = [sys.executable, "-c", DECODE, str(Path(tiny_model.__file__).parent), str(file), str(payload)]
     out = subprocess.run([*command, str(encoded.layout)], env=environment, capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == hashlib.sha256(pixels.tobytes()).hexdigest()
+    assert out.stdout.split() == [hashlib.sha256(pixels.tobytes()).hexdigest()] * 2
 
 
-def test_corrupt_payloads_are_errors_or_other_pixels(model: CausalModel) -> None:
+@pytest.mark.parametrize("way", ["compiled", "numpy"])
+def test_corrupt_payloads_are_errors_or_other_pixels(
+    model: CausalModel, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way == "numpy":
+        in_numpy(monkeypatch)
     pixels = picture("smooth", 20, 22, 3)
     encoded = causal.encode(model, pixels)
     rng = np.random.default_rng(0)
@@ -154,18 +208,18 @@ def test_corrupt_payloads_are_errors_or_other_pixels(model: CausalModel) -> None
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_autocast_does_not_reach_the_codec(model: CausalModel, dtype: torch.dtype) -> None:
+def test_autocast_does_not_reach_the_codec(in_torch: CausalModel, dtype: torch.dtype) -> None:
     pixels = picture("smooth", 30, 31, 3)
     with torch.autocast("cpu", dtype=dtype):
-        check(model, pixels)
+        check(in_torch, pixels)
 
 
-def test_fast_products_change_no_bit(model: CausalModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fast_products_change_no_bit(in_torch: CausalModel, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = picture("smooth", 80, 90, 3)
-    reference = check(model, pixels)
+    reference = check(in_torch, pixels)
     monkeypatch.setattr(layers, "FAST_SIZE", 0)
     monkeypatch.setattr(products.fast_products, "_allowed", hasattr(torch.backends.mkldnn, "matmul"))
-    assert check(model, pixels) == reference
+    assert check(in_torch, pixels) == reference
 
 
 def test_short_payloads_of_huge_pictures_are_refused_at_once(model: CausalModel) -> None:

@@ -17,7 +17,7 @@ import tiny_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdzip.codecs import brisk, mixing, side_by_side
+from rdzip.codecs import brisk, mixing, side_by_side, window
 from rdzip.codecs.options import (
     BRISK_FITTED,
     BRISK_PLAIN,
@@ -32,7 +32,7 @@ from rdzip.codecs.options import (
 from rdzip.errors import CoderError, InputError
 from rdzip.models.causal_file import CausalModel
 from rdzip.models.causal_scalar import PARTS, ScalarNet, mixtures, run_head, run_trunk
-from rdzip.models.template import PAD, padded_planes
+from rdzip.models.template import PAD, padded_planes, padded_samples
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -108,13 +108,15 @@ def test_an_interrupted_band_stops_the_others(monkeypatch: pytest.MonkeyPatch) -
     pixels = picture((400, 30, 3))
     monkeypatch.setattr(mixing, "bands", lambda *_: 2)
     monkeypatch.setattr(side_by_side, "workers", lambda: 2)
+    monkeypatch.setattr(window, "BLOCK_PIXELS", 30)
     rows: list[int] = []
     code = brisk.Band.code
 
-    def counted(band: Any, y: int, known: Any) -> None:
+    def counted(band: Any, y: int, count: int, known: Any) -> None:
+        assert count == 1
         rows.append(y)
         time.sleep(0.002)
-        code(band, y, known)
+        code(band, y, count, known)
 
     def interrupt(share: float) -> None:
         raise KeyboardInterrupt
@@ -133,12 +135,56 @@ def test_larger_pictures_have_more_bands() -> None:
     assert [mixing.bands(shape, MIXING_ALONE) for shape in shapes] == [1] * 6
 
 
+@pytest.mark.parametrize("shape", [(40, 3, 3), (23, 7), (30, 1, 3), (2, 50, 3), (12, 13)])
+def test_payloads_do_not_depend_on_blocks(
+    model: CausalModel, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = picture(shape)
+    for layout in mixing.LAYOUTS:
+        used = model if layout in NETWORKED else None
+        found = set()
+        for size in (1, 17, 60, 1 << 12):
+            monkeypatch.setattr(window, "BLOCK_PIXELS", size)
+            for threads in (1, 2):
+                with side_by_side.at_most(threads):
+                    coded = mixing.encode(used, pixels, None, layout)
+            found.add(coded.payload)
+            assert np.array_equal(mixing.decode(used, coded.payload, shape, layout), pixels)
+        assert len(found) == 1
+
+
+def test_flat_pictures_are_turned(model: CausalModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = [(1, 4097), (256, 4097), (257, 4097), (4096, 4096), (1, 4096), (4097, 1), (100, 1600)]
+    assert [mixing.is_turned(shape) for shape in shapes] == [True, True, False, False, False, False, False]
+    monkeypatch.setattr(mixing, "WIDE", 30)
+    for shape in ((1, 31), (1, 31, 3), (2, 33, 3)):
+        pixels = picture(shape)
+        upright = np.ascontiguousarray(pixels.swapaxes(0, 1))
+        for layout in mixing.LAYOUTS:
+            used = model if layout in NETWORKED else None
+            coded = mixing.encode(used, pixels, None, layout)
+            assert coded.payload == mixing.encode(used, upright, None, layout).payload
+            assert np.array_equal(mixing.decode(used, coded.payload, shape, layout), pixels)
+
+
+def test_a_decoder_stops_soon_after_its_data_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (3000, 40), np.uint8)
+    coded = mixing.encode(None, pixels, None, LEAN_PLAIN)
+    seen: list[float] = []
+    with pytest.raises(CoderError, match="end before"):
+        mixing.decode(None, coded.payload[:5000], pixels.shape, LEAN_PLAIN, seen.append)
+    assert max(seen, default=0.0) < 0.2
+
+
 @pytest.mark.parametrize("shape", [(7, 12, 3), (6, 11), (1, 1, 3), (1, 5), (5, 1, 3)])
 def test_the_network_for_one_pixel_is_that_for_many(model: CausalModel, shape: tuple[int, ...]) -> None:
     for pixels in (picture(shape), np.random.default_rng(1).integers(0, 256, shape, np.uint8)):
         seen = padded_planes(pixels)
         net = model.nets["colour" if seen.shape[0] == 3 else "grey"]
-        expected = mixtures(net, model.tables, seen, 0, shape[0])
+        expected = mixtures(net, model.tables, seen, 0)
+        later = padded_samples(pixels, shape[0] // 2, shape[0]).astype(np.int16)
+        later[1:] -= later[0]
+        assert np.array_equal(mixtures(net, model.tables, later, shape[0] // 2), expected[shape[0] // 2 :])
         raw = seen.astype(np.int32)
         raw[1:] += raw[0]
         scalar, found = ScalarNet.of(net, model.tables, seen.shape[2]), np.zeros(PARTS, np.int32)

@@ -19,7 +19,7 @@ import tiny_transform
 import torch
 
 import rdzip
-from rdzip.codecs import causal, transform
+from rdzip.codecs import causal, causal_compiled, transform
 from rdzip.entropy.ans import TOTAL, AnsStack
 from rdzip.exact import layers
 from rdzip.models import build, check_known_answer, mixture_units, modelfile
@@ -34,6 +34,8 @@ DECIDING = [
     "codecs/bitswap.py",
     "codecs/brisk.py",
     "codecs/causal.py",
+    "codecs/causal_batch.py",
+    "codecs/causal_compiled.py",
     "codecs/chain.py",
     "codecs/importance.py",
     "codecs/irec.py",
@@ -141,7 +143,7 @@ ELSEWHERE = {
     "exact/layers.py": {"QuantisedLinear", "limit_stream", "_Activation", "activate", "ste_round"},  # training
 }
 ALLOWED = {
-    ("codecs/causal.py", "_code", "log2"),  # rates for the report
+    ("codecs/causal.py", "_bits", "log2"),  # rates for the report
     ("codecs/annealed.py", "bits", "log2"),  # of a site, for the ideal rate
     ("codecs/annealed.py", "move", "log2"),  # of a site: integers
     ("codecs/annealed.py", "encode", "/"),  # the ideal rate
@@ -260,8 +262,18 @@ def test_factors_of_the_tail_are_powers_of_two() -> None:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> CausalModel:
-    return tiny_model.load(tiny_model.write(tmp_path_factory.mktemp("model") / "tiny.safetensors"))
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_model.write(tmp_path_factory.mktemp("model") / "tiny.safetensors")
+
+
+@pytest.fixture(scope="module")
+def model(file: Path) -> CausalModel:
+    return tiny_model.load(file)
+
+
+@pytest.fixture(scope="module")
+def in_torch(file: Path) -> CausalModel:
+    return tiny_model.in_torch(file)
 
 
 PIXELS = np.random.default_rng(0).integers(90, 160, (23, 31, 3), dtype=np.uint8)
@@ -300,6 +312,8 @@ def test_only_integers_reach_the_coder(model: CausalModel, monkeypatch: pytest.M
     watch(AnsStack, "push_intervals", intervals)
     watch(AnsStack, "pop", frequencies)
     encoded = causal.encode(model, PIXELS)
+    monkeypatch.setattr(causal_compiled, "can_compile", lambda *_: False)
+    assert causal.encode(model, PIXELS).payload == encoded.payload
     np.testing.assert_array_equal(causal.decode(model, encoded.payload, PIXELS.shape, encoded.layout), PIXELS)
     assert set(seen) == {"head", "push_intervals", "pop"}
 
@@ -326,13 +340,15 @@ def setting(name: str) -> Iterator[None]:
 @pytest.mark.parametrize("name", ["flush denormals", "float64 by default", "medium precision"])
 @pytest.mark.parametrize("fast_size", [0, 1 << 40])
 def test_settings_of_the_process_do_not_matter(
-    model: CausalModel, name: str, fast_size: int, monkeypatch: pytest.MonkeyPatch
+    model: CausalModel, in_torch: CausalModel, name: str, fast_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reference = causal.encode(model, PIXELS)
     monkeypatch.setattr(layers, "FAST_SIZE", fast_size)
     with setting(name):
-        assert causal.encode(model, PIXELS).payload == reference.payload
-        np.testing.assert_array_equal(causal.decode(model, reference.payload, PIXELS.shape, reference.layout), PIXELS)
+        for used in (model, in_torch):
+            assert causal.encode(used, PIXELS).payload == reference.payload
+            back = causal.decode(used, reference.payload, PIXELS.shape, reference.layout)
+            np.testing.assert_array_equal(back, PIXELS)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -1,0 +1,165 @@
+"""Peak memory and seconds of whole commands on pictures of every shape, by codec: `rdzip compress`, which decodes what
+it wrote, and `rdzip decompress`, each in a process of its own.
+
+At most 500 MB and 200 bytes a pixel is what a process may take (tests/test_shapes.py). Pictures are the demo's
+photograph, its pixels in rows of another length.
+
+python benchmarks/shapes.py                                      # all cases, 100,000 pixels each
+python benchmarks/shapes.py --pixels 1000000 --case effort-1 --case classic
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rdzip.demo import picture as photograph
+from rdzip.formats.picture import Picture
+from rdzip.formats.writing import write_picture
+
+FIXED, PER_PIXEL = 500e6, 200.0
+"""Bytes that a process may take, in all and for each pixel."""
+SIDES = (1, 2, 3, 7, 8, 9, 17, 64)
+"""Shorter sides of the shapes."""
+COLOUR, GREY, ALPHA, DEEP, DEEP_GREY, PALETTE, BILEVEL = "RGB", "L", "RGBA", "RGB;16", "I;16", "P", "1"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A way to compress: options of the command line, the mode of the pictures, the pixels that suit its speed."""
+
+    options: tuple[str, ...] = ()
+    mode: str = COLOUR
+    pixels: int = 1_000_000
+
+
+CASES = {
+    **{f"effort-{effort}": Case(("-e", str(effort))) for effort in range(1, 9)},
+    "effort-9": Case(("-e", "9"), pixels=100_000),
+    "effort-6-grey": Case(("-e", "6"), GREY),
+    "effort-6-alpha": Case(("-e", "6"), ALPHA),
+    "causal": Case(("--codec", "causal")),
+    "causal-grey": Case(("--codec", "causal"), GREY),
+    "classic": Case(("--codec", "classic")),
+    "16-bits": Case((), DEEP),
+    "16-bits-grey": Case((), DEEP_GREY),
+    "palette": Case((), PALETTE),
+    "bilevel": Case((), BILEVEL),
+    "near": Case(("--max-error", "2")),
+    "near-16-bits": Case(("--max-error", "200"), DEEP),
+    "photo-lossy": Case(("-q", "60")),
+    "photo-lossy-rate": Case(("--target-bpp", "0.5"), pixels=100_000),
+    "hyperprior-small": Case(("-q", "60", "-m", "hyperprior-small"), pixels=100_000),
+    "channel-ar-small": Case(("-q", "60", "-m", "channel-ar-small"), pixels=100_000),
+    "photo-irec": Case(("-q", "60", "-m", "photo-irec"), pixels=20_000),
+    "latents-bb-ans": Case(("-m", "cifar10-resnet-vae", "--codec", "bb-ans"), pixels=100_000),
+    "latents-bit-swap": Case(("-m", "cifar10-bitswap-2", "--codec", "bit-swap"), pixels=100_000),
+    "latents-irec": Case(("-m", "cifar10-resnet-vae", "--codec", "irec"), pixels=5_000),
+}
+
+
+def shapes(pixels: int) -> list[tuple[int, int]]:
+    """Heights and widths: the sides with about so many pixels, upright and flat, and a square."""
+    side = round(pixels**0.5)
+    pairs = [(pixels // short, short) for short in SIDES if short * short <= pixels]
+    return [*pairs, *((w, h) for h, w in pairs), (side, side)]
+
+
+def made(mode: str, height: int, width: int) -> Picture:
+    """A picture of a mode: the pixels of the demo's photograph in rows of this width."""
+    pixels = np.resize(np.asarray(photograph()).reshape(-1, 3), (height, width, 3))
+    grey = pixels[..., 1].copy()
+    if mode == COLOUR:
+        return Picture(pixels, mode)
+    if mode == ALPHA:
+        return Picture(np.concatenate([pixels, grey[..., None] | 128], 2), mode)
+    if mode in (DEEP, DEEP_GREY):
+        deep = pixels.astype("<u2") * 257 + pixels[::-1]
+        return Picture(deep if mode == DEEP else deep[..., 0].copy(), mode)
+    if mode == PALETTE:
+        return Picture(grey >> 3, mode, bytes(range(96)), "RGB")
+    return Picture((grey > 128).astype(np.uint8) if mode == BILEVEL else grey, mode)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Peak memory in bytes and seconds of a command."""
+
+    peak: int
+    seconds: float
+
+
+def measured(*arguments: str) -> Measured:
+    """Run the command line in a process of its own; raises RuntimeError where it fails."""
+    start = time.perf_counter()
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen([sys.executable, "-m", "rdzip", *arguments], stdout=said, stderr=said)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            raise
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise RuntimeError(f"rdzip {' '.join(arguments)}: {said.read().decode()[-500:]}")
+    return Measured(usage.ru_maxrss * 1024, time.perf_counter() - start)
+
+
+def both_ways(case: Case, height: int, width: int, folder: Path) -> tuple[Measured, Measured, int]:
+    """What compressing and decompressing a picture took, and the bytes of its file."""
+    source, file = folder / "a.png", folder / "a.rdz"
+    source.write_bytes(write_picture(made(case.mode, height, width), "PNG").data)
+    there = measured("compress", str(source), "-o", str(file), "--force", "--quiet", *case.options)
+    back = measured("decompress", str(file), "-o", str(folder / "b.png"), "--force", "--quiet")
+    return there, back, file.stat().st_size
+
+
+def allowed(height: int, width: int) -> float:
+    """Bytes that a process may take for a picture."""
+    return FIXED + PER_PIXEL * height * width
+
+
+def main() -> None:
+    import common  # records where and of what it was run; tests import this file, too
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pixels", type=int, help="of each picture; default: what suits the case's speed")
+    parser.add_argument("--case", action="append", choices=CASES)
+    parser.add_argument("--name", default="memory-shapes", help="of the JSON file in results/")
+    arguments = parser.parse_args()
+    record: dict[str, Any] = {"limit": {"bytes": FIXED, "bytes_per_pixel": PER_PIXEL}, "cases": {}}
+    with tempfile.TemporaryDirectory() as name:
+        for key in arguments.case or CASES:
+            case = CASES[key]
+            rows = record["cases"][key] = []
+            for height, width in shapes(arguments.pixels or case.pixels):
+                there, back, size = both_ways(case, height, width, Path(name))
+                most = max(there.peak, back.peak) / allowed(height, width)
+                rows.append(
+                    {
+                        "width": width,
+                        "height": height,
+                        "bytes": size,
+                        "compress_mb": round(there.peak / 1e6, 1),
+                        "compress_seconds": round(there.seconds, 2),
+                        "decompress_mb": round(back.peak / 1e6, 1),
+                        "decompress_seconds": round(back.seconds, 2),
+                        "of_limit": round(most, 3),
+                    }
+                )
+                print(key, rows[-1], flush=True)
+    print(common.write(arguments.name, record))
+
+
+if __name__ == "__main__":
+    main()
