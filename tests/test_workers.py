@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -40,6 +42,21 @@ def check_all(pool: Pool, tmp_path: Path) -> None:
     assert "of two" in str(two)
 
 
+def check_waiting(pool: Pool, tmp_path: Path, patch: pytest.MonkeyPatch) -> None:
+    """A worker sets how threads wait before its task's modules load torch, and a setting of the user's own wins."""
+    (tmp_path / "torch.py").write_text("import os\n\nPOLICY = os.environ.get('OMP_WAIT_POLICY')\n")
+    (tmp_path / "torch_task.py").write_text("import torch\n\n\ndef policy(x, say):\n    return torch.POLICY\n")
+    patch.syspath_prepend(tmp_path)  # for workers; here the module is only named
+    patch.setitem(sys.modules, "torch", ModuleType("torch"))
+    policy = importlib.import_module("torch_task").policy
+    for own, expected in ((None, "passive"), ("active", "active")):
+        if own is None:
+            patch.delenv("OMP_WAIT_POLICY", raising=False)
+        else:
+            patch.setenv("OMP_WAIT_POLICY", own)
+        assert outcomes(policy, [0, 1], pool)[0] == [expected] * 2
+
+
 def check_deaths(pool: Pool, tmp_path: Path) -> None:
     (once, twice, never), _ = outcomes(
         worker_tasks.die, [(str(tmp_path / "a"), 1), (str(tmp_path / "b"), 2), (str(tmp_path / "c"), 0)], pool
@@ -52,6 +69,10 @@ def check_deaths(pool: Pool, tmp_path: Path) -> None:
 @pytest.mark.parametrize("pool", POOLS)
 def test_results_do_not_depend_on_where(pool: Pool, tmp_path: Path) -> None:
     check_all(pool, tmp_path)
+
+
+def test_workers_set_how_threads_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_waiting(Pool(2), tmp_path, monkeypatch)
 
 
 def test_a_process_that_dies_is_tried_again_once(tmp_path: Path) -> None:
