@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -42,19 +41,15 @@ def check_all(pool: Pool, tmp_path: Path) -> None:
     assert "of two" in str(two)
 
 
-def check_waiting(pool: Pool, tmp_path: Path, patch: pytest.MonkeyPatch) -> None:
-    """A worker sets how threads wait before its task's modules load torch, and a setting of the user's own wins."""
-    (tmp_path / "torch.py").write_text("import os\n\nPOLICY = os.environ.get('OMP_WAIT_POLICY')\n")
-    (tmp_path / "torch_task.py").write_text("import torch\n\n\ndef policy(x, say):\n    return torch.POLICY\n")
-    patch.syspath_prepend(tmp_path)  # for workers; here the module is only named
-    patch.setitem(sys.modules, "torch", ModuleType("torch"))
-    policy = importlib.import_module("torch_task").policy
-    for own, expected in ((None, "passive"), ("active", "active")):
-        if own is None:
-            patch.delenv("OMP_WAIT_POLICY", raising=False)
-        else:
-            patch.setenv("OMP_WAIT_POLICY", own)
-        assert outcomes(policy, [0, 1], pool)[0] == [expected] * 2
+def task_told_how_to_wait(folder: Path, patch: pytest.MonkeyPatch) -> Any:
+    """A task that tells what OMP_WAIT_POLICY was when its module, which may load torch, was imported."""
+    folder.mkdir()
+    code = "import os\n\nPOLICY = os.environ.get('OMP_WAIT_POLICY')\n\n\ndef policy(x, say):\n    return POLICY\n"
+    (folder / "told_how_to_wait.py").write_text(code)
+    patch.delitem(sys.modules, "told_how_to_wait", raising=False)
+    patch.syspath_prepend(folder)
+    patch.delenv("OMP_WAIT_POLICY", raising=False)
+    return importlib.import_module("told_how_to_wait").policy
 
 
 def check_deaths(pool: Pool, tmp_path: Path) -> None:
@@ -72,7 +67,10 @@ def test_results_do_not_depend_on_where(pool: Pool, tmp_path: Path) -> None:
 
 
 def test_workers_set_how_threads_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    check_waiting(Pool(2), tmp_path, monkeypatch)
+    policy = task_told_how_to_wait(tmp_path / "tasks", monkeypatch)
+    assert outcomes(policy, [0, 1], Pool(2))[0] == ["passive", "passive"]
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    assert outcomes(policy, [0, 1], Pool(2))[0] == ["active", "active"]
 
 
 def test_a_process_that_dies_is_tried_again_once(tmp_path: Path) -> None:
@@ -172,6 +170,7 @@ def test_a_local_ray_cluster(rdzip: Cli, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         import ray
 
+        policy = task_told_how_to_wait(tmp_path / "tasks", patch)  # before the cluster, which takes the path over
         shutdown = ray.shutdown
         patch.setattr(ray, "shutdown", lambda: None)  # of the first pool; later ones find its cluster
         try:
@@ -181,6 +180,7 @@ def test_a_local_ray_cluster(rdzip: Cli, tmp_path: Path) -> None:
                 assert (tmp_path / "ray" / path.name).read_bytes() == path.read_bytes()
             check_all(Pool(2, "local"), tmp_path)
             check_deaths(Pool(2, "local"), tmp_path)
+            assert outcomes(policy, [0, 1], Pool(2, "local"))[0] == ["passive", "passive"]
         finally:
             shutdown()
 
