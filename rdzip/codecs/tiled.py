@@ -25,7 +25,7 @@ TILE = 64
 WIDE_TILE = 256
 """Of codecs that need no initial bits: there is no first tile that must be small."""
 LAYOUT = 1
-MAX_TILES = 1 << 20
+MAX_TILES, MOST_SIDE = 1 << 20, 1 << 12
 SPARE = 512
 """Bits of the first rows beyond those that the first tile was seen to take."""
 Pixels = NDArray[np.uint8]
@@ -50,6 +50,15 @@ def _tiles(top: int, height: int, width: int, side: int) -> list[_Tile]:
 def _count(top: int, height: int, width: int, side: int) -> int:
     """Number of ``_tiles``."""
     return -(-(height - top) // side) * -(-width // side)
+
+
+def _codes(model: Any, shape: tuple[int, ...]) -> bool:
+    """Whether a model codes pictures of this shape."""
+    try:
+        model.check_item(shape)
+    except InputError:
+        return False
+    return True
 
 
 class _Supply(NamedTuple):
@@ -93,6 +102,13 @@ def encode(model: Any, pixels: Pixels, codec: str, options: Options, progress: P
     model.check_item(pixels.shape)
     coder, effective = chain.coder_of(model, codec, options)
     side = TILE if coder.pops else WIDE_TILE
+    whole = not _codes(model, (1, 1, *pixels.shape[2:]))  # a model of one size only
+    if whole:
+        side = max(pixels.shape[:2])
+        if side > MOST_SIDE:
+            raise InputError(
+                f"expected at most {MOST_SIDE} rows and columns with this model, found {side}: cut the picture"
+            )
     if _count(0, pixels.shape[0], pixels.shape[1], side) > MAX_TILES:
         raise InputError(f"expected at most {MAX_TILES} tiles of {side} x {side} pixels: cut the picture")
     supply, demand, rate, words = _Supply(), 0.0, 0.0, coder.words
@@ -100,7 +116,7 @@ def encode(model: Any, pixels: Pixels, codec: str, options: Options, progress: P
         tile = pixels[:side, :side]
         trial = chain.encode(model, tile[None], codec, options).bits
         demand, rate = trial.total - trial.net, trial.net / tile.size
-        supply = _first_rows(pixels, demand, rate)
+        supply = _Supply() if whole else _first_rows(pixels, demand, rate)
     while True:
         tiles = _tiles(supply.rows, pixels.shape[0], pixels.shape[1], side)
         items = [pixels[t.y : t.y + t.height, t.x : t.x + t.width] for t in tiles]
@@ -126,7 +142,7 @@ def decode(model: Any, payload: bytes, shape: tuple[int, ...], layout: int, prog
         raise CoderError(f"tiles: expected layout {LAYOUT}, found {layout}: the file needs a newer rdzip")
     (side, rows, length, kind), at = read_numbers(payload, 0, 4)
     codec, options, sizes, start = chain.read_head(payload, at)
-    if not 1 <= side <= 1 << 12 or rows > shape[0] or length > 4 * len(payload) or (rows == 0) != (length == 0):
+    if not 1 <= side <= MOST_SIDE or rows > shape[0] or length > 4 * len(payload) or (rows == 0) != (length == 0):
         raise CoderError("the head of the coded data is damaged: the file is corrupt")
     try:
         model.check_item(shape)
@@ -139,6 +155,8 @@ def decode(model: Any, payload: bytes, shape: tuple[int, ...], layout: int, prog
     tiles = _tiles(rows, shape[0], shape[1], side)
     stack = AnsStack(payload[start:])
     shapes = [(t.height, t.width, *shape[2:]) for t in tiles]
+    if not all(_codes(model, tile) for tile in set(shapes)):
+        raise CoderError("the model does not code tiles of such sizes: the file is corrupt")
     found = chain.pop_groups(coder, model, shapes, sizes, stack, effective, progress)
     pixels = np.empty(shape, np.uint8)
     for t, part in zip(tiles, found, strict=True):

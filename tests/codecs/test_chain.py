@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_latent
+import tiny_vae
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -210,6 +211,20 @@ def test_damage_of_pictures_is_noticed(models: dict[str, Any], monkeypatch: pyte
         assert not np.array_equal(found, pixels)
     with pytest.raises(CoderError, match="layout"):
         tiled.decode(models["deep"], coded.payload, pixels.shape, 9)
+
+
+def test_a_model_of_one_size_codes_one_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever sides tiles have, and however many bits the first rows would supply."""
+    monkeypatch.setattr(tiled, "TILE", 4)
+    monkeypatch.setattr(tiled, "SPARE", -1000)
+    model, pixels = tiny_vae.model(), tiny_vae.images(1)[0]
+    coded = tiled.encode(model, pixels, "bb-ans", Options())
+    np.testing.assert_array_equal(tiled.decode(model, coded.payload, pixels.shape, coded.layout), pixels)
+    assert coded.payload[:4] == bytes([6, 0, 0, 0])
+    for side in (5, 4):  # of 1 and 4 tiles
+        head = bytes([side, 0, 0, 0]) + chain.write_head("bb-ans", Options(), [1] * (2 if side == 5 else 4))
+        with pytest.raises(CoderError, match="tiles of such sizes"):
+            tiled.decode(model, head + coded.payload[-8:], pixels.shape, coded.layout)
 
 
 def test_more_tiles_than_groups_hold_are_refused_before_they_are_listed(models: dict[str, Any]) -> None:
