@@ -36,7 +36,7 @@ def unpack_bytes(body: bytes | memoryview) -> bytes:
         )
     try:
         decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
-        data = decoder.decompress(bytes(body[at:]), size) if size else b""
+        data = decoder.decompress(bytes(body[at:]), max(size, 1))
         rest = b"" if decoder.eof else decoder.decompress(b"", 1)
     except (lzma.LZMAError, EOFError) as error:
         raise FormatError(f"a packed section cannot be decoded ({error}); the file is corrupt") from error
