@@ -23,6 +23,8 @@ from PIL.PngImagePlugin import PngInfo
 from rdzip import hub, models, registry
 from rdzip.cli import main
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # fuzz/, but rdzip as it is installed
+
 NOBODY = 65534
 """Number of the user who owns nothing, and of his group."""
 

@@ -1,0 +1,1 @@
+"""One module a target: fuzz.target.Target says what it holds."""

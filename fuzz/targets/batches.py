@@ -1,0 +1,44 @@
+"""Whole files of batches: arrays, images, sequences, with and without models; and writing what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fuzz import seal, tiny, valid_many
+from rdzip.formats import batch_files
+from rdzip.formats.batch_reading import decode_batch
+from rdzip.formats.writing import write_picture
+
+CODE = "compiled"
+MAX_LEN = 1024
+MAX_PIXELS = 4096
+SEEDS = 150
+
+
+def seeds() -> Iterator[bytes]:
+    """Valid files of fuzz.valid_many."""
+    for number in range(SEEDS):
+        made = valid_many.made_batch(number)
+        if len(made.data) <= MAX_LEN:
+            yield made.data
+
+
+def mutate(data: bytes, max_size: int, seed: int, mutate: seal.Mutate) -> bytes:
+    """Of a file's parts."""
+    return seal.mutate_rdz(data, max_size, seed, mutate)
+
+
+def one(data: bytes) -> None:
+    """Decode all items, then the first alone; write them."""
+    if len(data) % 8:
+        data = seal.seal(data)
+    with tiny.known():
+        found = decode_batch(data, max_pixels=MAX_PIXELS, threads=1).batch
+        part = decode_batch(data, items=[0], max_pixels=MAX_PIXELS, threads=1).batch
+    assert part.count == 1
+    for some in (found, part):
+        if some.names:
+            for _, picture in some.pictures():
+                write_picture(picture, "PNG")
+        else:
+            batch_files.write_items(some)

@@ -1,0 +1,44 @@
+"""Whole files of pictures: modes, palettes, arrangements, alpha, near-lossless, all codecs; and writing what they hold.
+
+The codecs' payloads have targets of their own; here numba compiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fuzz import seal, tiny, valid
+from rdzip.errors import RdzipError
+from rdzip.formats.rdz import decompress_picture
+from rdzip.formats.writing import write_picture
+
+CODE = "compiled"
+MAX_LEN = 1024
+MAX_PIXELS = 256
+SEEDS = 300
+
+
+def seeds() -> Iterator[bytes]:
+    """Valid files of fuzz.valid."""
+    for number in range(SEEDS):
+        made = valid.picture(number)
+        if len(made.data) <= MAX_LEN:
+            yield made.data
+
+
+def mutate(data: bytes, max_size: int, seed: int, mutate: seal.Mutate) -> bytes:
+    """Of a file's parts."""
+    return seal.mutate_rdz(data, max_size, seed, mutate)
+
+
+def one(data: bytes) -> None:
+    """Decode, and write an image file."""
+    if len(data) % 8:
+        data = seal.seal(data)
+    with tiny.known():
+        picture = decompress_picture(data, max_pixels=MAX_PIXELS, threads=1)
+    for name in (None, "PNG", "TIFF", "WEBP"):
+        try:
+            write_picture(picture, name)
+        except RdzipError:
+            continue
