@@ -2,7 +2,8 @@
 
     import rdzip
     data = rdzip.compress("photo.png")      # bytes of a .rdz file; also takes a Pillow image or a numpy array
-    image = rdzip.decompress(data)          # a Pillow image, equal in pixels, mode, palette and metadata
+    image = rdzip.decompress(data)          # or the path of a file; a Pillow image, equal in pixels, mode, palette and
+                                            # metadata
     data = rdzip.compress("photo.png", quality=60)      # with loss; or target_bpp=0.5
     data = rdzip.compress("scan.png", max_error=2)      # no sample differs by more than 2
     data = rdzip.compress(digits, model="mnist-binary", codec="bb-cis", particles=50)     # an array uint8 [n, h, w]
@@ -14,9 +15,10 @@ Importing rdzip imports neither torch nor numpy nor Pillow; what a call needs is
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,14 +27,27 @@ if TYPE_CHECKING:
     from rdzip.formats.batch import Batch
     from rdzip.formats.picture import Picture
 
+Given: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO"
+"""A file, by its path, its bytes, or open for reading."""
+
 __version__ = "0.1.0"
-__all__ = ["__version__", "bound", "compress", "decompress", "decompress_array", "info", "open_rdz", "register_pillow"]
+__all__ = [
+    "__version__",
+    "bound",
+    "compress",
+    "decompress",
+    "decompress_array",
+    "info",
+    "open_rdz",
+    "register_pillow",
+    "wait_passively",
+]
 
 
 def compress(
-    image: Image.Image | NDArray[Any] | Sequence[NDArray[Any]] | str | Path | bytes | BinaryIO,
+    image: Image.Image | NDArray[Any] | Sequence[NDArray[Any]] | Given,
     *,
-    model: str | None = None,
+    model: str | os.PathLike[str] | None = None,
     codec: str | None = None,
     quality: int | None = None,
     target_bpp: float | None = None,
@@ -75,16 +90,33 @@ def compress(
     None for 6. device: where torch computes the network ("cuda", ...; None: the processor); the file is the same.
     Raises InputError, ModelError or FormatError (rdzip.errors).
     """
+    from rdzip import given
     from rdzip.errors import InputError
     from rdzip.formats.batch_writing import compress_batch
     from rdzip.formats.latent import Wishes
     from rdzip.formats.loss import Loss
     from rdzip.formats.rdz import compress_picture
 
-    loss = Loss(quality, target_bpp, max_error)
-    wishes = Wishes(particles, refine, steps, resample, interleave, omega, epsilon, beams, seed, segment)
-    options: dict[str, Any] = {"model": model, "codec": codec, "effort": effort, "verify": verify}
-    options |= {"threads": threads, "device": device, "offline": offline}
+    loss = Loss(
+        given.whole("quality", quality), given.number("target_bpp", target_bpp), given.whole("max_error", max_error)
+    )
+    wishes = Wishes(
+        given.whole("particles", particles),
+        given.whole("refine", refine, 0),
+        given.whole("steps", steps, 0),
+        given.text("resample", resample),
+        given.flag("interleave", interleave),
+        given.number("omega", omega),
+        given.number("epsilon", epsilon),
+        given.whole("beams", beams),
+        given.whole("seed", seed, 0),
+        given.whole("segment", segment),
+    )
+    options: dict[str, Any] = given.decoding(None, threads, device, offline)
+    del options["max_pixels"]
+    options |= {"model": given.text("model", model, path=True), "codec": given.text("codec", codec)}
+    options |= {"effort": given.whole("effort", effort), "verify": given.flag("verify", verify) is not False}
+    metadata, batch = given.text("metadata", metadata) or "all", given.flag("batch", batch)
     image, ways = _ways(image, batch)
     if ways is not None:
         if loss.wanted:
@@ -96,23 +128,26 @@ def compress(
 
 
 def decompress(
-    data: bytes,
+    data: Given,
     *,
     items: Sequence[int] | None = None,
     max_pixels: int | None = None,
     threads: int | None = None,
     device: str | None = None,
     offline: bool = False,
+    fetch: bool = False,
 ) -> Any:
-    """Return what is in the bytes of a .rdz file: a Pillow image.
+    """Return what is in a .rdz file (its path, its bytes, or open for reading): a Pillow image.
 
     Of a batch: the array, a list of Pillow images in the order of their names, or a list of sequences [steps, dims].
-    items: only these items of a batch, counted from 0. max_pixels: refuse more pixels (None: 2**28). Raises
-    FormatError, ModelError, or InputError for 16-bit colour (see decompress_array).
+    items: only these items of a batch, counted from 0. max_pixels: refuse more pixels (None: 2**28). fetch: fetch a
+    model that is missing from the repository on the Hugging Face hub that the file names, without your token; else
+    that is a ModelError which names it. Raises FormatError, ModelError, or InputError for what is no file, and for
+    16-bit colour (see decompress_array).
     """
     from rdzip.formats.writing import to_image
 
-    options: dict[str, Any] = {"max_pixels": max_pixels, "threads": threads, "device": device, "offline": offline}
+    data, options = _given(data, max_pixels, threads, device, offline, fetch)
     found = _items(data, items, options)
     if found is None:
         from rdzip.formats.rdz import decompress_picture
@@ -124,38 +159,45 @@ def decompress(
 
 
 def decompress_array(
-    data: bytes,
+    data: Given,
     *,
     items: Sequence[int] | None = None,
     max_pixels: int | None = None,
     threads: int | None = None,
     device: str | None = None,
     offline: bool = False,
+    fetch: bool = False,
 ) -> NDArray[Any]:
-    """Return the samples in the bytes of a .rdz file: [h, w] or [h, w, c] of uint8, uint16, int32 or float32 (a palette
-    image's indices); of a batch with an axis of items before these, of sequences the steps of all [steps, dims].
+    """Return the samples in a .rdz file: [h, w] or [h, w, c] of uint8, uint16, int32 or float32 (a palette image's
+    indices); of a batch with an axis of items before these, of sequences the steps of all [steps, dims].
 
-    items: only these items of a batch, counted from 0.
+    Its arguments are those of decompress.
     """
     from rdzip.formats.rdz import decompress_picture
 
-    options: dict[str, Any] = {"max_pixels": max_pixels, "threads": threads, "device": device, "offline": offline}
+    data, options = _given(data, max_pixels, threads, device, offline, fetch)
     found = _items(data, items, options)
     return decompress_picture(data, **options).samples if found is None else found.array()
 
 
-def open_rdz(path: str | Path, *, max_pixels: int | None = None) -> Any:
+def open_rdz(path: str | os.PathLike[str], *, max_pixels: int | None = None) -> Any:
     """Return what is in a .rdz file, as decompress: a Pillow image, or the items of a batch."""
-    return decompress(_read(path), max_pixels=max_pixels)
+    from rdzip import given
+    from rdzip.errors import InputError
+
+    if not given.is_path(path):
+        raise InputError(f"path: expected the path of a file, found {given.found(path)}")
+    return decompress(path, max_pixels=max_pixels)
 
 
-def info(source: str | Path | bytes) -> dict[str, Any]:
-    """Return what a .rdz file (its path or bytes) says of itself: codec, reason, model, shape, mode, sizes; nothing is
-    decoded.
+def info(source: Given) -> dict[str, Any]:
+    """Return what a .rdz file (its path, its bytes, or open for reading) says of itself: codec, reason, model, shape,
+    mode, sizes; nothing is decoded.
     """
+    from rdzip import given
     from rdzip.formats.describe import describe
 
-    return describe(source if isinstance(source, bytes) else _read(source))
+    return describe(given.read(source, "source"))
 
 
 def bound(
@@ -226,13 +268,39 @@ def register_pillow() -> None:
     register()
 
 
-def _read(path: str | Path) -> bytes:
+def wait_passively() -> None:
+    """Have the threads of torch sleep while they wait for each other, not spin: ten times as fast on a busy machine.
+
+    To be called before torch is imported, by rdzip or by anybody; warns (RuntimeWarning) if it is too late. Sets
+    OMP_WAIT_POLICY=passive in the environment of the process unless the variable is there. The command line does so by
+    itself; the library changes no environment unasked. No result depends on it.
+    """
+    import sys
+    import warnings
+
+    from rdzip.process import wait_passively
+
+    if "torch" in sys.modules:
+        warnings.warn("wait_passively: torch is imported already; call this before", RuntimeWarning, stacklevel=2)
+    wait_passively()
+
+
+def _given(
+    data: Any, max_pixels: Any, threads: Any, device: Any, offline: Any, fetch: Any
+) -> tuple[bytes, dict[str, Any]]:
+    """Return the bytes of a .rdz file and the options of decoding it; fetches the models that it needs, if asked to."""
+    from rdzip import given
     from rdzip.errors import InputError
 
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    options = given.decoding(max_pixels, threads, device, offline)
+    data = given.read(data, "data")
+    if given.flag("fetch", fetch):
+        if options["offline"]:
+            raise InputError("expected fetch or offline, found both: leave one out")
+        from rdzip.formats.fetching import fetch_models
+
+        fetch_models(data)
+    return data, options
 
 
 def _ways(image: Any, batch: bool | None) -> tuple[Any, list[Batch] | None]:
@@ -240,6 +308,7 @@ def _ways(image: Any, batch: bool | None) -> tuple[Any, list[Batch] | None]:
     import numpy as np
     from PIL import Image
 
+    from rdzip import given
     from rdzip.errors import InputError
     from rdzip.formats import batch_files
     from rdzip.formats.batch import of_array, of_sequences
@@ -256,15 +325,18 @@ def _ways(image: Any, batch: bool | None) -> tuple[Any, list[Batch] | None]:
         if not ways:
             raise InputError(f"expected an array of many images [n, h, w] or [n, h, w, c], found {list(image.shape)}")
         return image, ways
-    data = image if isinstance(image, bytes) else _read(image) if isinstance(image, str | Path) else image.read()
+    kinds = "a path, bytes, an open binary file, a Pillow image, an array or a list of sequences"
+    data = given.read(image, "image", kinds)
     return data, batch_files.read_ways(data)
 
 
 def _items(data: bytes, items: Sequence[int] | None, options: dict[str, Any]) -> Batch | None:
     """Return the items of a batch, None if the data are no batch."""
+    from rdzip import given
     from rdzip.formats.batch import check_items, is_batch
     from rdzip.formats.batch_reading import decode_batch
 
+    items = given.numbers_of_items(items)
     if not is_batch(data):
         if items is not None:
             check_items(items, 1)

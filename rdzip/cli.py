@@ -11,6 +11,8 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
+from rdzip.process import wait_passively
+
 
 class Stopped(BaseException):
     """The program was asked to stop by this signal; no `except Exception` holds it up."""
@@ -22,6 +24,7 @@ class Stopped(BaseException):
 
 def main() -> NoReturn:
     """Run the command line on sys.argv and leave with its exit code."""
+    wait_passively()  # before anything loads torch
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rdzip import cli_coding, cli_removal, cli_told, files
+from rdzip import cli_coding, cli_fetch, cli_removal, cli_told, files
 from rdzip.atomic import shown
 from rdzip.cli_coding import Coding
 from rdzip.cli_output import Output, bytes_text
@@ -161,6 +161,7 @@ def decompress(
             )
         free = not (destination.stdout or destination.output)
         target = destination.place(item, files.items_name(item, suffix) if free else "")
+    cli_fetch.fetch(data, item.name, say, wanted=coding.fetch)
     decoded = decode(data, coding, label, say)
     whole = coding.items is None
     if images:
@@ -212,6 +213,7 @@ def decode(data: bytes, coding: Coding, label: str, say: Output) -> DecodedBatch
             max_pixels=coding.max_pixels,
             threads=coding.threads,
             device=coding.device,
+            offline=coding.offline,
             progress=progress,
         )
 

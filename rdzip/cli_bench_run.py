@@ -210,4 +210,4 @@ def _show(
             table.bd_rates(found, anchor, rates, ascii_only=ascii_only),
         ]
     if tables:
-        print_text(table.render(tables, colours=sys.stdout.isatty()))
+        print_text(table.render(tables, colours=sys.stdout.isatty()), drawn=True)

@@ -115,7 +115,7 @@ def bound(
 
 def _finish(result: Result, say: Output) -> None:
     if not say.json and not say.quiet and result.records:
-        print_text(tables(result))
+        print_text(tables(result), drawn=True)
         for file in result.files:
             say.note(f"wrote {shown(file)}")
     causes: dict[tuple[str, str], list[Failure]] = {}
@@ -126,7 +126,7 @@ def _finish(result: Result, say: Output) -> None:
         say.failure(f"{name}, lambda {where}", failures[0].error)
     if not result.in_order:
         say.failed = True
-        print(f"rdzip: {result.verdict}", file=sys.stderr)
+        print(f"rdzip: {shown(result.verdict)}", file=sys.stderr)
 
 
 def overlay(
@@ -248,7 +248,7 @@ def tables(result: Result) -> str:
             f"{record['seconds']:.1f}",
         )
     buffer = io.StringIO()
-    console = Console(file=buffer, force_terminal=terminal, width=None if terminal else WIDTH)
+    console = Console(file=buffer, force_terminal=terminal, width=None if terminal else WIDTH, markup=False)
     console.print(points)
     if any(row.pairs for row in result.rows):
         sandwich = new("L in nats: lower <= exact <= upper", "lambda", "lower", "exact", "upper", "estimate", "gap")

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from rdzip import atomic, cli_removal, cli_told, files, workers
+from rdzip import atomic, cli_fetch, cli_removal, cli_told, files, workers
 from rdzip.atomic import shown
 from rdzip.cli_output import Output, bytes_text
 from rdzip.cli_removal import Coded
@@ -34,6 +34,7 @@ class Coding:
     """How to code: which model and codec, what to keep and check, and on what it runs; None is the library's choice.
 
     wishes: about codecs of latents. items: which items of a file to decode, None for all. loss: what may be lost.
+    offline: fetch no model. fetch: models from repositories that files name, too.
     """
 
     model: str | None = None
@@ -47,6 +48,8 @@ class Coding:
     items: tuple[int, ...] | None = None
     loss: Loss = NO_LOSS
     effort: int | None = None
+    offline: bool = False
+    fetch: bool = False
 
 
 def compress(
@@ -257,6 +260,7 @@ def _decompress(
     free = folder is not None or not (destination.stdout or destination.output)
     name = _expected_name(item, data) if free else ""
     target = destination.place(item, name, folder)
+    cli_fetch.fetch(data, item.name, say, wanted=coding.fetch)
     with bar(label, quiet=say.quiet) as progress:
         decoded = _decode(data, coding, progress)
         written = writing.write_picture(decoded.picture, wanted)
@@ -340,7 +344,12 @@ def _label(found: Sequence[Found], index: int) -> str:
 
 def _decode(data: bytes, coding: Coding, progress: Report) -> rdz.Decoded:
     return rdz.decode(
-        data, max_pixels=coding.max_pixels, threads=coding.threads, device=coding.device, progress=progress
+        data,
+        max_pixels=coding.max_pixels,
+        threads=coding.threads,
+        device=coding.device,
+        offline=coding.offline,
+        progress=progress,
     )
 
 

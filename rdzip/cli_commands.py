@@ -17,6 +17,7 @@ from rdzip.cli_options import (
     HELP,
     Compressed,
     Device,
+    Fetch,
     Force,
     Images,
     Items,
@@ -194,6 +195,7 @@ def decompress(
     threads: Threads = None,
     device: Device = None,
     offline: Offline = False,
+    fetch: Fetch = False,
     as_json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -201,8 +203,11 @@ def decompress(
     """Decompress .rdz files: a.png.rdz becomes a.png, and stays.
 
     An image comes back in the format that it had, or in the one that the name after -o ends in; a JPEG's pixels come
-    back as a PNG, a.png. An archive becomes a folder of its images.
+    back as a PNG, a.png. An archive becomes a folder of its images. A model that is missing and that the file says can
+    be had from the Hugging Face hub is fetched only with --fetch, or after a yes at the terminal.
     """
+    if fetch and offline:
+        raise UsageError("expected --fetch or --offline, found both; leave one out")
     say = begin(as_json, verbose, quiet, offline=offline)
     found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]), note=say.note)
     destination = files.Destination.of(found, output=output, folder=output_dir, stdout=stdout, force=force)
@@ -210,7 +215,7 @@ def decompress(
     from rdzip import cli_batch, cli_coding
 
     only = cli_batch.parse_items(items)
-    coding = cli_coding.Coding(threads=threads, device=device, max_pixels=max_pixels, items=only)
+    coding = cli_coding.Coding(threads=threads, device=device, max_pixels=max_pixels, items=only, fetch=fetch)
     with notes(say):
         cli_coding.decompress(found, destination, coding, say, remove=remove)
     finish(say)
@@ -224,18 +229,17 @@ def check(
     max_pixels: MaxPixels = None,
     threads: Threads = None,
     device: Device = None,
-    offline: Offline = False,
     as_json: Json = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
-    """Decode .rdz files and check every pixel, of lossy ones every symbol; write nothing."""
-    say = begin(as_json, verbose, quiet, offline=offline)
+    """Decode .rdz files and check every pixel, of lossy ones every symbol; write and fetch nothing."""
+    say = begin(as_json, verbose, quiet)
     found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]), note=say.note)
     from rdzip import cli_batch, cli_coding
 
     only = cli_batch.parse_items(items)
-    coding = cli_coding.Coding(threads=threads, device=device, max_pixels=max_pixels, items=only)
+    coding = cli_coding.Coding(threads=threads, device=device, max_pixels=max_pixels, items=only, offline=True)
     with notes(say):
         cli_coding.test(found, coding, say)
     finish(say)

@@ -49,6 +49,10 @@ Ray = Annotated[
     typer.Option("--ray", metavar="ADDRESS", help="Work on a Ray cluster there; local: one on this machine."),
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never fetch a model.")]
+Fetch = Annotated[
+    bool,
+    typer.Option("--fetch", help="Fetch a missing model from the repository that the file names (256 MiB at most)."),
+]
 Items = Annotated[
     str | None,
     typer.Option("--items", metavar="LIST", help="Only these items of an array or archive, from 0: 5,7-9."),

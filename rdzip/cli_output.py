@@ -1,4 +1,8 @@
-"""What the command line says: results and JSON on stdout, everything for the reader's eyes on stderr."""
+"""What the command line says: results and JSON on stdout, everything for the reader's eyes on stderr.
+
+Texts hold names and words out of files and out of answers of the network; whatever in them would move a terminal's
+cursor or change its colours is escaped here, last.
+"""
 
 from __future__ import annotations
 
@@ -35,15 +39,15 @@ class Output:
         if self.json:
             print_json(record)
         elif not self.quiet:
-            print(line, file=sys.stderr)
+            print(shown(line), file=sys.stderr)
             if self.verbose:
                 for detail in details:
-                    print(f"    {detail}", file=sys.stderr)
+                    print(f"    {shown(detail)}", file=sys.stderr)
 
     def note(self, text: str) -> None:
         """Say something that the user should know though nothing failed."""
         if not self.quiet:
-            print(f"rdzip: {text}", file=sys.stderr)
+            print(f"rdzip: {shown(text)}", file=sys.stderr)
 
     def note_once(self, key: str, text: str) -> None:
         """Say it once a run, however many files it is true of."""
@@ -65,7 +69,7 @@ class Output:
         """Say that a file (or the command, if `name` is None) failed and why, on one line; the run will exit with 1."""
         self.failed = True
         place = "" if name is None else f"{name}: "
-        print(f"rdzip: {place}{explain(error)}", file=sys.stderr)
+        print(f"rdzip: {shown(place)}{explain(error)}", file=sys.stderr)
         if os.environ.get(TRACEBACK):
             traceback.print_exception(error)
 
@@ -78,7 +82,7 @@ class _Notes(logging.Handler):
         self._say = say
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._say.note(shown(record.getMessage()))
+        self._say.note(record.getMessage())
 
 
 @contextmanager
@@ -104,20 +108,28 @@ def tell_compiling(say: Output) -> None:
 
 
 def explain(error: Exception) -> str:
-    """Return what went wrong in one line, for errors made for users and for those nobody foresaw."""
+    """Return what went wrong in one printable line, for errors made for users and for those nobody foresaw."""
+    return shown(" ".join(_words(error).split()))
+
+
+def _words(error: Exception) -> str:
     if isinstance(error, RdzipError):
-        return " ".join(str(error).split())
+        return str(error)
     if isinstance(error, OSError):
         where = f"{shown(str(error.filename))}: " if error.filename else ""
         return where + atomic.explain(error)
     if isinstance(error, MemoryError):
         return "expected to find enough memory, found too little; close other programs or take a smaller image"
-    what = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"unexpected {what}; this is a fault of rdzip: please report it (set {TRACEBACK}=1 to see where)"
+    what = f"unexpected {type(error).__name__}: {error}"
+    return f"{what}; this is a fault of rdzip: please report it (set {TRACEBACK}=1 to see where)"
 
 
-def print_text(text: str) -> None:
-    """Print to stdout. Raises InputError when stdout cannot be written (a full disk, a closed pipe)."""
+def print_text(text: str, *, drawn: bool = False) -> None:
+    """Print lines to stdout; drawn: with colours, by what has escaped all that it was given.
+
+    Raises InputError when stdout cannot be written (a full disk, a closed pipe).
+    """
+    text = text if drawn else "\n".join(map(shown, text.split("\n")))
     atomic.write(None, (text + "\n").encode(getattr(sys.stdout, "encoding", None) or "utf-8", "backslashreplace"))
 
 
@@ -128,13 +140,14 @@ def print_json(record: Mapping[str, Any]) -> None:
 
 def rows(pairs: Sequence[tuple[str, str]], indent: str = "  ") -> str:
     """Lay out names and values in two columns."""
-    width = max((len(name) for name, _ in pairs), default=0)
-    return "\n".join(f"{indent}{name:<{width}}  {value}".rstrip() for name, value in pairs)
+    printable = [(shown(name), shown(value)) for name, value in pairs]
+    width = max((len(name) for name, _ in printable), default=0)
+    return "\n".join(f"{indent}{name:<{width}}  {value}".rstrip() for name, value in printable)
 
 
 def table(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     """Lay out a table in plain text; columns whose cells are all numbers are set to the right."""
-    cells = [list(header), *[list(row) for row in body]]
+    cells = [[shown(cell) for cell in row] for row in (header, *body)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     right = [all(row[i].replace(",", "").replace(".", "").isdigit() for row in body) for i in range(len(header))]
     lines = []

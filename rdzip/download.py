@@ -20,18 +20,22 @@ if TYPE_CHECKING:
 Progress = Callable[[float], None]
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
+MOST_UNNAMED = 1 << 28
+"""Bytes of a model that a file names and the user did not."""
 
 
-def fetch(source: Origin, folder: Path, progress: Progress | None = None) -> Path:
+def fetch(source: Origin, folder: Path, progress: Progress | None = None, *, named: bool = True) -> Path:
     """Download a model into a temporary folder, check it, and only then move it into ``folder``; its path there.
 
-    Where nobody has told its hash, it must at least be a model file. progress: called with shares from 0 to 1. Raises
-    ModelError when it cannot be had, or is not what it should be.
+    Where nobody has told its hash, it must at least be a model file. progress: called with shares from 0 to 1. named:
+    by the user or the registry; of a model that only a file names, at most MOST_UNNAMED bytes are taken, and the user's
+    token is not sent. Raises ModelError when it cannot be had, or is not what it should be.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
     endpoint = (os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")
     where = f"{endpoint}/{source.repo} at {source.revision[:12]}"
+    most, token = (modelfile.MAX_FILE_BYTES, None) if named else (MOST_UNNAMED, False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.glob(".fetch-*"):  # by a process that was killed; a younger one may be at work
@@ -43,12 +47,12 @@ def fetch(source: Origin, folder: Path, progress: Progress | None = None) -> Pat
     try:
         # Asking first fails at once without a network, where hf_hub_download goes on trying for half a minute.
         url = hf_hub_url(source.repo, source.file, revision=source.revision, endpoint=endpoint)
-        size = get_hf_file_metadata(url, endpoint=endpoint).size
+        size = get_hf_file_metadata(url, token=token, endpoint=endpoint).size
         expected = source.bytes or size
         if size is not None and size != expected:
             raise ModelError(f"{where} offers {size} bytes, {expected} expected")
-        if expected is None or expected > modelfile.MAX_FILE_BYTES:
-            raise ModelError(f"{where} offers {expected} bytes, at most {modelfile.MAX_FILE_BYTES} are a model")
+        if expected is None or expected > most:
+            raise ModelError(f"{where} offers {expected} bytes, at most {most} are taken")
         path = hf_hub_download(
             source.repo,
             source.file,
@@ -56,7 +60,8 @@ def fetch(source: Origin, folder: Path, progress: Progress | None = None) -> Pat
             cache_dir=temporary,
             endpoint=endpoint,
             library_name="rdzip",
-            tqdm_class=meter(expected, progress),
+            token=token,
+            tqdm_class=meter(expected, progress, most),
         )
         data = Path(path).read_bytes()
         sha256 = modelfile.sha256(data)
@@ -77,14 +82,15 @@ def fetch(source: Origin, folder: Path, progress: Progress | None = None) -> Pat
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def meter(size: int, progress: Progress | None) -> type:
-    """A silent tqdm class for huggingface_hub that reports to `progress` and stops a download that never ends.
+def meter(size: int, progress: Progress | None, most: int = modelfile.MAX_FILE_BYTES) -> type:
+    """A silent tqdm class for huggingface_hub that reports to `progress` and stops a download that never ends, or comes
+    to more than `most` bytes.
 
     huggingface_hub resumes a broken transfer for as long as any byte arrives, which can be for ever.
     """
     from tqdm.std import tqdm  # type: ignore[import-untyped]
 
-    limit = 4 * size + (1 << 16)
+    limit = min(4 * size + (1 << 16), most)
 
     class Meter(tqdm):  # type: ignore[misc]
         received = 0.0

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rdzip import models, origin, registry
-from rdzip.download import fetch
+from rdzip.download import MOST_UNNAMED, fetch
 from rdzip.errors import ModelError
 from rdzip.models import modelfile
 from rdzip.models.modelfile import SUFFIX
@@ -90,11 +90,11 @@ def resolve(
     """The model called `name`, on this machine and with the right SHA-256; fetched if it must be.
 
     name: an id ("photo"), a path that ends in .safetensors, or a hash: 8 to 32 bytes of the file's SHA-256, or the
-    same in hex. progress: called with the fraction fetched, 0 to 1. source: where to fetch a model from that neither
-    the registry nor the cache knows by its hash. Raises ModelError, which says what to do.
+    same in hex. progress: called with the fraction fetched, 0 to 1. source: where a .rdz file says that its model can
+    be had; that is told, not done (see `fetch_from`). Raises ModelError, which says what to do.
     """
-    if source is not None and isinstance(name, bytes) and _unknown(name):
-        return _from_source(name, source, offline=offline, progress=progress)
+    if source is not None and isinstance(name, bytes) and not is_known(name):
+        raise ModelError(missing(name, source))
     if (file := _as_file(name)) is not None:
         return _ref_of_file(file, "file")
     found = _look_up(name)
@@ -229,31 +229,50 @@ def _ref_of_file(path: Path, source: Source, *, trusted: str | None = None) -> M
     )
 
 
-def _unknown(hash: bytes) -> bool:
-    """Whether neither the registry nor the cache has a model of this hash."""
+def is_known(hash: bytes) -> bool:
+    """Whether the registry or the cache has a model of this hash."""
     name = hash.hex()
     known = any(entry.sha256.startswith(name) for entry in registry.entries())
-    return not known and not any(cache_dir().glob(f"{name}*{SUFFIX}"))
+    return known or any(cache_dir().glob(f"{name}*{SUFFIX}"))
 
 
-def _from_source(hash: bytes, source: Origin, *, offline: bool, progress: Progress | None) -> ModelRef:
-    """Fetch the model of a .rdz file from the repository that the file names."""
+def missing(hash: bytes, source: Origin) -> str:
+    """Return what to say of a model that is not here, and that a .rdz file says can be had from a repository."""
+    _check_place(hash, source)
+    return (
+        f"the model {hash.hex()} of this file is not on this machine; the file says that it is {source.told} on the "
+        f"Hugging Face hub: if you want to have it from there, decompress with --fetch (in Python fetch=True), or run "
+        f"'rdzip models pull {source}'"
+    )
+
+
+def fetch_from(hash: bytes, source: Origin, *, offline: bool = False, progress: Progress | None = None) -> ModelRef:
+    """Fetch the model of a .rdz file from the repository that the file names, without the user's token.
+
+    Only for a user who has said so. Raises ModelError where it cannot be had, is another model, or too large.
+    """
+    _check_place(hash, source)
+    if is_offline(offline):
+        raise ModelError(f"{missing(hash, source)}; now fetching is switched off (--offline or HF_HUB_OFFLINE)")
+    if source.bytes is None or source.bytes > MOST_UNNAMED:
+        raise ModelError(
+            f"the file names a model that is too large to be fetched for a file, {source.told}, of at most "
+            f"{MOST_UNNAMED:,} bytes: run 'rdzip models pull {source}' if you want to have it"
+        )
+    _log.info("fetching the model that the file names: %s", source.told)
+    return _pulled(source, progress, named=False)
+
+
+def _check_place(hash: bytes, source: Origin) -> None:
     if source.sha256 is None or not source.sha256.startswith(hash.hex()):
         raise ModelError(f"the file names the model {hash.hex()} at {source}, whose hash is another: it is corrupt")
-    if is_offline(offline):
-        raise ModelError(
-            f"the model {hash.hex()} is not on this machine, and fetching it from {source} is switched off: leave out "
-            f"--offline, unset HF_HUB_OFFLINE, or get the file and run 'rdzip models pull FILE{SUFFIX}'"
-        )
-    _log.info("fetching the model that the file names: %s (%s bytes)", source, source.bytes)
-    return _pulled(source, progress)
 
 
-def _pulled(source: Origin, progress: Progress | None) -> ModelRef:
+def _pulled(source: Origin, progress: Progress | None, *, named: bool = True) -> ModelRef:
     """Fetch a model that the registry does not know, and note where it came from."""
     if is_offline():
         raise ModelError(f"fetching {source} is switched off (HF_HUB_OFFLINE): unset it")
-    path = fetch(source, cache_dir(), progress)
+    path = fetch(source, cache_dir(), progress, named=named)
     ref = _ref_of_file(path, "cache", trusted=path.stem)
     origin.remember(path, Origin(source.repo, source.revision, source.file, ref.sha256, ref.bytes))
     return _ref_of_file(path, "cache", trusted=path.stem)
@@ -337,20 +356,22 @@ def _locate(entry: Entry, *, offline: bool, progress: Progress | None) -> ModelR
         if state == "good":
             return _ref(entry, source, path)
         looked.append(f"{path} ({state})")
-    missing = f"the model {entry.id!r} is not usable on this machine: looked in {', '.join(looked)};"
+    missing_here = f"the model {entry.id!r} is not usable on this machine: looked in {', '.join(looked)};"
     way_out = f"set RDZIP_CACHE to a folder that holds {entry.sha256}{SUFFIX}"
     if entry.repo is None:
-        raise ModelError(f"{missing} it comes with rdzip only: reinstall rdzip, or {way_out}")
+        raise ModelError(f"{missing_here} it comes with rdzip only: reinstall rdzip, or {way_out}")
     if is_offline(offline):
         raise ModelError(
-            f"{missing} fetching is switched off (HF_HUB_OFFLINE): unset it and run 'rdzip models pull {entry.id}', "
-            f"or {way_out}"
+            f"{missing_here} it is not fetched here (--offline, HF_HUB_OFFLINE, or what never fetches): "
+            f"run 'rdzip models pull {entry.id}', or {way_out}"
         )
     try:
         place = Origin(entry.repo, str(entry.revision), entry.file, entry.sha256, entry.bytes)
         return _ref(entry, "cache", fetch(place, cache_dir(), progress))
     except ModelError as error:
-        raise ModelError(f"{missing} {error}; check the network, set HF_ENDPOINT to a mirror, or {way_out}") from error
+        raise ModelError(
+            f"{missing_here} {error}; check the network, set HF_ENDPOINT to a mirror, or {way_out}"
+        ) from error
 
 
 def _is_set(name: str) -> bool:

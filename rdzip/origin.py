@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass
+from operator import index
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rdzip.errors import ModelError
 from rdzip.models import modelfile
 
-REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*")
+FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")  # nothing that a terminal or a shell would take for more than a name
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 MOST_NAME = 200
@@ -35,6 +37,7 @@ class Origin:
         path = PurePosixPath(self.file)
         good = (
             REPO.fullmatch(self.repo)
+            and FILE.fullmatch(self.file)
             and COMMIT.fullmatch(self.revision)
             and path.suffix == modelfile.SUFFIX
             and not path.is_absolute()
@@ -50,6 +53,12 @@ class Origin:
         """Return ORG/NAME@COMMIT/FILE."""
         return f"{self.repo}@{self.revision}/{self.file}"
 
+    @property
+    def told(self) -> str:
+        """Repository, commit, file and size, as people are told before it is fetched."""
+        size = "size unknown" if self.bytes is None else f"{self.bytes:,} bytes"
+        return f"{self.file} of the repository {self.repo} at {self.revision} ({size})"
+
     def to_list(self) -> list[Any]:
         """Return what a .rdz file stores: repository, commit, file, SHA-256, bytes."""
         assert self.sha256 is not None
@@ -59,8 +68,8 @@ class Origin:
 def from_list(found: object) -> Origin:
     """The origin that a .rdz file stores. Raises ModelError for anything else."""
     try:
-        repo, revision, file, sha256, size = found  # type: ignore[misc]
-        origin = Origin(repo, revision.hex(), file, sha256.hex(), size)  # type: ignore[has-type]
+        repo, revision, file, sha256, size = found  # type: ignore[misc,has-type]
+        origin = Origin(repo, revision.hex(), file, sha256.hex(), index(size))  # type: ignore[has-type]
     except (TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"no place of a model on the hub: {str(found)[:80]}") from error
     return origin

@@ -1,4 +1,7 @@
-"""Settings for a process that does nothing but run rdzip, such as the command line; the library never makes them."""
+"""Settings for a process that does nothing but run rdzip, such as the command line; the library never makes them.
+
+But for `wait_passively`, which a program that uses the library may call (rdzip.wait_passively).
+"""
 
 from __future__ import annotations
 
@@ -36,12 +39,24 @@ def open_standard() -> None:
 
 
 def own_process() -> None:
-    """Allow what is faster and concerns the whole process: keeping freed memory, products on bfloat16 units.
+    """Allow what is faster and concerns the whole process: sleeping threads, keeping freed memory, bfloat16 products.
 
-    To be called before the first image is coded; RDZIP_FAST_PRODUCTS=0 in the environment forbids the latter.
+    To be called before the first image is coded; RDZIP_FAST_PRODUCTS=0 in the environment forbids the last.
     """
+    wait_passively()
     keep_freed_memory()
     os.environ.setdefault("RDZIP_FAST_PRODUCTS", "1")
+
+
+def wait_passively() -> None:
+    """Have the threads of torch sleep while they wait for each other, if it has not been loaded yet.
+
+    By default they spin, so that one thread whose core another program is using holds up all the others: on a busy
+    machine a picture takes ten times as long and more. Sets OMP_WAIT_POLICY=passive in the environment of this process,
+    and so of those that it starts, which OpenMP of any make (GNU's, LLVM's, Intel's) reads once, when it is loaded. A
+    value that is there already stays, and GOMP_SPINCOUNT and KMP_BLOCKTIME have the last word. No result depends on it.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def keep_freed_memory() -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from rdzip.errors import InputError, RdzipError
-from rdzip.process import ignore_settings_here, own_process, silence_libraries
+from rdzip.process import ignore_settings_here, own_process, silence_libraries, wait_passively
 
 RETRIES = 1
 """How often a task is tried again whose process, or machine, died; one that fails by itself is not."""
@@ -281,7 +281,7 @@ class _Ray:
             self._ray.shutdown()
 
     def start(self, argument: Any, put: Put) -> None:
-        pairs = self._remote.remote(self._function, argument)
+        pairs = self._remote.remote(pickle.dumps((self._function, argument)))
         threading.Thread(target=self._read, args=(pairs, put), daemon=True).start()
 
     def _read(self, pairs: Any, put: Put) -> None:
@@ -296,8 +296,10 @@ class _Ray:
             put("died", f"its worker was lost ({type(error).__name__}: {line[:200]})")
 
 
-def _stream(function: Function, argument: Any) -> Iterator[tuple[str, Any]]:
-    """Work a task off, and yield what it says while it says it."""
+def _stream(task: bytes) -> Iterator[tuple[str, Any]]:
+    """Work a task off, a function and its argument, and yield what it says while it says it."""
+    wait_passively()
+    function, argument = pickle.loads(task)  # whose modules may load torch
     heard: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
 
     def run() -> None:

@@ -52,17 +52,27 @@ class Hub:
     url: str = ""
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
     uploaded: dict[str, bytes] = field(default_factory=dict)
+    authorizations: list[str | None] = field(default_factory=list)
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         head = handler.command == "HEAD"
         asked = handler.headers.get("Range")
         self.requests.append((handler.command, handler.path, asked))
+        self.authorizations.append(handler.headers.get("Authorization"))
         if self.behaviour == "error" or (self.behaviour == "error on GET" and not head):
             self.send(handler, 500, b"broken", {})
+            return
+        if self.behaviour == "hostile error":
+            body = b'{"error": "\\u001b[31mred\\u202e"}'
+            words = {"X-Error-Message": "\x1b[31mred\x9b2J \x07"}
+            self.send(handler, 400, body, {"Content-Type": "application/json"} | words)
             return
         own = f"/{NEW_REPO}/resolve/{UPLOADED}/"
         if handler.path.startswith(own) and handler.path[len(own) :] in self.uploaded:
             data = self.uploaded[handler.path[len(own) :]]
+            if self.behaviour == "much" and not head:  # more than was announced, for ever
+                self.pour(handler, data)
+                return
             etag = f'"{hashlib.sha256(data).hexdigest()}"'
             self.send(handler, 200, data, {"ETag": etag, "X-Repo-Commit": UPLOADED, "Accept-Ranges": "bytes"})
             return
@@ -88,6 +98,17 @@ class Hub:
         if not head and (always or (self.behaviour == "truncate once" and asked is None)):
             cut = len(body) // 2
         self.send(handler, status, body, headers, cut=cut)
+
+    def pour(self, handler: BaseHTTPRequestHandler, data: bytes) -> None:
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.close_connection = True
+        try:
+            while True:
+                handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        except OSError:
+            pass  # whom nobody listens to
 
     def take(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer a POST: a repository made, a card checked, files asked about, a commit."""

@@ -109,13 +109,15 @@ def test_the_whole_way(
     server.requests.clear()
     refused = rdzip("decompress", packed, "-o", tmp_path / "back.png", "--offline")
     assert refused.code == 1
-    assert "--offline" in refused.err
+    assert "--fetch" in refused.err
     assert place in refused.err
     assert server.requests == []
     monkeypatch.delenv("HF_HUB_OFFLINE")
-    back = rdzip("decompress", packed, "-o", tmp_path / "back.png")
+    back = rdzip("decompress", packed, "-o", tmp_path / "back.png", "--fetch")
     assert back.code == 0, back.err
-    assert f"fetching the model that the file names: {place}" in back.err
+    size = len(server.uploaded["mine.safetensors"])
+    told = f"mine.safetensors of the repository {NEW_REPO} at {UPLOADED} ({size:,} bytes)"
+    assert f"fetching the model that the file names: {told}" in back.err
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "back.png")), np.asarray(Image.open(picture)))
     server.requests.clear()
     again = rdzip("test", packed)
@@ -134,7 +136,7 @@ def test_a_repository_that_gives_another_file(
     good = server.uploaded["mine.safetensors"]
     server.uploaded["mine.safetensors"] = good[:-1] + bytes([good[-1] ^ 1])
     with pytest.raises(ModelError, match="wrong file"):
-        library.decompress(packed)
+        library.decompress(packed, fetch=True)
     assert not list(hub.cache_dir().glob("*.safetensors"))
 
 
@@ -158,6 +160,12 @@ def test_pulling_by_place(server: Hub, monkeypatch: pytest.MonkeyPatch, caplog: 
         {"file": "../evil.safetensors"},
         {"file": "model.pt"},
         {"file": f"{'x' * 300}.safetensors"},
+        {"file": "a b.safetensors"},
+        {"file": "'; rm -rf ~;'.safetensors"},
+        {"file": "\x1b[2J.safetensors"},
+        {"file": "m\n.safetensors"},
+        {"repo": "a/b\u202e"},
+        {"repo": "\u0430/b"},
         {"sha256": "00"},
         {"bytes": 1 << 40},
     ],
@@ -167,7 +175,8 @@ def test_places_that_are_none(change: dict[str, object]) -> None:
     assert origin.from_list(Origin(**good, bytes=9).to_list()) == Origin(**good, bytes=9)  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="ORG/NAME@COMMIT"):
         Origin(**(good | {"bytes": 9} | change))  # type: ignore[arg-type]
-    for wrong in (None, 5, [], ["a/b", "x", "m", b"", 1], ["a/b", b"1", "m.safetensors", b"2", 1]):
+    places = [["a/b", bytes(20), "m.safetensors", bytes(32), size] for size in (None, "9", 9.0, -1)]
+    for wrong in (None, 5, [], ["a/b", "x", "m", b"", 1], ["a/b", b"1", "m.safetensors", b"2", 1], *places):
         with pytest.raises(ModelError):
             origin.from_list(wrong)
 

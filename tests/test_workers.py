@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,17 @@ def check_all(pool: Pool, tmp_path: Path) -> None:
     assert "of two" in str(two)
 
 
+def task_told_how_to_wait(folder: Path, patch: pytest.MonkeyPatch) -> Any:
+    """A task that tells what OMP_WAIT_POLICY was when its module, which may load torch, was imported."""
+    folder.mkdir()
+    code = "import os\n\nPOLICY = os.environ.get('OMP_WAIT_POLICY')\n\n\ndef policy(x, say):\n    return POLICY\n"
+    (folder / "told_how_to_wait.py").write_text(code)
+    patch.delitem(sys.modules, "told_how_to_wait", raising=False)
+    patch.syspath_prepend(folder)
+    patch.delenv("OMP_WAIT_POLICY", raising=False)
+    return importlib.import_module("told_how_to_wait").policy
+
+
 def check_deaths(pool: Pool, tmp_path: Path) -> None:
     (once, twice, never), _ = outcomes(
         worker_tasks.die, [(str(tmp_path / "a"), 1), (str(tmp_path / "b"), 2), (str(tmp_path / "c"), 0)], pool
@@ -52,6 +64,13 @@ def check_deaths(pool: Pool, tmp_path: Path) -> None:
 @pytest.mark.parametrize("pool", POOLS)
 def test_results_do_not_depend_on_where(pool: Pool, tmp_path: Path) -> None:
     check_all(pool, tmp_path)
+
+
+def test_workers_set_how_threads_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = task_told_how_to_wait(tmp_path / "tasks", monkeypatch)
+    assert outcomes(policy, [0, 1], Pool(2))[0] == ["passive", "passive"]
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    assert outcomes(policy, [0, 1], Pool(2))[0] == ["active", "active"]
 
 
 def test_a_process_that_dies_is_tried_again_once(tmp_path: Path) -> None:
@@ -151,6 +170,7 @@ def test_a_local_ray_cluster(rdzip: Cli, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         import ray
 
+        policy = task_told_how_to_wait(tmp_path / "tasks", patch)  # before the cluster, which takes the path over
         shutdown = ray.shutdown
         patch.setattr(ray, "shutdown", lambda: None)  # of the first pool; later ones find its cluster
         try:
@@ -160,6 +180,7 @@ def test_a_local_ray_cluster(rdzip: Cli, tmp_path: Path) -> None:
                 assert (tmp_path / "ray" / path.name).read_bytes() == path.read_bytes()
             check_all(Pool(2, "local"), tmp_path)
             check_deaths(Pool(2, "local"), tmp_path)
+            assert outcomes(policy, [0, 1], Pool(2, "local"))[0] == ["passive", "passive"]
         finally:
             shutdown()
 

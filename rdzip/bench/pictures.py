@@ -37,7 +37,9 @@ def read(path: str | Path) -> tuple[Pixels, str]:
     picture = read_picture(Path(path))
     if BY_NAME[picture.mode].dtype != "u1":
         raise InputError(f"expected 8 bits a sample, which all codecs have, found {picture.mode}; convert it first")
-    return np.asarray(to_image(picture).convert("RGB")), picture.mode
+    image = to_image(picture)
+    image.info.pop("transparency", None)  # left out too; with it Pillow warns of what becomes of it
+    return np.asarray(image.convert("RGB")), picture.mode
 
 
 def items(paths: list[tuple[Path, str]]) -> tuple[list[Item], list[tuple[str, Exception]]]:

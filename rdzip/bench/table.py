@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from rdzip.atomic import shown
 from rdzip.bench.bdrate import BdRate
 from rdzip.bench.curves import Curve
 from rdzip.bench.measure import Record
@@ -21,9 +22,9 @@ WIDTH = 160
 def render(parts: Sequence[Table | str], *, colours: bool) -> str:
     """Return tables, and lines between them, as text without blanks at the ends of lines."""
     buffer = io.StringIO()
-    console = Console(file=buffer, force_terminal=colours, width=WIDTH)
+    console = Console(file=buffer, force_terminal=colours, width=WIDTH, markup=False)
     for part in parts:
-        console.print(part, markup=False, highlight=False)
+        console.print(part, highlight=False)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
 
 
@@ -66,7 +67,7 @@ def bd_rates(found: Sequence[Saving], anchor: Curve, rates: tuple[float, float],
     head = ("codec", "points of", f"{low:g}-{high:g} bpp", "PSNR dB")
     table = _new(None, head, left=2, ascii_only=ascii_only)
     for saving in found:
-        table.add_row(saving.curve.name, saving.curve.source, *_rate(saving.bd_rate))
+        table.add_row(shown(saving.curve.name), shown(saving.curve.source), *_rate(saving.bd_rate))
     return table
 
 
@@ -74,8 +75,8 @@ def about_bd_rates(anchor: Curve, rates: tuple[float, float]) -> str:
     """Return the lines that say what the table of BD-rates has."""
     low, high = rates
     return (
-        f"BD-rate against {anchor.name}: rate more (+) or less (-) for the same PSNR, over the PSNRs at which both\n"
-        f"are at {low:g} to {high:g} bits per pixel"
+        f"BD-rate against {shown(anchor.name)}: rate more (+) or less (-) for the same PSNR, over the PSNRs at which\n"
+        f"both are at {low:g} to {high:g} bits per pixel"
     )
 
 

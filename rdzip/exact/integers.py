@@ -26,6 +26,9 @@ FRACTION_BITS = 7
 BIAS_UNIT = 2**FRACTION_BITS
 EXPONENT_MAX = 11
 SUM_LIMIT = 2**24
+PRODUCT_ROWS = 64
+PRODUCT_ALONE = 2**18
+"""Rows and multiply-adds of one product: OpenBLAS shares larger ones among threads that spin until the last is done."""
 
 
 class Bounded(Protocol):
@@ -64,7 +67,14 @@ class IntegerLayer:
 
     def __call__(self, a: NDArray[np.float32]) -> NDArray[np.float32]:
         """Exact stream increments, float32 [n, outputs], from integer activations [n, inputs]."""
-        found: NDArray[np.float32] = a @ self.weight.T
+        found = np.empty((len(a), len(self.weight)), np.float32)
+        outputs, inputs = self.weight.shape
+        many = max(1, PRODUCT_ALONE // (inputs * max(1, min(len(a), PRODUCT_ROWS))))
+        for first in range(0, len(a), PRODUCT_ROWS):
+            rows = slice(first, first + PRODUCT_ROWS)
+            for output in range(0, outputs, many):
+                part = slice(output, output + many)
+                np.matmul(a[rows], self.weight[part].T, out=found[rows, part])
         found += self.bias
         return found
 

@@ -40,7 +40,9 @@ def live(steps: int, batch: int) -> Iterator[list[Watcher]]:
     from rich.live import Live
 
     state = Progress(steps, batch)
-    with Live(get_renderable=state.table, console=Console(stderr=True), refresh_per_second=4, transient=True):
+    with Live(
+        get_renderable=state.table, console=Console(stderr=True, markup=False), refresh_per_second=4, transient=True
+    ):
         yield [state]
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import slow_sites
 import tiny_vae
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -97,3 +99,22 @@ def test_damaged_stacks_give_wrong_samples_or_an_error(codec: str) -> None:
         damaged[seed] ^= 1 << seed % 8
         with suppress(CoderError):
             assert decode(tiny_vae.model(), 3, SHAPE, AnsStack(bytes(damaged)), options).shape == (3, *SHAPE)
+
+
+def test_particles_are_chosen_by_their_whole_weights() -> None:
+    joint, proposal = np.random.default_rng(2).integers(-9 << 16, 0, (2, 12))
+    given = (SimpleNamespace(log2=lambda: joint), SimpleNamespace(log2=proposal))
+    found = importance._frequencies(*given, 4)  # type: ignore[arg-type]
+    for row, logarithms in zip(found, (joint - proposal).reshape(3, 4).tolist(), strict=True):
+        assert np.cumsum(row).tolist() == slow_sites.frequencies(logarithms)[1:]
+
+
+@pytest.mark.parametrize("precision", [4, 11, 16])
+def test_shifts_are_the_highest_bits_of_public_words(precision: int) -> None:
+    particles = importance._Coupled(AnsStack(), 1, Options(particles=40, precision=precision), None, {})
+    for stream in range(2):
+        words = slow_sites.random_words(0x63636973, stream, 40 * 3)
+        shifts = particles._new_shifts(3)
+        assert shifts.tolist() == np.reshape([word >> 32 - precision for word in words], (40, 3)).tolist()
+        assert shifts.max() >= 0.9 * 2**precision - 1
+        particles._sites.append(None)  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """Integer distribution functions of mixtures: proper, close to the real thing, and the same by both routes."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -72,3 +73,21 @@ def test_integer_tables_agree_with_the_real_mixture() -> None:
     real = mixture.bits(*(torch.from_numpy(p.T.astype(np.float64)) for p in (mean, scale, logit)), torch.from_numpy(x))
     assert np.abs(exact - real.numpy()).mean() < 0.04
     assert abs(exact.mean() / real.numpy().mean() - 1) < 2e-3
+
+
+@pytest.mark.parametrize("floor", [1, 5, FLOOR])
+def test_values_keep_the_floor_of_their_tables(floor: int) -> None:
+    """And all else is as docs/format.md tells it, in plain integers."""
+    tables = make_tables(mixture_units.SCALES, 0.25, 4, "normal", floor=floor)
+    assert tables.floor == floor
+    mean, scale, logit = parameters(5, 9)
+    weight = tables.weights(logit)
+    found = MixtureCdf(tables, mean, scale, logit).at(np.arange(257, dtype=np.int32)[:, None].repeat(9, 1))
+    for n in range(9):
+        for v in range(1, 256, 7):
+            total = 0
+            for k in range(3):
+                i = (64 * v - 32 - int(mean[k, n])) * int(tables.inverse_scale[scale[k, n]]) >> 8
+                total += int(weight[k, n]) * int(tables.sigmoid[min(max(i + 8192, 0), 16383)])
+            assert found[v, n] == (total >> 4) + floor * v
+    assert np.diff(found, axis=0).min() == floor

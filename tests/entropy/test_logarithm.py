@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+import slow_sites
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdzip.entropy.ans import TOTAL
@@ -49,3 +50,25 @@ def test_effective_sizes_of_many_particles_are_those_of_whole_numbers(particles:
         w = [v >> 14 for v in row]
         assert found == 256 * sum(w) ** 2 // sum(v * v for v in w)
     assert effective_size(rows)[0] == 256 * particles
+
+
+@pytest.mark.parametrize(
+    "below", [range(1 << 16), range(0, 40 * LOG_UNIT, 997), range(33 * LOG_UNIT - 40, 34 * LOG_UNIT + 40)]
+)
+def test_weights_are_those_of_whole_numbers(below: range) -> None:
+    """Every part of a bit, which meets each entry of the table, and the ends of the range."""
+    rows = np.stack([np.zeros(len(below), np.int64), -np.array(below)], 1)
+    assert weights(rows).tolist() == [slow_sites.weights(row) for row in rows.tolist()]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(-36 * LOG_UNIT, 0), min_size=1, max_size=9))
+def test_frequencies_and_sizes_are_those_of_whole_numbers(logarithms: list[int]) -> None:
+    rows = np.array([logarithms], np.int64)
+    assert np.cumsum(to_frequencies(rows)[0]).tolist() == slow_sites.frequencies(logarithms)[1:]
+    assert effective_size(rows)[0] == slow_sites.effective_size(logarithms)
+
+
+def test_logarithms_are_those_of_whole_numbers() -> None:
+    values = np.unique(np.concatenate([np.arange(1, 1 << 14), np.random.default_rng(1).integers(1, TOTAL, 2000)]))
+    assert log2_fixed(values).tolist() == [slow_sites.log2(v) for v in values.tolist()]

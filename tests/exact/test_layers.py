@@ -1,5 +1,7 @@
 """Integer layers: exact under any order of summation, bounded, and equal to the trained form."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdzip.errors import ModelError
-from rdzip.exact.integers import ACT_MAX, check_stream
+from rdzip.exact.integers import ACT_MAX, PRODUCT_ALONE, PRODUCT_ROWS, IntegerLayer, check_stream
 from rdzip.exact.layers import IntegerLinear, QuantisedLinear, activate, ste_round
 
 
@@ -28,6 +30,26 @@ def test_forward_is_the_integer_sum(seed: int, inputs: int, outputs: int, n: int
     y = layer(torch.from_numpy(a).float())
     np.testing.assert_array_equal(y.numpy(), expected)
     assert (np.abs(expected) <= layer.bound).all()
+
+
+@pytest.mark.parametrize("n", [0, 1, PRODUCT_ROWS - 1, PRODUCT_ROWS, 3 * PRODUCT_ROWS + 1])
+def test_products_in_parts_are_the_product(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In numpy, none of more multiply-adds than OpenBLAS computes in one thread."""
+    rng = np.random.default_rng(n)
+    weight = rng.integers(-5, 6, (97, 230)).astype(np.int8)
+    layer = IntegerLayer(weight, np.full(97, 7, np.int8), rng.integers(-9, 10, 97).astype(np.int32))
+    a = rng.integers(0, ACT_MAX + 1, (n, 230))
+    sizes = []
+
+    def matmul(a: Any, b: Any, out: Any, product: Any = np.matmul) -> Any:
+        sizes.append(a.shape[0] * a.shape[1] * b.shape[1])
+        return product(a, b, out=out)
+
+    monkeypatch.setattr(np, "matmul", matmul)
+    found = layer(a.astype(np.float32))
+    np.testing.assert_array_equal(found, (a @ weight.T.astype(np.int64) + layer.integers["bias"]) / 2.0**7)
+    assert max(sizes, default=0) <= PRODUCT_ALONE
+    assert sum(sizes) == n * weight.size
 
 
 def test_largest_sums_stay_exact() -> None:

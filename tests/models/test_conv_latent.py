@@ -1,5 +1,6 @@
 """Convolutional models with latents: what ships computes what trained, the same for any grouping, and is checked."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -204,3 +205,17 @@ def test_levels_have_their_sizes() -> None:
     net = tiny_latent.nets()["deep"]
     assert isinstance(net, BitSwapNet)
     assert [net.config.size(level, (9, 8, 3)) for level in (1, 2, 3, 4)] == [(6, 4), (6, 4), (3, 2), (3, 2)]
+
+
+@pytest.mark.parametrize("exponent", [-3, 7, 8, 11])
+def test_a_layer_leaves_room_for_three_settled_streams(exponent: int) -> None:
+    """docs/exactness.md, section 5: (B + 3 * 2047) / u < 2**24, to the last unit of a bias."""
+    layer = QuantisedConv(1, 1, 1)
+    finest = 2 ** max(exponent, 7)
+    bias = math.ceil(128 * (2**24 / finest - 3 * 2047 - 255 * 2.0**-exponent)) - 1
+    found = torch.tensor([[1]], dtype=torch.int8), torch.tensor([exponent], dtype=torch.int8)
+    layer.load(*found, torch.tensor([bias], dtype=torch.int32))
+    streams = np.full(3, 2047, np.float32).sum() + layer(torch.full((1, 1, 1, 1), 255.0)).numpy()
+    assert streams.item() == 3 * 2047 + 255 * 2.0**-exponent + bias / 128
+    with pytest.raises(ModelError, match="sums reach"):
+        layer.load(*found, torch.tensor([bias + 1], dtype=torch.int32))

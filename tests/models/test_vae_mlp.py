@@ -11,10 +11,12 @@ import torch
 
 from rdzip.entropy.cdf import make_tables
 from rdzip.errors import InputError, ModelError
+from rdzip.exact.layers import IntegerLinear
 from rdzip.models import build, check_known_answer, modelfile
 from rdzip.models.vae_mlp import bound
 from rdzip.models.vae_mlp_exact import VaeMlpModel
 from rdzip.models.vae_mlp_file import export
+from rdzip.models.vae_mlp_refine import Refinement
 
 X = tiny_vae.images(40)
 
@@ -151,3 +153,20 @@ def test_normal_tables_are_those_of_the_normal_distribution() -> None:
     z = (np.arange(1 << 14) - 8191.5) * 24 / (1 << 14)
     below = torch.special.ndtr(torch.from_numpy(z)).numpy()
     np.testing.assert_allclose(tables.sigmoid, 65535 * below, atol=0.51)
+
+
+def test_refinement_wants_sums_that_53_bits_hold() -> None:
+    """docs/exactness.md, section 6: 2**10 sum |w| 2**-e < 2**37 u, met by layers whose own sums are exact."""
+
+    def refinement(last: int) -> Refinement:
+        weights, exponents = [127] * 129 + [last, 1], [-2] * 129 + [0, 11]
+        layer = IntegerLinear(
+            torch.tensor(weights, dtype=torch.int8)[:, None],
+            torch.tensor(exponents, dtype=torch.int8),
+            torch.zeros(131, dtype=torch.int32),
+        )
+        return Refinement([layer], np.zeros(383, np.int32), tiny_vae.model().tables)
+
+    assert len(refinement(3)._backward()) == 1  # 129 * 127 * 4 + 3 + 2**-11, in units of 2**-11
+    with pytest.raises(ModelError, match="too large for exact refinement"):
+        refinement(4)._backward()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -92,3 +93,22 @@ def test_search_reaches_the_posterior() -> None:
     z = auxiliary.values(0, [0], [bend], [chosen])[0, :12] / 65536
     assert np.sqrt(((z - mean) ** 2).mean()) < 1.5 * math.sqrt(0.02)
     assert shared.BLOCK == 1024
+
+
+def test_a_search_that_keeps_all_paths_finds_the_best() -> None:
+    """Weights by their definition, for all paths: what they lead to, and what each of their choices costs."""
+    rng = np.random.default_rng(0)
+    frequencies = np.array([9, 3, 2, 1, 1], np.int32) << 20
+    frequencies[0] += TOTAL - frequencies.sum()
+    cost = -np.log(frequencies / TOTAL)
+    paths = np.array(list(product(range(5), repeat=3)))
+    search, matters = Search(5, len(paths), frequencies), 0
+    for number in range(20):
+        bend, mean, variance = number % 16, rng.normal(0, 1.2, 3), rng.uniform(0.05, 0.7, 3)
+        b = np.stack([auxiliary.values(5, [number], [bend], [path])[0, :3] for path in paths]) / 65536
+        ratio = ((mean * b - (1 - variance) * b * b / 2) / variance).sum(1)
+        best = int(np.argmax(ratio - cost[paths].sum(1)))
+        (chosen,) = search.choices([Block(mean, variance, 3, bend, number)])
+        assert chosen.tolist() == paths[best].tolist()
+        matters += best not in (np.argmax(ratio), np.argmax(ratio - cost[paths[:, -1]]))
+    assert matters > 3
