@@ -140,7 +140,8 @@ def decompress(
     """Return what is in a .rdz file (its path, its bytes, or open for reading): a Pillow image.
 
     Of a batch: the array, a list of Pillow images in the order of their names, or a list of sequences [steps, dims].
-    items: only these items of a batch, counted from 0. max_pixels: refuse more pixels (None: 2**28). fetch: fetch a
+    items: only these items of a batch, counted from 0. max_pixels: refuse more pixels (None: 178,956,970); above that,
+    small files that claim much are trusted in proportion (docs/format.md, section 6). fetch: fetch a
     model that is missing from the repository on the Hugging Face hub that the file names, without your token; else
     that is a ModelError which names it. Raises FormatError, ModelError, or InputError for what is no file, and for
     16-bit colour (see decompress_array).

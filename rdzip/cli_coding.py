@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from rdzip import atomic, cli_fetch, cli_removal, cli_told, files, workers
+from rdzip import atomic, cli_fetch, cli_removal, cli_told, files, limits, workers
 from rdzip.atomic import shown
 from rdzip.cli_output import Output, bytes_text
 from rdzip.cli_removal import Coded
@@ -286,9 +286,9 @@ def _decompress_archive(
     from rdzip import cli_batch
 
     folder = destination.folder_for(item)
-    complete = 0
+    complete, budget = 0, limits.Budget(coding.max_pixels)
     for member, data, own in cli_batch.members(item, packed, coding, say):
-        with say.guard(member.name):
+        with say.guard(member.name), limits.bounded(0, budget):
             by = cli_batch.decompress if batch.is_batch(data) else _decompress
             complete += by(member, data, status, destination, own, say, label=member.name, folder=folder)
     return coding.items is None and complete == len(packed.names)
@@ -304,8 +304,9 @@ def test(found: Sequence[Found], coding: Coding, say: Output) -> None:
             if isinstance(packed, bytes):
                 _test(item, packed, label, coding, say)
                 continue
+            budget = limits.Budget(coding.max_pixels)
             for member, data, own in cli_batch.members(item, packed, coding, say):
-                with say.guard(member.name):
+                with say.guard(member.name), limits.bounded(0, budget):
                     _test(member, data, member.name, own, say)
 
 

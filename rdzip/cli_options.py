@@ -42,7 +42,13 @@ Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Enter folder
 Threads = Annotated[int | None, typer.Option("--threads", min=1, metavar="N", help="Use N threads.")]
 Device = Annotated[str | None, typer.Option("--device", metavar="D", help="Run the network there: cpu, cuda, ...")]
 MaxPixels = Annotated[
-    int | None, typer.Option("--max-pixels", min=1, metavar="N", help="Refuse images of more than N pixels.")
+    int | None,
+    typer.Option(
+        "--max-pixels",
+        min=1,
+        metavar="N",
+        help="Refuse images of more than N pixels [178956970]; above that, trust files that claim much.",
+    ),
 ]
 Ray = Annotated[
     str | None,

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rdzip import limits
 from rdzip.codecs import causal_batch, causal_compiled
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.codecs.side_by_side import workers
@@ -35,6 +36,8 @@ Pixels = NDArray[np.uint8]
 Int32 = NDArray[np.int32]
 
 BAND_PIXELS = 1 << 13
+SAMPLE_TIME = 3.0
+"""Microseconds that decoding a sample takes on one core, without the network, about."""
 
 
 def _kind(shape: tuple[int, ...]) -> str:
@@ -117,6 +120,8 @@ def decode(
         raise CoderError(
             f"coded data of {len(payload)} bytes cannot hold {math.prod(shape)} samples: the file is corrupt"
         )
+    time = SAMPLE_TIME * math.prod(shape) + model.pixel_time(kind) * math.prod(shape[:2])
+    limits.claim(time, f"{math.prod(shape)} samples in wavefronts")
     stack = AnsStack(payload)  # CoderError for what is none
     if _compiles(model, kind):
         return causal_compiled.decode(model, kind, payload, shape, progress)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rdzip import limits
 from rdzip.codecs import annealed, bbans, bitswap, importance, irec, particle
 from rdzip.codecs.numbers import DAMAGED, read_numbers, write_numbers
 from rdzip.codecs.options import LATENT_CODECS, RESAMPLE, Options
@@ -36,6 +37,12 @@ ENOUGH_ENTRIES = 1 << 16
 """Entries of a group of a codec without initial bits: more would gain nothing, and hide the progress."""
 MAX_GROUPS = 1 << 22
 MAX_WORDS = 1 << 24
+GROUP_TIME, REFINE_TIME, ANNEAL_TIME, STEP_TIME = 1500, 800, 1000, 800
+"""Microseconds that a group takes on one core, about, and each step of refinement, annealing and sequences in it."""
+REFINE_RUNS, ANNEAL_RUNS = 15, 20
+"""Runs of the networks that such steps are worth."""
+ENTRY_TIME = 0.1
+"""Microseconds that a run of the networks takes for an entry of a sample, unless the model tells."""
 MARGIN = 0.9
 """Share of the bits on the stack that the next group may take."""
 
@@ -139,6 +146,7 @@ def decode(model: Any, payload: bytes, shape: Shape | Sequence[Shape], progress:
     Raises CoderError if the payload is corrupt.
     """
     codec, options, sizes, start = read_head(payload)
+    claim_groups(sizes, options)
     listed = not shape or not isinstance(shape[0], int)
     whole: Any = shape
     shapes: list[Shape] = [tuple(s) for s in whole] if listed else [tuple(whole[1:])] * whole[0]
@@ -261,6 +269,7 @@ def pop_groups(
             at += size
     if next(left, 0):
         raise CoderError(f"the chain's groups hold more than {len(shapes)} samples: the file is corrupt")
+    _claim_entries(model, [(len(group), shapes[group[0]]) for group in groups], options)
     found: dict[int, Samples] = {}
     with _exactly(model):
         for group in reversed(groups):
@@ -272,6 +281,27 @@ def pop_groups(
             if progress:
                 progress(len(found) / len(shapes))
     return [found[number] for number in range(len(shapes))]
+
+
+def claim_groups(sizes: Sequence[int], options: Options) -> None:
+    """Claim the time that groups of these sizes take whatever is in them (rdzip.limits)."""
+    steps = options.refine * REFINE_TIME + options.steps * ANNEAL_TIME
+    limits.claim((GROUP_TIME + steps) * len(sizes), f"{len(sizes)} groups of samples{_told(options)}")
+
+
+def _claim_entries(model: Any, groups: Sequence[tuple[int, Shape]], options: Options) -> None:
+    """Claim the time that groups of so many samples of a shape take for what is in them."""
+    runs = 2 + 2 * options.particles + REFINE_RUNS * options.refine + ANNEAL_RUNS * options.steps * options.particles
+    entries = sum(rows * prod(shape) for rows, shape in groups)
+    time = entries * runs * getattr(model, "entry_time", ENTRY_TIME)
+    if is_sequence_model(model):
+        time += STEP_TIME * sum(shape[0] for _, shape in groups)
+    limits.claim(time, f"samples of {entries} entries{_told(options)}")
+
+
+def _told(options: Options) -> str:
+    told = {"particles": options.particles, "steps of refinement": options.refine, "steps": options.steps}
+    return "".join(f", {count} {name}" for name, count in told.items() if count > 1)
 
 
 def write_head(codec: str, options: Options, sizes: Sequence[int]) -> bytes:

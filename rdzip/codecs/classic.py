@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import math
 import struct
 import zlib
 from enum import IntEnum
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from rdzip import limits
 from rdzip.codecs import pngstream
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.codecs.strips import strips
@@ -38,6 +40,12 @@ if TYPE_CHECKING:
 
 WEBP_MAX_SIDE = 16383
 PLANES_MAX_BYTES = 1 << 26
+DEFLATE_RATIO, LZMA_RATIO = 1032, 7168
+"""Bytes that a byte of deflate or LZMA can stand for, at most: 258 in 2 bits; 273 in 14 bits of .022 bits each."""
+WEBP_MEMORY, PLANES_MEMORY, ROWS_MEMORY = 19, 3, 8
+"""Bytes of memory that decoding takes: WebP for a pixel, LZMA for a byte of planes or of rows of a PNG."""
+BYTE_TIME = 0.002
+"""Microseconds to check a byte of samples."""
 _IMAGE_MODE = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -103,8 +111,9 @@ def fast_png_size(samples: NDArray[Any], *, repeats: bool = True) -> int:
 
 
 def decode(payload: bytes | memoryview, shape: tuple[int, ...], dtype: np.dtype[Any], layout: int) -> NDArray[Any]:
-    """Return the samples of this shape and dtype; CoderError when the payload is corrupt. Memory is bounded by the
-    shape.
+    """Return the samples of this shape and dtype, those of a constant image as a view of one pixel, not to be written.
+
+    CoderError when the payload is corrupt or cannot hold so much; memory is bounded by the shape and by rdzip.limits.
     """
     if layout not in Method.__members__.values():
         raise CoderError(f"the classic codec has no method {layout}: the file is corrupt or needs a newer rdzip")
@@ -117,6 +126,7 @@ def decode(payload: bytes | memoryview, shape: tuple[int, ...], dtype: np.dtype[
         Method.PLANES: _decode_planes,
         Method.BITS: _decode_bits,
     }[Method(layout)]
+    limits.claim(BYTE_TIME * math.prod(shape) * dtype.itemsize, f"{shape[1]} x {shape[0]} pixels")
     samples = decoder(bytes(payload), shape, dtype)
     if samples.shape != shape or samples.dtype != dtype:
         raise CoderError(
@@ -145,8 +155,11 @@ def _candidates(samples: NDArray[Any]) -> Iterable[tuple[bytes, Method]]:
     channels = 1 if samples.ndim == 2 else samples.shape[2]
     if samples.dtype == np.uint8:
         if fits_webp(samples):
+            pixels = math.prod(samples.shape[:2])
             for effort in (6, 1):  # the slowest is not always the smallest
-                yield _webp(samples, effort), Method.WEBP
+                payload = _webp(samples, effort)
+                if limits.fits_memory(WEBP_MEMORY * pixels, len(payload)):  # else readers would not decode it unasked
+                    yield payload, Method.WEBP
         yield _png(samples), Method.PNG
         if channels == 1:
             yield _png_indices(samples), Method.PNG
@@ -178,6 +191,7 @@ def _decode_webp(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -
     size = int.from_bytes(payload[1:5], "little")
     if ((size >> 14 & 0x3FFF) + 1, (size & 0x3FFF) + 1) != shape[:2]:
         raise CoderError("the WebP payload has another size than the header: the file is corrupt")
+    limits.claim_memory(WEBP_MEMORY * math.prod(shape[:2]), f"a WebP image of {shape[1]} x {shape[0]} pixels")
     padded = payload + b"\0" * (len(payload) & 1)
     chunk = b"VP8L" + struct.pack("<I", len(payload)) + padded
     samples = _open(
@@ -241,6 +255,13 @@ def _decode_png(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) ->
         or (indices and (channels > 1 or dtype != np.uint8))
     ):
         raise CoderError("the PNG payload has a bit depth that its samples cannot have: the file is corrupt")
+    row = 1 + -(-shape[1] * channels * depth // 8)
+    if shape[0] * row > DEFLATE_RATIO * len(payload):
+        raise CoderError(
+            f"a PNG payload of {len(payload)} bytes cannot hold {shape[1]} x {shape[0]} pixels: the file is corrupt"
+        )
+    pixel = (3 if channels == 1 else 4 + 2 * channels) * dtype.itemsize**2  # as Pillow has it, and copies
+    limits.claim_memory(pixel * math.prod(shape[:2]), f"a PNG image of {shape[1]} x {shape[0]} pixels")
     chunks = [pngstream.header(shape[0], shape[1], depth, 3 if indices else pngstream.COLOUR_TYPE[channels])]
     if indices:
         chunks.append((b"PLTE", bytes(3 << depth)))
@@ -254,7 +275,8 @@ def _decode_png(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) ->
 
 
 def _decode_png_lzma(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    size = shape[0] * (1 + int(np.prod(shape[1:])) * dtype.itemsize)
+    size = shape[0] * (1 + math.prod(shape[1:]) * dtype.itemsize)
+    limits.claim_memory(ROWS_MEMORY * size, f"{size} bytes of rows")
     rows = _lzma_unpack(payload[1:], size)
     return _decode_png(payload[:1] + zlib.compress(rows, 0), shape, dtype)
 
@@ -283,6 +305,8 @@ def _lzma_pack(data: bytes, size: int) -> bytes:
 
 
 def _lzma_unpack(payload: bytes, size: int) -> bytes:
+    if size > LZMA_RATIO * (len(payload) + 1):
+        raise CoderError(f"an LZMA payload of {len(payload)} bytes cannot hold {size}: the file is corrupt")
     try:
         decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_filters(size))
         data = decoder.decompress(payload, size)
@@ -340,7 +364,9 @@ def _decode_planes(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any])
     kind = payload[0] if payload else 255
     if kind > 7 or (kind & 4 and channels < 3):
         raise CoderError("the payload's predictor is unknown: the file is corrupt")
-    data = _lzma_unpack(payload[1:], int(np.prod(shape)) * dtype.itemsize)
+    size = math.prod(shape) * dtype.itemsize
+    limits.claim_memory(PLANES_MEMORY * size, f"{size} bytes of samples")
+    data = _lzma_unpack(payload[1:], size)
     octets = np.frombuffer(data, np.uint8).reshape(channels, dtype.itemsize, height, width)[:, ::-1]
     words = octets.transpose(2, 3, 0, 1).copy(order="C").view(f"<u{dtype.itemsize}").reshape(height, width, channels)
     if kind & 2:
@@ -355,21 +381,21 @@ def _decode_planes(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any])
 
 
 def _decode_raw(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    _expect_size(payload, int(np.prod(shape)) * dtype.itemsize)
+    _expect_size(payload, math.prod(shape) * dtype.itemsize)
     samples: NDArray[Any] = np.frombuffer(payload, dtype.newbyteorder("<")).reshape(shape).copy()
     return samples
 
 
 def _decode_constant(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    _expect_size(payload, int(np.prod(shape[2:])) * dtype.itemsize)
+    _expect_size(payload, math.prod(shape[2:]) * dtype.itemsize)
     pixel = np.frombuffer(payload, dtype.newbyteorder("<")).reshape(shape[2:])
-    samples: NDArray[Any] = np.broadcast_to(pixel, shape).copy()
+    samples: NDArray[Any] = np.broadcast_to(pixel, shape)
     return samples
 
 
 def _decode_bits(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     _expect_u1(dtype)
-    count = int(np.prod(shape))
+    count = math.prod(shape)
     _expect_size(payload, -(-count // 8))
     return np.unpackbits(np.frombuffer(payload, np.uint8), count=count).reshape(shape)
 

@@ -15,10 +15,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rdzip import limits
 from rdzip.codecs import brisk, thorough
 from rdzip.codecs.ahead import mixtures_by_blocks
 from rdzip.codecs.numbers import read_numbers, write_numbers
-from rdzip.codecs.options import BRISK, CALM_ALONE, CALM_WITH_NETWORK, MIXING_ALONE, MIXING_WITH_NETWORK, NETWORKED
+from rdzip.codecs.options import (
+    BRISK,
+    BRISK_PLAIN,
+    CALM_ALONE,
+    CALM_WITH_NETWORK,
+    LEAN_PLAIN,
+    MIXING_ALONE,
+    MIXING_WITH_NETWORK,
+    NETWORKED,
+)
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.codecs.side_by_side import side_by_side
 from rdzip.codecs.window import blocks
@@ -38,6 +48,8 @@ LAYOUTS = (*thorough.PACES, *BRISK)
 TWO_BANDS, BAND_PIXELS, THOROUGH_BAND_PIXELS = 1 << 17, 1 << 20, 1 << 22
 """Pixels from which on fast layouts have two bands; those of each band where there are more; of thorough layouts."""
 MOST_BANDS = 64
+SAMPLE_TIME = dict.fromkeys(BRISK, 2.0) | dict.fromkeys(thorough.PACES, 10.0) | {LEAN_PLAIN: 1.3, BRISK_PLAIN: 1.7}
+"""Microseconds that decoding a sample takes on one core, without the network, by layout."""
 WIDE, FLAT = 1 << 12, 16
 """Columns, and how many for each row, beyond which a picture is turned."""
 
@@ -56,6 +68,14 @@ def bands(shape: tuple[int, ...], layout: int) -> int:
 def is_turned(shape: tuple[int, ...]) -> bool:
     """Whether a picture is coded as its transpose: models keep much of each column, which is to serve many rows."""
     return shape[1] > WIDE and shape[1] > FLAT * shape[0]
+
+
+def decoding_time(model: CausalModel | None, shape: tuple[int, ...], layout: int) -> float:
+    """Microseconds that decoding pixels of ``shape`` takes on one core, about (rdzip.limits)."""
+    time = SAMPLE_TIME[layout] * math.prod(shape)
+    if model and layout in NETWORKED:
+        time += model.pixel_time("grey" if len(shape) == 2 else "colour") * math.prod(shape[:2])
+    return time
 
 
 def encode(model: CausalModel | None, pixels: Pixels, progress: Progress = None, layout: int | None = None) -> Encoded:
@@ -112,6 +132,7 @@ def decode(
         raise CoderError(
             f"coded data of {len(payload)} bytes cannot hold {math.prod(shape)} samples: the file is corrupt"
         )
+    limits.claim(decoding_time(used, shape, layout), f"{math.prod(shape)} samples in layout {layout}")
     edges = [shape[0] * b // len(parts) for b in range(len(parts) + 1)]
     pixels = np.empty(shape, np.uint8)
 

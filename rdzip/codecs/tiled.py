@@ -152,6 +152,7 @@ def decode(model: Any, payload: bytes, shape: tuple[int, ...], layout: int, prog
     count = _count(rows, shape[0], shape[1], side)
     if count > MAX_TILES or count != sum(sizes):
         raise CoderError(f"the chain's groups do not hold {count} tiles: the file is corrupt")
+    chain.claim_groups(sizes, options)
     tiles = _tiles(rows, shape[0], shape[1], side)
     stack = AnsStack(payload[start:])
     shapes = [(t.height, t.width, *shape[2:]) for t in tiles]

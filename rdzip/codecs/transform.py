@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rdzip import limits
 from rdzip.codecs.numbers import DAMAGED, read_numbers, write_numbers
 from rdzip.codecs.options import LOSSY_CODECS
 from rdzip.codecs.result import Bits, Encoded
@@ -38,6 +39,10 @@ Int32 = NDArray[np.int32]
 EMPTY_BITS = 24
 """Bits of a stack that holds nothing."""
 WORD_BITS = 32
+PIXEL_TIME, TILE_TIME = 2.0, 8000.0
+"""Microseconds that decoding a pixel and a tile takes on one core, about."""
+PIXEL_MEMORY = 40
+"""Bytes that latents and pixels take for a pixel, at most."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +141,10 @@ def unpack(
     if head.step >= model.steps:
         raise CoderError(f"the setting {head.step} is beyond the model's {model.steps}: the file is corrupt")
     grid = Grid.read(shape, model.stride, head.rows, head.columns)
+    count, pixels = grid.number, shape[0] * shape[1]
+    limits.claim(PIXEL_TIME * pixels + TILE_TIME * count, f"{pixels} pixels in {count} tiles")
+    limits.claim_memory(PIXEL_MEMORY * pixels, f"{pixels} pixels in {count} tiles")
     latents, state = Assembly(grid), hashlib.sha256()
-    count = grid.number
     for number, tile in enumerate(grid.tiles()):
         end = len(payload)
         if number < count - 1:

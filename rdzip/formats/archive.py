@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
 from rdzip.errors import FormatError, InputError
-from rdzip.formats import cbor, container
+from rdzip.formats import container
 from rdzip.formats.container import END, SIGNATURE, Section, SectionType
 from rdzip.formats.header import ARCHIVE_KIND, MEMBERS
-from rdzip.formats.packing import pack_bytes, unpack_bytes
+from rdzip.formats.packing import pack_value, unpack_value
 
 MAX_NAME = 1024
 _TAIL_BYTES = 15  # type, length, 8 bytes of position, CRC-32, end mark
@@ -76,7 +76,7 @@ def write_archive(out: Writes, members: Iterable[tuple[str, bytes]]) -> int:
         index.append([name, at, len(data)])
         at += _write(out, container.pack_section(Section(SectionType.MEMBER, data)))
     tail = Section(SectionType.TAIL, at.to_bytes(8, "little"))
-    at += _write(out, container.pack_section(Section(SectionType.INDEX, pack_bytes(cbor.dumps(index)))))
+    at += _write(out, container.pack_section(Section(SectionType.INDEX, pack_value(index))))
     return at + _write(out, [*container.pack_section(tail), bytes([END])])
 
 
@@ -149,7 +149,7 @@ class Archive:
         index, _ = self._section(start, tail_at)
         if index is None or index.type != SectionType.INDEX:
             raise FormatError("the archive's index is missing: the file is corrupt; get another copy")
-        return _members(cbor.loads(unpack_bytes(index.body)), first, start)
+        return _members(unpack_value(index.body), first, start)
 
     def _section(self, start: int, end: int) -> tuple[Section | None, int]:
         try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rdzip.codecs.strips import strips
+from rdzip.codecs.strips import STRIP, strips
 from rdzip.errors import FormatError
 from rdzip.formats.header import Arrangement
 from rdzip.formats.modes import BY_NAME
@@ -63,6 +63,11 @@ def arranged_shape(mode: str, height: int, width: int, arrangement: int, palette
             raise FormatError(f"header is inconsistent: mode {mode} has no palette; the file is corrupt")
         channels = len(palette_mode)
     return (height, width) if channels == 1 else (height, width, channels)
+
+
+def memory_beside(shape: tuple[int, ...], arrangement: int) -> int:
+    """Return the bytes that `restore` takes beside arranged samples of this shape and what it returns."""
+    return 25 * max(STRIP, shape[1]) if arrangement == Arrangement.PALETTE_COLOURS else 0
 
 
 def restore(samples: NDArray[Any], mode: str, arrangement: int, palette: bytes, palette_mode: str) -> NDArray[Any]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rdzip import limits
 from rdzip.errors import CoderError, FormatError, InputError
 from rdzip.formats import batch, npy, sequences
 from rdzip.formats.batch_header import Form
-from rdzip.formats.reading import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from rdzip.formats.batch import Batch
@@ -34,9 +34,9 @@ class WrittenBatch:
 def read_ways(data: bytes, *, max_pixels: int | None = None) -> list[Batch] | None:
     """Return the ways to see a file's samples as items, the likelier first; None if it is no file of many items.
 
-    Raises InputError for one that cannot be used, or with more than `max_pixels` pixels (2**28 when None).
+    Raises InputError for one that cannot be used, or with more than `max_pixels` pixels (limits.MAX_PIXELS when None).
     """
-    limit = DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels
+    limit = limits.MAX_PIXELS if max_pixels is None else max_pixels
     if data.startswith(npy.MAGIC):
         file = npy.read_npy(data)
         ways = batch.of_array(file.array, fortran=file.fortran, source_bytes=len(data))

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rdzip.errors import FormatError, InputError
-from rdzip.formats import cbor
 from rdzip.formats.archive import check_name
 from rdzip.formats.batch_header import BatchHeader, Form
 from rdzip.formats.container import Container, SectionType
 from rdzip.formats.header import MAX_SIDE, bad, is_int
-from rdzip.formats.packing import pack_bytes, unpack_bytes
+from rdzip.formats.packing import pack_value, unpack_value
 
 HASH = 8  # bytes before each chain
 
@@ -74,12 +73,12 @@ def pack_names(names: Sequence[str], formats: Sequence[str]) -> bytes:
             raise InputError(f"expected names that differ, found two items called {name!r}: rename one")
         seen.add(name.casefold())
     pairs = zip(names, formats, strict=True)
-    return pack_bytes(cbor.dumps([name if source == "PNG" else [name, source] for name, source in pairs]))
+    return pack_value([name if source == "PNG" else [name, source] for name, source in pairs])
 
 
 def unpack_names(body: bytes | memoryview, count: int) -> tuple[list[str], list[str]]:
     """Return the names and the formats; FormatError if they are not `count` sound and distinct ones."""
-    entries = cbor.loads(unpack_bytes(body))
+    entries = unpack_value(body)
     if not isinstance(entries, list) or len(entries) != count:
         raise FormatError(f"the batch has not {count} names: the file is corrupt")
     pairs = [[entry, "PNG"] if isinstance(entry, str) else entry for entry in entries]
@@ -101,12 +100,12 @@ def unpack_names(body: bytes | memoryview, count: int) -> tuple[list[str], list[
 
 def pack_lengths(lengths: Sequence[int], side: bytes) -> bytes:
     """Return the body of a sequences section: the lengths, and how the file was written."""
-    return pack_bytes(cbor.dumps([list(lengths), side]))
+    return pack_value([list(lengths), side])
 
 
 def unpack_lengths(body: bytes | memoryview, count: int) -> tuple[list[int], bytes]:
     """Return the lengths and the record beside them; FormatError unless they are `count` lengths with a step in all."""
-    table = cbor.loads(unpack_bytes(body))
+    table = unpack_value(body)
     if not (isinstance(table, list) and len(table) == 2 and isinstance(table[1], bytes)):
         raise FormatError("header is inconsistent: the table of sequences has another form; the file is corrupt")
     lengths, side = table

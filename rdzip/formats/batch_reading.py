@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rdzip import limits
 from rdzip.codecs.strips import strips
 from rdzip.errors import CoderError, FormatError, InputError
 from rdzip.formats import batch_frame, container, mosaic, rdz
@@ -46,15 +47,15 @@ def decode_batch(
 ) -> DecodedBatch:
     """Return the batch in a .rdz file, or some of its items, counted from 0; only their segments are decoded.
 
-    max_pixels: refuse batches of more pixels in all (2**28 when None). neural: the model, if it is loaded already.
-    Raises FormatError if the file is not a batch or is corrupt, InputError for items that it has not, ModelError if its
-    model cannot be had.
+    max_pixels: refuse batches of more pixels in all (limits.MAX_PIXELS when None). neural: the model, if it is loaded
+    already. Raises FormatError if the file is not a batch or is corrupt, InputError for items that it has not,
+    ModelError if its model cannot be had.
     """
     start = time.perf_counter()
     parsed = container.unpack(data)
     header = BatchHeader.from_map(parsed.header)
     frame = _frame(batch_frame.read_frame(parsed, header), header)
-    limit = rdz.DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels
+    limit = limits.MAX_PIXELS if max_pixels is None else max_pixels
     pixels = sum(frame.lengths) * header.shape[1] if header.sequences else prod(header.shape[:3])
     if pixels > limit:
         raise FormatError(
@@ -71,16 +72,17 @@ def decode_batch(
         )
     found: dict[int, NDArray[Any]] = {}
     loads = []
-    for done, number in enumerate(needed):
-        share = part_of(progress, done / len(needed), (done + 1) / len(needed))
-        first, end = header.of_segment(number)
-        if neural is not None:
-            found[number] = _chain(bodies[number], header, frame.lengths[first:end], (first, end), neural, share)
-        else:
-            options = {"threads": threads, "device": device, "offline": offline, "progress": share}
-            part, load = _member(bodies[number], header, frame.lengths[first:end], end - first, options)
-            found[number] = part
-            loads.append(load)
+    with limits.bounded(len(data), limits.Budget(max_pixels)):
+        for done, number in enumerate(needed):
+            share = part_of(progress, done / len(needed), (done + 1) / len(needed))
+            first, end = header.of_segment(number)
+            if neural is not None:
+                found[number] = _chain(bodies[number], header, frame.lengths[first:end], (first, end), neural, share)
+            else:
+                options = {"threads": threads, "device": device, "offline": offline, "progress": share}
+                part, load = _member(bodies[number], header, frame.lengths[first:end], end - first, options)
+                found[number] = part
+                loads.append(load)
     batch = _gathered(frame, header, found, numbers)
     load = neural.seconds if neural else sum(loads)
     if progress:

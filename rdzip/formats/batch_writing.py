@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rdzip import limits
 from rdzip.codecs.result import Bits
 from rdzip.codecs.strips import same as same_samples
 from rdzip.errors import FormatError, InputError
@@ -66,9 +67,11 @@ def compress_batch(
     data = container.pack(header.to_map(), [*_tables(batch), *sections, *(neural.origin() if neural else [])])
     load = neural.seconds if neural else facts.load
     encoded = time.perf_counter()
+    budget = limits.Budget(strict=False)
     if verify:
-        back = decode_batch(data, max_pixels=batch.samples.size, threads=threads, device=device, offline=offline,
-                            neural=neural, progress=part_of(progress, split, 1.0))  # fmt: skip
+        with limits.bounded(0, budget):
+            back = decode_batch(data, max_pixels=batch.samples.size, threads=threads, device=device, offline=offline,
+                                neural=neural, progress=part_of(progress, split, 1.0))  # fmt: skip
         _compare(batch, back.batch)
     done = time.perf_counter()
     if progress:
@@ -83,7 +86,7 @@ def compress_batch(
         bits=facts.bits,
         seconds={"load": load, "encode": encoded - start - load, "verify": done - encoded},
         reason=facts.reason,
-        notes=list(batch.notes),
+        notes=[*batch.notes, *limits.notes(budget)],
         groups=facts.groups,
     )
     return rdz.Compressed(data, report)

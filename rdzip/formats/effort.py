@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rdzip import limits
 from rdzip.codecs.options import (
     CALM_ALONE,
     CALM_WITH_NETWORK,
@@ -46,12 +47,27 @@ class Mixing:
         self.layout = layout
 
     def encode(self, pixels: NDArray[Any], progress: Callable[[float], None] | None = None) -> Encoded:
-        """Return the payload of uint8 pixels [h, w] or [h, w, 3]."""
+        """Return the payload of uint8 pixels [h, w] or [h, w, 3].
+
+        Where it is so small that readers would not take so long over it, a fast layout makes another (rdzip.limits).
+        """
         if self.neural is not None:
-            return self.neural.encode_mixing(pixels, self.layout, progress)
+            found = self.neural.encode_mixing(pixels, self.layout, progress)
+        else:
+            from rdzip.codecs import mixing
+
+            found = mixing.encode(None, pixels, progress, self.layout)
+        fast = {CALM_WITH_NETWORK: LEAN_WITH_NETWORK, CALM_ALONE: LEAN_FITTED}.get(self.layout)
+        if fast is None or limits.fits(self._decoding_time(pixels.shape), len(found.payload)):
+            return found
+        return Mixing(self.neural, fast).encode(pixels, progress)
+
+    def _decoding_time(self, shape: tuple[int, ...]) -> float:
+        if self.neural is not None:
+            return self.neural.decoding_time(shape, self.layout)
         from rdzip.codecs import mixing
 
-        return mixing.encode(None, pixels, progress, self.layout)
+        return mixing.decoding_time(None, shape, self.layout)
 
     def rivals(self) -> list[Neural | Mixing]:
         """Return the coders with the same network that may be smaller for small pictures."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rdzip import limits
 from rdzip.codecs import classic
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.errors import FormatError
@@ -99,13 +100,16 @@ def compress_lossy(
     if codec is None:
         file = _smaller(file, picture, metadata)
     encoded = time.perf_counter()
-    quality_found = _check(file, planes, neural, metadata, part_of(progress, shares[1], 1.0)) if verify else None
+    quality_found, budget = None, limits.Budget(strict=False)
+    if verify:
+        with limits.bounded(len(file.data), budget):
+            quality_found = _check(file, planes, neural, metadata, part_of(progress, shares[1], 1.0))
     done = time.perf_counter()
     if progress:
         progress(1.0)
     height, width = file.picture.shape[:2]
     bpp = 8 * len(file.data) / (height * width)
-    notes = list(file.picture.notes)
+    notes = [*file.picture.notes, *limits.notes(budget)]
     if loss.target_bpp is not None and file.lost and abs(bpp / loss.target_bpp - 1) > NEAR:
         notes.append(_missed(loss.target_bpp, bpp, setting, neural.steps()))
     report = Report(

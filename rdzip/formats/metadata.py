@@ -19,7 +19,7 @@ from rdzip.codecs import pngstream
 from rdzip.errors import FormatError
 from rdzip.formats import cbor
 from rdzip.formats.container import Container, SectionType
-from rdzip.formats.packing import unpack_bytes
+from rdzip.formats.packing import unpack_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,9 +58,11 @@ def pack(metadata: dict[str, Any]) -> bytes:
     return cbor.dumps(metadata)
 
 
-def unpack(data: bytes) -> dict[str, Any]:
-    """Return the map; FormatError if an entry has not the form that its name demands. Unknown names are kept."""
-    result = cbor.loads(data)
+def unpack(body: bytes | memoryview) -> dict[str, Any]:
+    """Return the map of a metadata section; FormatError if an entry has not the form that its name demands. Unknown
+    names are kept.
+    """
+    result = unpack_value(body)
     if not isinstance(result, dict):
         raise _bad("they are not a map")
     for name, value in result.items():
@@ -92,7 +94,7 @@ def unpack(data: bytes) -> dict[str, Any]:
 def of_container(parsed: Container) -> dict[str, Any]:
     """Return the metadata in a parsed file, {} if it has none; FormatError if they are corrupt."""
     body = parsed.find(SectionType.METADATA)
-    return unpack(unpack_bytes(body)) if body is not None else {}
+    return unpack(body) if body is not None else {}
 
 
 def info_of(metadata: Mapping[str, Any], mode: str) -> dict[str, Any]:

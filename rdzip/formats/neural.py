@@ -123,6 +123,12 @@ class Neural:
 
         return mixing.decode(self._causal_model(), payload, shape, layout, progress)
 
+    def decoding_time(self, shape: tuple[int, ...], layout: int) -> float:
+        """Return the microseconds that decoding what `encode_mixing` codes takes (rdzip.limits)."""
+        from rdzip.codecs import mixing
+
+        return mixing.decoding_time(self._causal_model(), shape, layout)
+
     def takes(self, shape: tuple[int, ...]) -> bool:
         """Return whether a model with latents codes items of this shape; ModelError if it cannot be had."""
         try:

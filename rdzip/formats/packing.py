@@ -3,36 +3,63 @@
 from __future__ import annotations
 
 import lzma
+from typing import Any
 
 from rdzip.errors import FormatError
+from rdzip.formats import cbor
 from rdzip.formats.container import read_varint, write_varint
 
 _FILTERS = [{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 20, "lc": 3, "lp": 0, "pb": 0}]
 MAX_BYTES = 1 << 26
+FREE_BYTES = 1 << 20
+"""Bytes that packed bytes of any length may unpack to."""
+BYTES_A_BYTE, VALUES_A_BYTE = 64, 4
+"""What each packed byte allows: bytes, and values in one beyond cbor.MAX_VALUES."""
+
+
+def most_bytes(packed: int) -> int:
+    """Return how many bytes `packed` bytes may unpack to, so that a small file cannot take much time and memory."""
+    return min(MAX_BYTES, max(FREE_BYTES, BYTES_A_BYTE * packed))
 
 
 def pack_bytes(data: bytes) -> bytes:
     """Return 0 and the data, or 1, their length as varint and raw LZMA (1 MiB dictionary, lc 3, lp 0, pb 0), whichever
-    is shorter.
+    is shorter and may be unpacked.
     """
     if len(data) <= MAX_BYTES:
         packed = b"\x01" + write_varint(len(data)) + lzma.compress(data, lzma.FORMAT_RAW, filters=_FILTERS)
-        if len(packed) < 1 + len(data):
+        if len(packed) < 1 + len(data) <= 1 + most_bytes(len(packed)):
             return packed
     return b"\x00" + data
 
 
+def pack_value(value: Any) -> bytes:
+    """Return a plain value as packed CBOR, so that it may be unpacked."""
+    data = cbor.dumps(value)
+    packed = pack_bytes(data)
+    return packed if cbor.count(value) <= _most_values(len(packed)) else b"\x00" + data
+
+
+def unpack_value(body: bytes | memoryview) -> Any:
+    """Return the value that packed CBOR holds; FormatError if it is corrupt, or has more in it than there may be."""
+    return cbor.loads(unpack_bytes(body), _most_values(len(body)))
+
+
+def _most_values(packed: int) -> int:
+    return cbor.MAX_VALUES + VALUES_A_BYTE * packed
+
+
 def unpack_bytes(body: bytes | memoryview) -> bytes:
-    """Return the data; FormatError if they are corrupt or would take more than 64 MiB."""
+    """Return the data; FormatError if they are corrupt or would take more than their length allows."""
     if not len(body) or body[0] > 1:
         raise FormatError("header is inconsistent: a packed section has an unknown form; the file is corrupt")
     if body[0] == 0:
         return bytes(body[1:])
     size, at = read_varint(body, 1)
-    if size > MAX_BYTES:
+    if size > most_bytes(len(body)):
         raise FormatError(
-            f"header is inconsistent: a packed section claims {size} bytes, at most {MAX_BYTES} are allowed; the file "
-            "is corrupt"
+            f"header is inconsistent: a packed section of {len(body)} bytes claims {size}, at most "
+            f"{most_bytes(len(body))} are allowed; the file is corrupt"
         )
     try:
         decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)

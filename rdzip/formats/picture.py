@@ -81,7 +81,9 @@ def pixel_hash(samples: NDArray[Any], mode: str, palette: bytes = b"", palette_m
     state.update(palette)
     little = np.dtype(BY_NAME[mode].dtype)
     for s in strips(samples):
-        state.update(np.ascontiguousarray(samples[s], dtype=little).data)
+        rows = samples[s]
+        for part in (rows[0][t] for t in strips(rows[0])) if len(rows) == 1 else (rows,):  # it may be a view of a pixel
+            state.update(np.ascontiguousarray(part, dtype=little).data)
     return state.digest()[:8]
 
 

@@ -58,7 +58,7 @@ class RdzImageFile(ImageFile.ImageFile):
 
             limit = Image.MAX_IMAGE_PIXELS
             try:
-                image = decompress(self._data, max_pixels=None if limit is None else 2 * limit, offline=True)
+                image = decompress(self._data, max_pixels=1 << 62 if limit is None else 2 * limit, offline=True)
             except RdzipError as error:
                 raise OSError(str(error)) from error
             self._data = b""

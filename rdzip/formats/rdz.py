@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from rdzip import limits
 from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS, NETWORKED
 from rdzip.codecs.side_by_side import at_most
 from rdzip.codecs.strips import same as same_samples
@@ -30,7 +31,6 @@ from rdzip.formats.sections import part_of
 from rdzip.formats.selection import CODECS, NEURAL_MODES, choose, choose_latent
 
 __all__ = [
-    "DEFAULT_MAX_PIXELS",
     "Compressed",
     "Decoded",
     "Lossy",
@@ -42,7 +42,6 @@ __all__ = [
     "describe",
 ]
 
-DEFAULT_MAX_PIXELS = 1 << 28
 Progress = Callable[[float], None]
 
 
@@ -128,8 +127,10 @@ def compress_picture(
     load = neural.seconds if neural else 0.0
     encoded = time.perf_counter()
     if verify:
-        with at_most(threads):
+        budget = limits.Budget(strict=False)
+        with at_most(threads), limits.bounded(len(data), budget):
             check_lossless(target, data, neural, metadata, part_of(progress, share, 1.0))
+        notes += limits.notes(budget)
     done = time.perf_counter()
     if progress:
         progress(1.0)
@@ -167,7 +168,7 @@ def decompress_picture(
     progress: Progress | None = None,
 ) -> Picture:
     """Return the picture of a .rdz file; FormatError if it is not one, is corrupt or has more than `max_pixels` pixels
-    (2**28 when None).
+    (rdzip.limits.MAX_PIXELS when None).
 
     Raises ModelError if the model that it names cannot be had.
     """
@@ -189,7 +190,7 @@ def decode(
     start = time.perf_counter()
     parsed = container.unpack(data)
     header = ImageHeader.from_map(parsed.header)
-    limit = DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels
+    limit = limits.MAX_PIXELS if max_pixels is None else max_pixels
     if header.height * header.width > limit:
         raise FormatError(
             f"the image has {header.width} x {header.height} = {header.height * header.width} pixels, at most {limit} "
@@ -200,7 +201,7 @@ def decode(
     if header.model:
         check_coder(header.model)
         neural = Neural(header.model.hash, threads=threads, device=device, offline=offline, origin=origin_of(parsed))
-    with at_most(threads):
+    with at_most(threads), limits.bounded(len(data), limits.Budget(max_pixels)):
         picture = sections.picture_of(parsed, header, neural, progress)
     if progress:
         progress(1.0)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from rdzip import limits
 from rdzip.codecs import pngstream
 from rdzip.errors import InputError
 from rdzip.formats import metadata
@@ -22,7 +23,6 @@ from rdzip.formats.picture import Picture
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DEFAULT_MAX_PIXELS = 1 << 28
 LOSSY_NOTE = "the input is "  # how the note on a lossy format begins
 LOSSY_FORMATS = frozenset(["JPEG", "MPO", "AVIF"])
 VECTOR_FORMATS = frozenset(["EPS", "WMF", "EMF", "PDF"])
@@ -49,14 +49,14 @@ def read_picture(source: str | Path | bytes | BinaryIO, *, max_pixels: int | Non
 
     Raises InputError, in one line: unreadable, not an image, truncated or corrupt, several frames, samples deeper than
     Pillow keeps, a mode that
-    rdzip does not code, more than `max_pixels` pixels (2**28 when None).
+    rdzip does not code, more than `max_pixels` pixels (limits.MAX_PIXELS when None).
     """
     data = _bytes(source)
     if not data:
         raise InputError("expected an image, found an empty file")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        picture = _read(data, DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels)
+        picture = _read(data, limits.MAX_PIXELS if max_pixels is None else max_pixels)
     picture.source_bytes = len(data)
     picture.notes += [
         f"while reading: {message}" for message in dict.fromkeys(str(warning.message).strip() for warning in caught)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rdzip import limits
 from rdzip.codecs import classic
 from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS, NETWORKED
 from rdzip.errors import CoderError, FormatError
@@ -14,7 +15,7 @@ from rdzip.formats import container, metadata, near
 from rdzip.formats.container import Container, Section, SectionType
 from rdzip.formats.header import ImageHeader
 from rdzip.formats.modes import BY_NAME, BY_NUMBER
-from rdzip.formats.packing import pack_bytes, unpack_bytes
+from rdzip.formats.packing import pack_bytes, pack_value, unpack_bytes
 from rdzip.formats.picture import Picture, symbols_hash
 from rdzip.formats.selection import CAUSAL, CLASSIC, CODECS, LATENT, MIXING, TRANSFORM, Choice
 
@@ -57,7 +58,7 @@ def pack(picture: Picture, choice: Choice, neural: Neural | None, keep: str) -> 
     if picture.palette_mode:
         sections.append(Section(SectionType.PALETTE, bytes([len(picture.palette_mode)]) + pack_bytes(picture.palette)))
     if keep == "all" and picture.metadata:
-        sections.append(Section(SectionType.METADATA, pack_bytes(metadata.pack(picture.metadata))))
+        sections.append(Section(SectionType.METADATA, pack_value(picture.metadata)))
     for plane in choice.planes:
         head = bytes([plane.codec]) + container.write_varint(plane.encoded.layout)
         sections.append(Section(plane.type, head + plane.encoded.payload))
@@ -84,16 +85,32 @@ def picture_of(parsed: Container, header: ImageHeader, neural: Neural | None, pr
             samples = _samples(colour, alpha, shape, coded, neural, progress)
     except CoderError as error:
         raise FormatError(f"{error}; get another copy") from error
+    constant = _is_one_pixel(samples)
+    if constant:
+        samples = samples[:1, :1]
+    elif header.arrangement or header.quantiser:
+        made = header.height * header.width * mode.channels * np.dtype(mode.dtype).itemsize
+        beside = arranging.memory_beside(shape, header.arrangement)
+        limits.claim_memory(samples.nbytes + 2 * made + beside, f"{header.width} x {header.height} pixels")
     samples = arranging.restore(samples, coded, header.arrangement, palette, palette_mode)
     if header.quantiser:
         samples = near.levels(samples, header.quantiser, mode.name)
+    if constant:  # a view, until the hash says that it is worth the memory
+        samples = np.broadcast_to(samples, (header.height, header.width, *samples.shape[2:]))
     picture = Picture(samples, mode.name, palette, palette_mode, kept, header.source_format)
     if header.pixel_hash and picture.pixel_hash() != header.pixel_hash:
         raise FormatError(
             "the decoded pixels are not those that were coded (their hash differs): the file is corrupt, or the "
             "model's arithmetic is"
         )
+    if constant:
+        picture.samples = picture.samples.copy()
     return picture
+
+
+def _is_one_pixel(samples: NDArray[Any]) -> bool:
+    """Return whether samples are a view of one pixel."""
+    return samples.strides[:2] == (0, 0)
 
 
 def _palette(parsed: Container, mode: str) -> tuple[bytes, str]:
@@ -139,11 +156,20 @@ def _without_alpha(shape: tuple[int, ...], mode: str) -> tuple[int, ...]:
 
 
 def _joined(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
-    channels = 1 if colour.ndim == 2 else colour.shape[2]
+    if _is_one_pixel(colour) and _is_one_pixel(alpha):
+        return np.broadcast_to(
+            _joined(colour[:1, :1].copy(), alpha[:1, :1].copy()), (*alpha.shape, _channels(colour) + 1)
+        )
+    channels = _channels(colour)
+    limits.claim_memory(2 * (colour.nbytes + alpha.nbytes), f"{alpha.shape[1]} x {alpha.shape[0]} pixels with alpha")
     result = np.empty((*alpha.shape, channels + 1), alpha.dtype)
     result[:, :, :channels] = colour.reshape(*alpha.shape, channels)
     result[:, :, channels] = alpha
     return result
+
+
+def _channels(samples: NDArray[Any]) -> int:
+    return 1 if samples.ndim == 2 else samples.shape[2]
 
 
 def _plane(

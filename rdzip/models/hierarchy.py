@@ -98,6 +98,9 @@ def squeezed(x: NDArray[np.uint8], multiple: int) -> Tensor:
 class ConvModel(ABC):
     """What the finished convolutional models have in common: a LatentModel of images of 8 bits (models/latent.py)."""
 
+    entry_time = 1.0
+    """Microseconds that a run of the networks takes for a sample of a pixel, about."""
+
     def __init__(self, tables: MixtureTables, channels: int) -> None:
         self.tables, self.channels = tables, channels
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from rdzip import limits
 from rdzip.entropy.ans import AnsStack
 from rdzip.errors import CoderError
 from rdzip.rec import auxiliary, index_code, shared
@@ -18,6 +19,8 @@ from rdzip.rec.schedule import BENDS, MAX_STEPS
 from rdzip.rec.shared import BLOCK, Int64
 
 Choices = NDArray[np.int64]
+CHOICE_TIME = 15.0
+"""Microseconds to make the values of a choice on one core, about."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class Level:
         total = sum(map(sum, steps))
         if total > 16 * stack.bits():  # a choice costs more
             raise CoderError("a level has more choices than the coded data can hold: the file is corrupt")
+        limits.claim(CHOICE_TIME * total, f"{total} choices of relative entropy coding")
         flat = np.zeros(0, np.int64)
         if total:
             flat = stack.pop_shared(total, index_code.frequencies(candidates, exponent)).astype(np.int64)
