@@ -45,7 +45,7 @@ __all__ = [
 
 
 def compress(
-    image: Image.Image | NDArray[Any] | Sequence[NDArray[Any]] | Given,
+    image: Image.Image | Picture | NDArray[Any] | Sequence[NDArray[Any]] | Given,
     *,
     model: str | os.PathLike[str] | None = None,
     codec: str | None = None,
@@ -313,11 +313,14 @@ def _ways(image: Any, batch: bool | None) -> tuple[Any, list[Batch] | None]:
     from rdzip.errors import InputError
     from rdzip.formats import batch_files
     from rdzip.formats.batch import of_array, of_sequences
+    from rdzip.formats.picture import Picture
 
-    if isinstance(image, Image.Image):
+    if isinstance(image, Image.Image | Picture):
         return image, None
     if isinstance(image, list | tuple):
         return image, [of_sequences(image)]
+    if isinstance(image, np.ma.MaskedArray):
+        raise InputError("image: expected an array without a mask, found a masked one: fill it (array.filled(value))")
     if isinstance(image, np.ndarray):
         many = image.ndim == 4 or (image.ndim == 3 and image.shape[2] > 4)
         if not (many if batch is None else batch):
@@ -349,9 +352,11 @@ def _picture(image: Any) -> Picture:
     import numpy as np
     from PIL import Image
 
-    from rdzip.formats.picture import from_array
+    from rdzip.formats.picture import Picture, from_array
     from rdzip.formats.reading import picture_of_image, read_picture
 
+    if isinstance(image, Picture):
+        return image
     if isinstance(image, np.ndarray):
         return from_array(image)
     return picture_of_image(image) if isinstance(image, Image.Image) else read_picture(image)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rdzip.atomic import shown
 from rdzip.errors import InputError
 
 
@@ -28,7 +29,7 @@ def read(value: Any, name: str, kinds: str = "a path, bytes or an open binary fi
             return Path(value).read_bytes()
         except (OSError, ValueError, TypeError) as error:  # no file; a zero byte in its name; a path of bytes
             why = (error.strerror if isinstance(error, OSError) else None) or error
-            raise InputError(f"cannot read {value!s}: {why}") from error
+            raise InputError(f"cannot read {shown(str(value))}: {why}") from error
     if not callable(getattr(value, "read", None)):
         raise InputError(f"{name}: expected {kinds}, found {found(value)}")
     try:

@@ -70,7 +70,7 @@ def pack(picture: Picture, choice: Choice, neural: Neural | None, keep: str) -> 
 def picture_of(parsed: Container, header: ImageHeader, neural: Neural | None, progress: Progress | None) -> Picture:
     """Return the picture of a parsed file, its hash checked; FormatError if the file is corrupt."""
     mode = BY_NUMBER[header.mode]
-    palette, palette_mode = _palette(parsed, mode.name)
+    palette, palette_mode = palette_of(parsed, mode.name)
     kept = metadata.of_container(parsed)
     coded = header.coded_mode
     shape = arranging.arranged_shape(coded, header.height, header.width, header.arrangement, palette_mode)
@@ -113,7 +113,8 @@ def _is_one_pixel(samples: NDArray[Any]) -> bool:
     return samples.strides[:2] == (0, 0)
 
 
-def _palette(parsed: Container, mode: str) -> tuple[bytes, str]:
+def palette_of(parsed: Container, mode: str) -> tuple[bytes, str]:
+    """Return the palette of a file and its mode, both empty for a mode without; FormatError if it is corrupt."""
     body = parsed.find(SectionType.PALETTE)
     if (body is not None) != (mode in ("P", "PA")):
         raise FormatError(
