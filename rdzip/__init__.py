@@ -84,10 +84,11 @@ def compress(
     another is named.
     max_error: code an image such that no sample differs by more, 1 to 31, or to 8191 of 16 bits; alpha, palettes and
     modes that are no grey or colours of 8 or 16 bits stay exact.
-    particles, refine, steps, resample, interleave, omega, epsilon, beams, seed: options of a codec of latents, as on
-    the command line. segment: items of a batch that must be decoded together, None for all. metadata: "all" or "none".
-    verify: decode the result and compare before it is returned. effort: of coding without loss, 1 (fast) to 9 (slow),
-    None for 6. device: where torch computes the network ("cuda", ...; None: the processor); the file is the same.
+    particles, refine, steps, resample, interleave, omega, epsilon, beams, seed: options of a codec of latents, as
+    on the command line. segment: items of a batch that must be decoded together, None for all. metadata: "all", or
+    "none", which keeps transparency and orientation. verify: decode the result and compare before it is returned.
+    effort: of coding without loss, 1 (fast) to 9 (slow), None for 6. device: where torch computes the network
+    ("cuda", ...; None: the processor); the file is the same.
     Raises InputError, ModelError or FormatError (rdzip.errors).
     """
     from rdzip import given
@@ -124,7 +125,7 @@ def compress(
                 "a quality, a rate or an error is for images, found an array of many or sequences: leave it out"
             )
         return compress_batch(ways, wishes=wishes, **options).data
-    return compress_picture(_picture(image), loss=loss, metadata=metadata, wishes=wishes, **options).data
+    return compress_picture(_picture(image, metadata), loss=loss, metadata=metadata, wishes=wishes, **options).data
 
 
 def decompress(
@@ -348,10 +349,11 @@ def _items(data: bytes, items: Sequence[int] | None, options: dict[str, Any]) ->
     return decode_batch(data, items=items, **options).batch
 
 
-def _picture(image: Any) -> Picture:
+def _picture(image: Any, keep: str) -> Picture:
     import numpy as np
     from PIL import Image
 
+    from rdzip.formats.faithful import check
     from rdzip.formats.picture import Picture, from_array
     from rdzip.formats.reading import picture_of_image, read_picture
 
@@ -359,4 +361,8 @@ def _picture(image: Any) -> Picture:
         return image
     if isinstance(image, np.ndarray):
         return from_array(image)
-    return picture_of_image(image) if isinstance(image, Image.Image) else read_picture(image)
+    if isinstance(image, Image.Image):
+        return picture_of_image(image)
+    picture = read_picture(image)
+    check(image, picture, keep)
+    return picture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rdzip import cli_coding, cli_fetch, cli_removal, cli_told, files
@@ -14,19 +14,30 @@ from rdzip.cli_output import Output, bytes_text
 from rdzip.cli_removal import Coded
 from rdzip.errors import FormatError, InputError
 from rdzip.files import Destination, Found
-from rdzip.formats import archive, batch, batch_files, rdz, reading, writing
+from rdzip.formats import archive, batch, batch_files, faithful, metadata, rdz, reading, writing
 from rdzip.formats.archive import Archive
 from rdzip.formats.batch import Batch
 from rdzip.formats.batch_header import BatchHeader, Form
 from rdzip.formats.batch_reading import DecodedBatch, decode_batch
 from rdzip.formats.batch_writing import compress_batch
 from rdzip.formats.container import unpack_prefix
+from rdzip.formats.faithful import Returned
 from rdzip.formats.latent import Wishes
 from rdzip.formats.picture import Picture
 from rdzip.progress import Report, bar
 
 CHAIN_NAME = "chain"  # of an archive's member that is a batch; never shown, and no file gets it
 _MODES = ("RGB", "L", "1")
+
+
+@dataclass(frozen=True)
+class One:
+    """An input of an archive: its status when it was read, its picture, and what of the file comes back."""
+
+    item: Found
+    status: os.stat_result | None
+    picture: Picture
+    returned: Returned
 
 
 def code(ways: Sequence[Batch], coding: Coding, progress: Report) -> rdz.Compressed:
@@ -53,17 +64,19 @@ def compress_chained(
     images of several shapes all become members of their own. Raises InputError if nothing can be coded.
     """
     target = destination.place(found[0], "")
-    pictures: list[tuple[Found, os.stat_result | None, Picture]] = []
+    pictures: list[One] = []
     names: set[str] = set()
     for item, _ in cli_coding.one_by_one(found):
         with say.guard(item.name):
             name = cli_coding.member_name(item, names)
             source = files.read(item)
-            pictures.append((item, source.status, reading.read_picture(source.data, max_pixels=coding.max_pixels)))
+            picture = reading.read_picture(source.data, max_pixels=coding.max_pixels)
+            returned = faithful.check(source.data, picture, coding.metadata)
+            pictures.append(One(item, source.status, picture, returned))
             names.add(name.casefold())
-    chained = [one for one in pictures if _fits(one[2], coding)]
-    others = [one for one in pictures if not _fits(one[2], coding)]
-    if len({(picture.mode, picture.shape) for _, _, picture in chained}) > 1:
+    chained = [one for one in pictures if _fits(one.picture, coding)]
+    others = [one for one in pictures if not _fits(one.picture, coding)]
+    if len({(one.picture.mode, one.picture.shape) for one in chained}) > 1:
         say.note("the images differ in size or mode: each is coded alone")
         chained, others = [], pictures
     if not pictures:
@@ -81,12 +94,13 @@ def compress_chained(
 
 
 def _fits(picture: Picture, coding: Coding) -> bool:
-    return picture.mode in _MODES and not (picture.metadata and coding.metadata == "all")
+    kept = picture.metadata if coding.metadata == "all" else metadata.essential(picture.metadata)
+    return picture.mode in _MODES and not kept
 
 
 def _members(
-    chained: list[tuple[Found, os.stat_result | None, Picture]],
-    others: list[tuple[Found, os.stat_result | None, Picture]],
+    chained: list[One],
+    others: list[One],
     coding: Coding,
     target: Path | None,
     say: Output,
@@ -95,17 +109,16 @@ def _members(
     """Yield the chain of some images and a member for each other one, and note in `coded` what was."""
     if chained:
         with bar(f"{len(chained)} images in a chain", quiet=say.quiet) as progress:
-            ways = [batch.of_pictures([(item.relative.as_posix(), picture) for item, _, picture in chained])]
-            for _, _, picture in chained:
-                for text in picture.notes:
+            ways = [batch.of_pictures([(one.item.relative.as_posix(), one.picture) for one in chained])]
+            for one in chained:
+                for text in one.picture.notes:
                     say.note_once(text, text)
+                if one.returned.note:
+                    say.note(f"{one.item.name}: {one.returned.note}")
             done = code(ways, coding, progress)
-        coded += [
-            Coded(item, status, cli_coding.why_kept(picture.source_format, done.report))
-            for item, status, picture in chained
-        ]
-        cli_told.say_compressed([item for item, _, _ in chained], target, done.report, say)
-        taken = {item.relative.as_posix().casefold() for item, _, _ in others}
+        coded += [Coded(one.item, one.status, cli_coding.why_kept(one.returned, done.report)) for one in chained]
+        cli_told.say_compressed([one.item for one in chained], target, done.report, say)
+        taken = {one.item.relative.as_posix().casefold() for one in others}
         yield (
             next(name for number in range(len(taken) + 1) if (name := f"{CHAIN_NAME}{number}") not in taken),
             done.data,
@@ -117,13 +130,14 @@ def _members(
             "coded alone, without this model (--metadata none leaves metadata out)"
         )
         alone = replace(alone, model=None, codec=None, wishes=Wishes())
-    for item, status, picture in others:
-        with say.guard(item.name):
-            with bar(item.name, quiet=say.quiet) as progress:
-                done = cli_coding.code(picture, alone, progress)
-            coded.append(Coded(item, status, cli_coding.why_kept(picture.source_format, done.report)))
-            cli_told.say_compressed([item], target, done.report, say)
-            yield item.relative.as_posix(), done.data
+    for one in others:
+        with say.guard(one.item.name):
+            with bar(one.item.name, quiet=say.quiet) as progress:
+                done = cli_coding.code(one.picture, alone, progress)
+            cli_coding.tell(one.returned, done.report)
+            coded.append(Coded(one.item, one.status, cli_coding.why_kept(one.returned, done.report)))
+            cli_told.say_compressed([one.item], target, done.report, say)
+            yield one.item.relative.as_posix(), done.data
 
 
 def count(data: bytes) -> int:
@@ -180,16 +194,17 @@ def _write_images(
     folder: Path,
 ) -> bool:
     complete = True
+    destination.expect([member_of(item, name) for name in decoded.batch.names], folder)
     share = {name: value / len(decoded.numbers) for name, value in decoded.seconds.items()}
     for name, picture in decoded.batch.pictures():
-        member = Found(item.path, Path(name + files.SUFFIX), member=name)
+        member = member_of(item, name)
         done = False
         with say.guard(member.name):
             written = writing.write_picture(picture)
             same = written.format == picture.source_format
-            target = destination.place(
-                member, files.decompressed_name(member, None if same else written.suffix), folder
-            )
+            crowded = destination.crowded(member, folder)
+            restored = files.restored_name(member, written.suffix, own=same, crowded=crowded)
+            target = destination.place(member, restored, folder)
             safe = cli_removal.put(target, written.data, destination, status, member=True)
             for text in written.notes:
                 say.note(f"{member.name}: {text}")
@@ -218,6 +233,11 @@ def decode(data: bytes, coding: Coding, label: str, say: Output) -> DecodedBatch
         )
 
 
+def member_of(item: Found, name: str) -> Found:
+    """Return what stands for an image of an archive."""
+    return Found(item.path, Path(name + files.SUFFIX), member=name)
+
+
 def members(item: Found, packed: Archive, coding: Coding, say: Output) -> Iterator[tuple[Found, bytes, Coding]]:
     """Yield each member of an archive with its bytes, and how to decode it: which of its items, if some are asked for.
 
@@ -226,7 +246,7 @@ def members(item: Found, packed: Archive, coding: Coding, say: Output) -> Iterat
     first = 0
     asked = coding.items
     for name in packed.names:
-        member = Found(item.path, Path(name + files.SUFFIX), member=name)
+        member = member_of(item, name)
         data, held = None, 1
         with say.guard(member.name):
             data = packed.read(name)

@@ -16,7 +16,8 @@ from rdzip.cli_output import Output, bytes_text
 from rdzip.cli_removal import Coded
 from rdzip.errors import InputError
 from rdzip.files import Destination, Found, UsageError
-from rdzip.formats import archive, batch, batch_files, container, rdz, reading, writing
+from rdzip.formats import archive, batch, batch_files, container, faithful, rdz, reading, writing
+from rdzip.formats.faithful import Returned
 from rdzip.formats.latent import NO_WISHES, Wishes
 from rdzip.formats.loss import NO_LOSS, Loss
 from rdzip.formats.neural import latent_model
@@ -186,8 +187,10 @@ def _compress(
 
             return "", cli_batch.code(ways, coding, progress)
         picture = reading.read_picture(data, max_pixels=coding.max_pixels)
+        returned = faithful.check(data, picture, coding.metadata)
         done = code(picture, coding, progress)
-        return why_kept(picture.source_format, done.report), done
+        tell(returned, done.report)
+        return why_kept(returned, done.report), done
 
 
 def code(picture: Picture, coding: Coding, progress: Report) -> rdz.Compressed:
@@ -207,13 +210,17 @@ def code(picture: Picture, coding: Coding, progress: Report) -> rdz.Compressed:
     )
 
 
-def why_kept(source_format: str, report: rdz.Report) -> str:
+def tell(returned: Returned, report: rdz.Report) -> None:
+    """Add what does not come back of a file to what is told of it."""
+    if returned.note:
+        report.notes.append(returned.note)
+
+
+def why_kept(returned: Returned, report: rdz.Report) -> str:
     """Return why an original must stay though it was compressed: its file does not bring it back; "" if it does."""
     if (report.lossy and report.lossy.setting is not None) or (report.near and report.near.largest_error):
         return "its .rdz holds what is left after loss"
-    if source_format in reading.LOSSY_FORMATS:
-        return f"its .rdz holds the decoded pixels, not the {source_format} file"
-    return ""
+    return returned.why
 
 
 def decompress(
@@ -258,14 +265,15 @@ def _decompress(
     if coding.items is not None:
         batch.check_items(coding.items, 1)
     free = folder is not None or not (destination.stdout or destination.output)
-    name = _expected_name(item, data) if free else ""
+    crowded = free and destination.crowded(item, folder)
+    name = _expected_name(item, data, crowded=crowded) if free else ""
     target = destination.place(item, name, folder)
     cli_fetch.fetch(data, item.name, say, wanted=coding.fetch)
     with bar(label, quiet=say.quiet) as progress:
         decoded = _decode(data, coding, progress)
         written = writing.write_picture(decoded.picture, wanted)
     if free and written.format != decoded.picture.source_format:
-        better = files.decompressed_name(item, written.suffix)
+        better = files.restored_name(item, written.suffix, own=False, crowded=crowded)
         target = target if better == name else destination.place(item, better, folder)
     safe = cli_removal.put(target, written.data, destination, status, member=folder is not None)
     for text in written.notes:
@@ -286,6 +294,7 @@ def _decompress_archive(
     from rdzip import cli_batch
 
     folder = destination.folder_for(item)
+    destination.expect([cli_batch.member_of(item, name) for name in packed.names], folder)
     complete, budget = 0, limits.Budget(coding.max_pixels)
     for member, data, own in cli_batch.members(item, packed, coding, say):
         with say.guard(member.name), limits.bounded(0, budget):
@@ -364,9 +373,9 @@ def _wanted_format(destination: Destination) -> str | None:
     return wanted
 
 
-def _expected_name(item: Found, data: bytes) -> str:
+def _expected_name(item: Found, data: bytes, *, crowded: bool) -> str:
     """Return the name that the result will most probably have, from the header alone."""
     header = rdz.describe(data)
-    if header["source_format"] in writing.SUFFIXES:
-        return files.decompressed_name(item)
-    return files.decompressed_name(item, ".tif" if header["mode"] == "CMYK" else ".png")
+    own = header["source_format"] in writing.SUFFIXES
+    kind = header["source_format"] if own else "TIFF" if header["mode"] == "CMYK" else "PNG"
+    return files.restored_name(item, writing.suffix_of(kind, header["mode"]), own=own, crowded=crowded)

@@ -129,7 +129,10 @@ def compress(
     archive: Annotated[
         str | None, typer.Option("--archive", metavar="OUT", help="Put all images into the one file OUT.")
     ] = None,
-    metadata: Annotated[Metadata, typer.Option("--metadata", help="Keep EXIF, ICC, XMP and the like?")] = Metadata.all,
+    metadata: Annotated[
+        Metadata,
+        typer.Option("--metadata", help="Keep EXIF, ICC, XMP and the like? Transparency and orientation stay."),
+    ] = Metadata.all,
     force: Force = False,
     remove: Remove = False,
     stdout: ToStdout = False,

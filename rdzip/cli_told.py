@@ -15,6 +15,7 @@ from rdzip.files import Found
 from rdzip.formats import batch, rdz
 from rdzip.formats.batch_reading import DecodedBatch
 from rdzip.formats.header import REASONS, Reason
+from rdzip.formats.reading import LOSSY_NOTE
 
 
 def say_compressed(items: Sequence[Found], target: Path | None, report: rdz.Report, say: Output) -> None:
@@ -25,7 +26,7 @@ def say_compressed(items: Sequence[Found], target: Path | None, report: rdz.Repo
             report.reason, "the neural model is missing: coding by classic codecs alone; see `rdzip models verify`"
         )
     for text in report.notes:
-        say.note_once(text, f"{name}: {text}")
+        say.note_once(text if text.startswith(LOSSY_NOTE) else name + text, f"{name}: {text}")
     seconds = _rounded(report.seconds)
     record = {
         "input": str(items[0]) if len(items) == 1 else [str(item) for item in items],

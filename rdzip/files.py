@@ -11,6 +11,8 @@ import os
 import re
 import stat
 import sys
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,10 +27,12 @@ STDIO = "-"
 
 # What a folder is searched for with -r; a file that is named itself may have any suffix.
 _IMAGES = (
-    ".apng .avif .bmp .cur .dds .dib .fits .fli .flc .gif .icns .ico .j2c .j2k .jfif .jp2 .jpe .jpeg .jpf .jpg .jpx "
-    ".mpo .msp .pbm .pcx .pfm .pgm .png .pnm .ppm .psd .qoi .ras .rgb .rgba .sgi .tga .tif .tiff .webp .xbm"
+    ".apng .avif .bmp .cur .dds .dib .fits .fli .flc .gif .icb .icns .ico .j2c .j2k .jfif .jp2 .jpe .jpeg .jpf .jpg "
+    ".jpx .mpo .msp .pbm .pcx .pfm .pgm .png .pnm .ppm .psd .qoi .ras .rgb .rgba .sgi .tga .tif .tiff .vda .vst .webp "
+    ".xbm"
 )
 IMAGE_SUFFIXES = frozenset(_IMAGES.split())
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0)
 
 
 class UsageError(RdzipError):
@@ -146,7 +150,7 @@ def opened(found: Found) -> Iterator[tuple[BinaryIO, os.stat_result | None]]:
         return
     try:
         # Nobody may have opened the other end of a pipe: its kind must be known before anything is waited for.
-        file = open(found.path, "rb", opener=_without_waiting)  # noqa: SIM115
+        file = open(found.path, "rb", opener=lambda name, flags: os.open(name, flags | _AT_ONCE))  # noqa: SIM115
     except OSError as error:
         why = not_a_file(found.path)
         raise InputError(_no_input(why) if why else f"cannot be read: {explain(error)}") from None
@@ -159,10 +163,6 @@ def opened(found: Found) -> Iterator[tuple[BinaryIO, os.stat_result | None]]:
             yield io.BytesIO(read_on(file)), None
         else:
             yield file, status
-
-
-def _without_waiting(name: str, flags: int) -> int:
-    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _no_input(kind: str) -> str:
@@ -205,7 +205,8 @@ class Destination:
     force: bool = False
     confirm: bool = False
     _inputs: set[tuple[int, int]] = field(default_factory=set, init=False)
-    _claimed: dict[str, str] = field(default_factory=dict, init=False)
+    _claimed: dict[str, list[tuple[str, str]]] = field(default_factory=dict, init=False)
+    _names: dict[tuple[bool, Path], Counter[str]] = field(default_factory=dict, init=False)
 
     @classmethod
     def of(
@@ -273,6 +274,25 @@ class Destination:
             return self.folder / found.relative.with_name(name)
         return (found.path or found.relative).with_name(name)
 
+    def expect(self, found: Sequence[Found], folder: Path) -> None:
+        """Remember what else will come out into the folder of an archive, so that images of one name get two."""
+        for item in found:
+            names = self._names.setdefault((True, folder / item.relative.parent), Counter())
+            names[_key(Path(decompressed_name(item)).stem)] += 1
+
+    def crowded(self, found: Found, folder: Path | None = None) -> bool:
+        """Return whether another image there has its name up to the suffix, as ``a.jpg.rdz`` and ``a.png.rdz``.
+
+        folder: that of an archive whose member `found` is.
+        """
+        place = (found.path or found.relative).parent if folder is None else folder / found.relative.parent
+        names = self._names.setdefault((folder is not None, place), Counter())
+        if folder is None and not names:
+            with contextlib.suppress(OSError):
+                packed = [name for name in os.listdir(place) if name.lower().endswith(SUFFIX)]  # noqa: PTH208
+                names.update(_key(Path(name[: -len(SUFFIX)]).stem) for name in packed)
+        return names[_key(Path(decompressed_name(found)).stem)] > 1
+
     def place(self, found: Found, name: str, folder: Path | None = None) -> Path | None:
         """Return the path for the result of `found`, called `name` unless -o says otherwise; None is stdout.
 
@@ -299,16 +319,26 @@ class Destination:
             status = target.stat()
         except OSError:
             status = None
-        if status is not None and (status.st_dev, status.st_ino) in self._inputs and not is_stream(status):
+        if status is not None and is_stream(status):
+            return
+        if status is not None and (status.st_dev, status.st_ino) in self._inputs:
             raise InputError(f"the result would replace the input {shown(target)}; choose another name by -o or -O")
         if status is not None and stat.S_ISDIR(status.st_mode):
             raise InputError(f"expected a file to write, found the folder {shown(target)}; use -O for a folder")
         real = os.path.realpath(target)
-        if real in self._claimed and not (status is not None and is_stream(status)):
-            raise InputError(f"the result would replace {shown(target)}, just made from {self._claimed[real]}; use -o")
-        if not self.force and os.path.lexists(target) and not (status is not None and is_stream(status)):
+        mine = self._claimed.setdefault(_key(real), [])
+        for other, name in mine:
+            with contextlib.suppress(OSError):
+                if other == real or (status is not None and os.path.samestat(status, Path(other).stat())):
+                    raise InputError(f"the result would replace {shown(target)}, just made from {name}; use -o")
+        if not self.force and os.path.lexists(target):
             raise InputError(exists_already(target))
-        self._claimed[real] = found.name
+        mine.append((real, found.name))
+
+
+def _key(name: str) -> str:
+    """Return what names have in common that some systems take for one."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def compressed_name(found: Found) -> str:
@@ -319,8 +349,8 @@ def compressed_name(found: Found) -> str:
     return found.relative.name + SUFFIX
 
 
-def decompressed_name(found: Found, suffix: str | None = None) -> str:
-    """Return the name of the decompressed file: ``a.png.rdz`` gives ``a.png``; `suffix` replaces the ``.png``.
+def decompressed_name(found: Found) -> str:
+    """Return the name of a .rdz file without that suffix: ``a.png.rdz`` gives ``a.png``, ``photos.rdz`` ``photos``.
 
     Raises InputError when the name does not end in ``.rdz`` or nothing would be left of it.
     """
@@ -330,7 +360,21 @@ def decompressed_name(found: Found, suffix: str | None = None) -> str:
         raise InputError(
             f"expected a name that ends in {SUFFIX}, found {shown(path.name)}; give the result's name by -o"
         )
-    return stem.name if suffix is None else stem.with_suffix(suffix).name
+    return stem.name
+
+
+def restored_name(found: Found, suffix: str, *, own: bool, crowded: bool = False) -> str:
+    """Return the name of a decompressed image: that of the original, as far as the .rdz file's tells it.
+
+    own: whether the image comes back in its own format. If so ``a.png.rdz`` gives ``a.png``; else `suffix` (``.png``)
+    takes the place of its own, ``a.jpg.rdz`` gives ``a.png``, or where that is crowded, ``a.jpg.png``. A name that does
+    not end as those of images do gets the suffix: ``x.rdz`` gives ``x.png``. Members of archives have whole names.
+    """
+    name = decompressed_name(found)
+    named = Path(name).suffix.lower() in IMAGE_SUFFIXES or (found.member is not None and "." in name)
+    if (own and (named or found.member is not None)) or Path(name).suffix.lower() == suffix:
+        return name
+    return Path(name).with_suffix(suffix).name if named and not own and not crowded else name + suffix
 
 
 def items_name(found: Found, suffix: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -11,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from cli_support import CLASSIC, Cli, names_in, same_image
+from needs import posix
 from PIL import Image
 
 from rdzip import atomic
 
 RDZIP = [sys.executable, "-m", "rdzip"]
-posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
 
 
 def modes_in(folder: Path) -> dict[str, int]:
@@ -189,3 +190,133 @@ def test_what_libraries_say_never_gets_into_a_result(tmp_path: Path) -> None:
     line = f'exec {sys.executable} -c "{script}" 2>&- 0<&-'
     ran = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, check=True, env=os.environ)
     assert int(ran.stdout) > 2
+
+
+# Names
+
+
+@pytest.fixture
+def twins(photo: Path) -> Path:
+    """A folder with a.png, a.jpg and b.jpg, which has no other of its name."""
+    with Image.open(photo) as image:
+        image.save(photo.with_name("a.jpg"))
+        image.save(photo.with_name("b.jpg"))
+    return photo.parent
+
+
+def test_a_jpeg_and_a_png_of_one_name_both_come_back(rdzip: Cli, twins: Path, tmp_path: Path) -> None:
+    names = ["a.jpg.png", "a.png", "b.png"]
+    assert rdzip("compress", "-r", twins, "--archive", tmp_path / "all.rdz", *CLASSIC).code == 0
+    assert rdzip("decompress", tmp_path / "all.rdz").code == 0
+    assert names_in(tmp_path / "all") == names
+    assert rdzip("compress", "-r", twins, "-O", tmp_path / "packed", *CLASSIC).code == 0
+    assert rdzip("decompress", "-r", tmp_path / "packed", "-O", tmp_path / "back").code == 0
+    assert names_in(tmp_path / "back") == names
+    for name in ("a.jpg.rdz", "a.png.rdz"):  # one after the other, beside themselves
+        assert rdzip("decompress", tmp_path / "packed" / name).code == 0
+    assert names_in(tmp_path / "packed") == ["a.jpg.png", "a.jpg.rdz", "a.png", "a.png.rdz", "b.jpg.rdz"]
+    for folder in (tmp_path / "all", tmp_path / "back", tmp_path / "packed"):
+        assert same_image(folder / "a.png", twins / "a.png")
+
+
+def test_a_name_of_ones_own_gets_its_suffix_back(rdzip: Cli, photo: Path) -> None:
+    assert rdzip("compress", photo, "-o", photo.with_name("x.rdz"), *CLASSIC).code == 0
+    assert rdzip("decompress", photo.with_name("x.rdz")).code == 0
+    assert same_image(photo.with_name("x.png"), photo)
+
+
+@posix
+@pytest.mark.parametrize("name", ["new\nline.png", "in\udcffvalid.png"])
+def test_odd_names_come_back_or_are_refused(rdzip: Cli, photo: Path, name: str) -> None:
+    odd = photo.with_name(name)
+    photo.rename(odd)
+    assert rdzip("compress", odd, *CLASSIC).code == 0
+    before = odd.read_bytes()
+    odd.unlink()
+    assert rdzip("decompress", f"{odd}.rdz").code == 0
+    assert odd.exists()
+    odd.write_bytes(before)
+    packed = photo.with_name("all.rdz")
+    ran = rdzip("compress", odd, "--rm", "--archive", packed, *CLASSIC)
+    assert all(line.startswith("rdzip: ") or " -> " in line for line in ran.err.splitlines())
+    if "\n" in name:  # which no archive may have
+        assert ran.code == 1
+        assert odd.read_bytes() == before
+        assert not packed.exists()
+    else:
+        assert ran.code == 0
+        assert rdzip("decompress", packed).code == 0
+        assert [os.fsencode(path.name) for path in photo.with_name("all").iterdir()] == [b"in\xffvalid.png"]
+
+
+# Files that come back, and those that do not
+
+
+def test_rm_keeps_what_does_not_come_back(rdzip: Cli, photo: Path) -> None:
+    plain = photo.with_name("plain.png")
+    shutil.copy(photo, plain)
+    with photo.open("ab") as file:
+        file.write(b"more")
+    ran = rdzip("compress", "--rm", photo, plain, *CLASSIC)
+    assert ran.code == 0
+    assert "4 bytes after its end" in ran.err
+    assert names_in(photo.parent) == ["a.png", "a.png.rdz", "plain.png.rdz"]
+
+
+@pytest.mark.parametrize("options", [["--metadata", "none"], ["--max-error", "2"]])
+def test_rm_keeps_what_was_left_out(rdzip: Cli, photo: Path, options: list[str]) -> None:
+    ran = rdzip("compress", "--rm", photo, *options, *CLASSIC)
+    assert ran.code == 0
+    assert "a.png is kept" in ran.err
+    assert photo.exists()
+
+
+def test_what_would_mean_something_else_is_refused_in_archives_too(rdzip: Cli, photo: Path) -> None:
+    bad = photo.with_name("b.pgm")
+    bad.write_bytes(b"P5 3 1 100\n\0\x32\x64")
+    ran = rdzip("compress", "--rm", photo, bad, "--archive", photo.with_name("all.rdz"), *CLASSIC)
+    assert ran.code == 1
+    assert "b.pgm: the PPM has samples up to 100" in ran.err
+    assert names_in(photo.parent) == ["all.rdz", "b.pgm"]
+
+
+# Disks and folders
+
+
+def test_a_folder_that_may_not_be_written(rdzip: Cli, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = os.open
+
+    def refuse(name: os.PathLike[str], flags: int, *rest: int) -> int:
+        if flags & os.O_CREAT:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened(name, flags, *rest)
+
+    monkeypatch.setattr(os, "open", refuse)
+    ran = rdzip("compress", "--rm", photo, *CLASSIC)
+    assert ran.code == 1
+    assert "cannot be written: permission denied" in ran.err
+    assert names_in(photo.parent) == ["a.png"]
+
+
+def test_output_into_a_folder_or_onto_a_link_of_the_input(rdzip: Cli, photo: Path) -> None:
+    ran = rdzip("compress", photo, "-f", "-o", photo.parent, *CLASSIC)
+    assert ran.code == 1
+    assert "use -O" in ran.err
+    os.link(photo, photo.with_name("link.rdz"))
+    ran = rdzip("compress", photo, "-f", "--rm", "-o", photo.with_name("link.rdz"), *CLASSIC)
+    assert ran.code == 1
+    assert "would replace the input" in ran.err
+    assert photo.exists()
+
+
+def test_a_file_that_vanishes_is_one_line(rdzip: Cli, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = atomic.write
+
+    def gone(*arguments: object, **options: object) -> None:
+        write(*arguments, **options)
+        photo.unlink()
+
+    monkeypatch.setattr(atomic, "write", gone)
+    ran = rdzip("compress", "--rm", photo, *CLASSIC)
+    assert ran.code == 1
+    assert "cannot be removed: no such file" in ran.err

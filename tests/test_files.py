@@ -8,6 +8,7 @@ from pathlib import Path
 
 import needs
 import pytest
+from needs import posix
 
 from rdzip import atomic, files
 from rdzip.errors import InputError
@@ -41,7 +42,52 @@ def test_compressed_name_is_appended_and_taken_off_again(picture: Path) -> None:
     assert files.compressed_name(item) == "a.png.rdz"
     there = item.path.with_name("a.png.rdz")
     assert files.decompressed_name(found(there)) == "a.png"
-    assert files.decompressed_name(found(Path("dir.d/b.JPG.RDZ")), ".png") == "b.png"
+    assert files.restored_name(found(there), ".png", own=True) == "a.png"
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "crowded", "expected"),
+    [
+        ("b.JPG.RDZ", False, False, "b.png"),
+        ("b.JPG.RDZ", False, True, "b.JPG.png"),
+        ("b.png.rdz", False, True, "b.png"),
+        ("b.jpg.rdz", True, True, "b.jpg"),
+        ("x.rdz", True, False, "x.png"),
+        ("x.rdz", False, False, "x.png"),
+        ("scan.v2.rdz", True, False, "scan.v2.png"),
+        ("scan.v2.rdz", False, False, "scan.v2.png"),
+    ],
+)
+def test_the_name_of_the_image_in_a_file(name: str, own: bool, crowded: bool, expected: str) -> None:
+    assert files.restored_name(found(Path("dir.d") / name), ".png", own=own, crowded=crowded) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "expected"),
+    [("x", True, "x"), ("scan.v2", True, "scan.v2"), ("scan.v2", False, "scan.png"), ("x", False, "x.png")],
+)
+def test_members_of_archives_have_whole_names(name: str, own: bool, expected: str) -> None:
+    member = Found(Path("all.rdz"), Path(name + ".rdz"), member=name)
+    assert files.restored_name(member, ".png", own=own) == expected
+
+
+def test_names_that_some_systems_take_for_one(tmp_path: Path) -> None:
+    for name in ("a.png.rdz", "A.jpg.rdz", "b.png.rdz", "b.png.RDZ2", "gr\u00fcn.jpg.rdz", "gru\u0308n.png.rdz"):
+        (tmp_path / name).touch()
+    destination = beside()
+    crowded = [destination.crowded(found(tmp_path / name)) for name in ("A.jpg.rdz", "b.png.rdz", "gr\u00fcn.jpg.rdz")]
+    assert crowded == [True, False, True]
+
+
+def test_one_file_under_two_names_is_not_made_twice(tmp_path: Path) -> None:
+    """As on a disk that does not tell capitals apart, also with -f."""
+    first, second = found(tmp_path / "a.png.rdz"), found(tmp_path / "A.png.rdz")
+    destination = beside(first, second, force=True)
+    (tmp_path / "a.png").touch()
+    assert destination.place(first, "a.png") == tmp_path / "a.png"
+    os.link(tmp_path / "a.png", tmp_path / "A.png")
+    with pytest.raises(InputError, match="just made from"):
+        destination.place(second, "A.png")
 
 
 @pytest.mark.parametrize("name", ["a.png", ".rdz", "rdz", "a.rdz.png"])
@@ -242,10 +288,7 @@ def test_source_is_kept_if_it_is_not_what_was_read(picture: Path, how: str) -> N
 # What is no plain file
 
 
-needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-
-
-@needs_pipes
+@posix
 def test_pipes_sockets_and_links_to_nothing_are_left_out_of_folders(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
     os.mkfifo(tmp_path / "pipe.png")
@@ -272,7 +315,7 @@ def test_pipes_sockets_and_links_to_nothing_are_left_out_of_folders(tmp_path: Pa
     ]
 
 
-@needs_pipes
+@posix
 def test_what_is_no_file_is_never_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "nowhere.png").symlink_to("nothing")
@@ -285,7 +328,7 @@ def test_what_is_no_file_is_never_waited_for(tmp_path: Path) -> None:
             files.read(found(path))
 
 
-@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs /dev/fd")
+@posix
 def test_a_pipe_of_the_shell_is_read(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     try:

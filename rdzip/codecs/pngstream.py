@@ -99,6 +99,13 @@ def _filtered(rows: NDArray[np.uint8], s: slice, at: int, step: int) -> NDArray[
     return np.stack([x, x - a, x - b, x - (a + b >> 1), x - paeth]).astype(np.uint8)
 
 
+def plain_rows(samples: NDArray[Any]) -> bytes:
+    """Return scanlines as `filter_rows` does, without a filter."""
+    height = samples.shape[0]
+    rows = np.ascontiguousarray(samples, dtype=samples.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1)
+    return np.pad(rows, ((0, 0), (1, 0))).tobytes()
+
+
 def decode_image(data: bytes, mode: str | None = None) -> NDArray[Any]:
     """Return the samples of a PNG file as Pillow reads them, converted to `mode` if given; any exception of Pillow's
     may come out.

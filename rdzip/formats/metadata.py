@@ -11,6 +11,7 @@ info   {name: value}: what Pillow's Image.info says for other sources (exif, icc
 from __future__ import annotations
 
 import io
+import struct
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
@@ -31,6 +32,7 @@ IGNORED_INFO = frozenset(
     ("jfif_density", "jfif_unit", "jfif_version", "loop", "mp", "mpoffset", "photoshop", "progression"),
     ("progressive", "resolution", "sizes", "timestamp", "version"),
 )
+ORIENTATION = 274
 # TIFF tags that lay out the pixels, and those that Pillow states as info.
 TIFF_STRUCTURE = frozenset(range(254, 267)).union(
     (273, 277, 278, 279, 282, 283, 284, 296, 301, 330, 347, 34665, 34675, 34853, 40965),
@@ -89,6 +91,45 @@ def unpack(body: bytes | memoryview) -> dict[str, Any]:
         if not sound:
             raise _bad(f"their entry {str(name)[:20]!r} has a wrong form")
     return result
+
+
+def essential(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is a part of the picture, and so stays where metadata are left out: bits of a sample, transparency,
+    orientation.
+    """
+    kept: dict[str, Any] = {name: metadata[name] for name in ("depth",) if name in metadata}
+    chunks = []
+    for kind, body in metadata.get("png", []):
+        if kind in (b"PLTE", b"IDAT", b"tRNS"):
+            chunks.append([kind, body])
+        elif kind == b"eXIf" and (turned := orientation(body)) != 1:
+            chunks.append([kind, _exif_of(turned)])
+    if any(kind not in (b"PLTE", b"IDAT") for kind, _ in chunks):
+        kept["png"] = chunks
+    if tags := [tag for tag in metadata.get("tiff", []) if tag[0] == ORIENTATION and tag[2] != 1]:
+        kept["tiff"] = tags
+    info = metadata.get("info", {})
+    stays = {name: info[name] for name in ("transparency",) if name in info}
+    if isinstance(exif := info.get("exif"), bytes) and (turned := orientation(exif)) != 1:
+        stays["exif"] = b"Exif\0\0" + _exif_of(turned)
+    if stays:
+        kept["info"] = stays
+    return kept
+
+
+def orientation(exif: bytes) -> int:
+    """Return how a viewer is to turn the picture that these Exif data describe: 1 (not) to 8."""
+    found = Image.Exif()
+    try:
+        found.load(exif)
+        turned = found.get(ORIENTATION, 1)
+    except Exception:  # Pillow raises many kinds for corrupt data
+        return 1
+    return turned if isinstance(turned, int) and 1 <= turned <= 8 else 1
+
+
+def _exif_of(turned: int) -> bytes:
+    return b"II*\0" + struct.pack("<IHHHIII", 8, 1, ORIENTATION, 3, 1, turned, 0)
 
 
 def of_container(parsed: Container) -> dict[str, Any]:

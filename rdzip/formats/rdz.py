@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from rdzip import limits
 from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS, NETWORKED
@@ -67,13 +68,15 @@ def compress_picture(
     smaller; with a model of latents or a lossy one one of its codecs, None for its default. effort: 1 to 9 or None for
     6, as rdzip.formats.neural has them. loss: what may be lost; with an error that is allowed of each
     sample, lossless codecs code what rdzip.formats.near makes of the picture. wishes: about a codec of latents.
-    metadata: "all" or "none". verify: decode what was written and compare. progress: called with the share done, 0 to
-    1.
+    metadata: "all", or "none", which keeps what is a part of the picture. verify: decode what was written and compare.
+    progress: called with the share done, 0 to 1.
     Raises InputError (what the codec cannot code), ModelError (a model that was asked for cannot be had), FormatError
     (verification failed).
     """
     if metadata not in ("all", "none"):
         raise InputError(f"expected metadata to be all or none, found {metadata}")
+    if metadata == "none":
+        picture, metadata = replace(picture, metadata=meta.essential(picture.metadata)), "all"
     check_codec(codec)
     if wishes.segment is not None:
         raise InputError("expected --segment with many items, found one picture: leave it out")

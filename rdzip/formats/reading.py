@@ -6,6 +6,7 @@ import io
 import threading
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -123,7 +124,9 @@ def _read(data: bytes, max_pixels: int) -> Picture:
                 kept.update(_tiff_tags(image))
             if info := metadata.plain_info({**image.info, **_exif(image)}):
                 kept["info"] = info
-            return _picture(image, kept, image.format or "")
+            picture = _picture(image, kept, image.format or "")
+            # The order of bytes is the file's; the numbers are the same.
+            return replace(picture, mode="I;16") if picture.mode == "I;16B" else picture
     except UnidentifiedImageError as error:
         raise InputError(
             "expected an image that Pillow can open, found another kind of file, or one that is damaged at its "
@@ -149,8 +152,8 @@ def _read_png(image: Image.Image, data: bytes, chunks: list[tuple[bytes, bytes]]
             listed.append([kind, body])
     if any(kind not in (b"PLTE", b"IDAT") for kind, _ in listed):
         kept["png"] = listed
-        if colour_type == 0 and depth in (2, 4):
-            kept["depth"] = depth
+    if colour_type == 0 and depth in (2, 4):
+        kept["depth"] = depth
     if depth == 16 and colour_type in (2, 4, 6):
         samples = pngstream.decode_deep(data)
         return Picture(

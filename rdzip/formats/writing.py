@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 import zlib
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,10 @@ from rdzip.codecs import pngstream
 from rdzip.codecs.strips import same as same_samples
 from rdzip.errors import InputError, RdzipError
 from rdzip.formats import metadata
+from rdzip.formats.facts import Facts, facts
+from rdzip.formats.losses import facts_written, lost
 from rdzip.formats.reading import pillow_limit, read_picture
+from rdzip.formats.transparency import as_shown, with_alpha
 
 if TYPE_CHECKING:
     from rdzip.formats.picture import Picture
@@ -40,6 +44,11 @@ _MORE_SUFFIXES = {
     "JPEG2000": (".j2k",),
 }
 _BY_SUFFIX = {suffix: name for name, first in SUFFIXES.items() for suffix in (first, *_MORE_SUFFIXES.get(name, ()))}
+_ASCII = 2  # of a TIFF tag's types
+_OF_8_BYTES = (16, 17, 18)
+# What Pillow and its libraries raise for what they cannot write.
+_REFUSALS: tuple[type[Exception], ...] = (RdzipError, OSError, ValueError, TypeError, LookupError, SystemError)
+_REFUSALS += (RuntimeError, ArithmeticError, AttributeError, AssertionError, struct.error)
 _OPTIONS: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True, "exact": True, "method": 4},
     "TIFF": {"compression": "tiff_adobe_deflate"},
@@ -73,18 +82,24 @@ def format_of_suffix(suffix: str) -> str | None:
     return _BY_SUFFIX.get(suffix.lower())
 
 
-def write_picture(picture: Picture, format: str | None = None) -> Written:
+def write_picture(picture: Picture, format: str | None = None, *, quick: bool = False) -> Written:
     """Return the picture as an image file. What was written is read again and compared: pixels, mode and palette are
-    the same.
+    the same, and metadata that it would state otherwise are left out.
 
     format: Pillow's name; None is the picture's source format, or PNG, or TIFF, whichever first holds it without loss.
+    A transparent colour becomes a channel of alpha in another format than that. quick: do not make the file small.
     Raises InputError if no format, or not the one asked for, holds the picture.
     """
     wanted = [format] if format else list(dict.fromkeys([picture.source_format or "PNG", "PNG", "TIFF"]))
+    if picture.mode == "I;16B":  # the same numbers, which files keep in an order of their own
+        picture = replace(picture, mode="I;16")
     for name in wanted:
         if name not in SUFFIXES:
             continue
-        result = _try_write(picture, name)
+        shown = picture
+        if name not in ("PNG", "GIF", picture.source_format):
+            shown = with_alpha(picture)
+        result = _try_write(shown, name, quick)
         if result is None:
             continue
         data, back = result
@@ -94,9 +109,11 @@ def write_picture(picture: Picture, format: str | None = None) -> Written:
                 f"the original was {picture.source_format}, which is not written without loss: this file holds its "
                 f"pixels as {name}"
             )
-        if lost := _lost(picture, back):
-            notes.append(f"{name} does not hold this metadata, which was left out: {', '.join(lost)}")
-        return Written(data, name, _suffix(picture, name), notes)
+        if shown is not picture:
+            notes.append(f"its transparent colour is a channel of alpha in this {name}")
+        if gone := _lost(shown, back, data):
+            notes.append(f"{name} does not hold this metadata, which was left out: {', '.join(gone)}")
+        return Written(data, name, suffix_of(name, picture.mode), notes)
     if format:
         raise InputError(
             f"expected a format that holds {picture.mode} pixels without loss, found {format}: write .png or .tif"
@@ -136,30 +153,78 @@ def to_image(picture: Picture) -> Image.Image:
     return image
 
 
-def _suffix(picture: Picture, name: str) -> str:
+def suffix_of(name: str, mode: str) -> str:
+    """Return the suffix that suits a format and a picture's mode."""
     if name == "PPM":
-        return {"1": ".pbm", "L": ".pgm", "I": ".pgm", "I;16": ".pgm", "F": ".pfm"}.get(picture.mode, ".ppm")
+        return {"1": ".pbm", "L": ".pgm", "I": ".pgm", "I;16": ".pgm", "F": ".pfm"}.get(mode, ".ppm")
     return SUFFIXES[name]
 
 
-def _try_write(picture: Picture, name: str) -> tuple[bytes, Picture] | None:
+def _try_write(picture: Picture, name: str, quick: bool) -> tuple[bytes, Picture] | None:
     """Return the file and what it reads as, or None if this format cannot hold the picture: the writer refuses, or
-    other pixels come back.
+    other pixels come back. Metadata that the writer refuses, or changes, are left out.
     """
-    try:
-        with warnings.catch_warnings(), pillow_limit(None):
-            warnings.simplefilter("ignore")
-            data = _write_png(picture) if name == "PNG" else _write_other(picture, name)
-        back = read_picture(data, max_pixels=picture.samples.size)
-    except (RdzipError, OSError, ValueError, TypeError, KeyError, SystemError):
-        return None
-    same = (
+    for attempt in range(3):
+        if attempt == 1:
+            picture = replace(picture, metadata=_taken(picture, name))
+        elif attempt == 2:
+            picture = _bare(picture)
+        try:
+            data = _encoded(picture, name, quick)
+            back = read_picture(data, max_pixels=picture.samples.size)
+        except _REFUSALS:
+            continue
+        turned = _orientation(picture) if name == "TIFF" else 1  # which Pillow obeys when it reads a TIFF
+        if not _same_pixels(replace(picture, samples=as_shown(picture.samples, turned)), back):
+            return None
+        wrong = _changed_tags(picture, back)
+        if not wrong:
+            return data, back
+        tags = [tag for tag in picture.metadata["tiff"] if tag[0] not in wrong]
+        picture = replace(picture, metadata={**picture.metadata, "tiff": tags})
+        data = _encoded(picture, name, quick)
+        return data, read_picture(data, max_pixels=picture.samples.size)
+    return None
+
+
+def _encoded(picture: Picture, name: str, quick: bool = False) -> bytes:
+    with warnings.catch_warnings(), pillow_limit(None):
+        warnings.simplefilter("ignore")
+        return _write_png(picture, quick) if name == "PNG" else _write_other(picture, name, quick)
+
+
+def _taken(picture: Picture, name: str) -> dict[str, Any]:
+    """Return the metadata without the entries that this format's writer refuses, each tried on one pixel."""
+    corner = replace(picture, samples=np.ascontiguousarray(picture.samples[:1, :1]))
+
+    def takes(entry: dict[str, Any]) -> bool:
+        try:
+            _encoded(replace(corner, metadata=entry), name)
+        except _REFUSALS:
+            return False
+        return True
+
+    result = dict(picture.metadata)
+    if "tiff" in result:
+        result["tiff"] = [tag for tag in result["tiff"] if takes({"tiff": [tag]})]
+    if "info" in result:
+        result["info"] = {key: value for key, value in result["info"].items() if takes({"info": {key: value}})}
+    return result
+
+
+def _changed_tags(picture: Picture, back: Picture) -> set[int]:
+    """Return the TIFF tags that were written with another value."""
+    found = {tag: value for tag, _, value in back.metadata.get("tiff", [])}
+    return {tag for tag, _, value in picture.metadata.get("tiff", []) if tag in found and found[tag] != value}
+
+
+def _same_pixels(picture: Picture, back: Picture) -> bool:
+    return (
         back.mode == picture.mode
         and back.samples.shape == picture.samples.shape
         and (picture.mode not in ("P", "PA") or _palettes_equal(picture, back))
         and same_samples(back.samples, picture.samples)
     )
-    return (data, back) if same else None
 
 
 def _palettes_equal(picture: Picture, back: Picture) -> bool:
@@ -173,17 +238,41 @@ def _palettes_equal(picture: Picture, back: Picture) -> bool:
     return picture.palette[:shared] == back.palette[:shared] and (shared == len(picture.palette) or shared >= used)
 
 
-def _lost(picture: Picture, back: Picture) -> list[str]:
-    before = metadata.info_of(picture.metadata, picture.mode)
-    after = {name.lower() for name in metadata.info_of(back.metadata, back.mode)}
-    lost = [name for name, value in before.items() if name.lower() not in after and value not in (b"", ())]
-    kept = {tag for tag, _, _ in back.metadata.get("tiff", [])}
-    tags = [str(tag) for tag, _, _ in picture.metadata.get("tiff", []) if tag not in kept]
-    return lost + ([f"TIFF tags {' '.join(tags)}"] if tags else [])
+def _lost(picture: Picture, back: Picture, data: bytes) -> list[str]:
+    """Return the names of metadata of a picture that its file does not hold."""
+    source = picture.source_format if picture.source_format in SUFFIXES else "PNG"
+    if (own := facts(data)) is None or own.format != source:
+        before = _try_own(picture, source)
+        if before is not None:
+            return [name for name in lost(before, facts_written(data)) if not name.startswith("tRNS")]
+    info, found = (metadata.info_of(side.metadata, side.mode) for side in (picture, back))
+    there = {name.lower(): value for name, value in found.items()}
+    gone = []
+    for name, value in info.items():
+        other = there.get(name.lower())
+        changed = isinstance(value, bytes | str) and isinstance(other, bytes | str) and _octets(value) != _octets(other)
+        if value not in (b"", ()) and (other is None or changed):
+            gone.append(name)
+    tags = {tag: (kind, value) for tag, kind, value in back.metadata.get("tiff", [])}
+    lacking = [str(tag) for tag, kind, value in picture.metadata.get("tiff", []) if tags.get(tag) != (kind, value)]
+    return gone + ([f"TIFF tags {' '.join(lacking)}"] if lacking else [])
 
 
-def _write_png(picture: Picture) -> bytes:
-    chunks = _png_pixels(picture)
+def _octets(value: bytes | str) -> bytes:
+    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+
+
+def _try_own(picture: Picture, name: str) -> Facts | None:
+    """Return the facts of the file that the picture has in a format of its own, as far as they do not depend on it."""
+    corner = replace(picture, samples=np.ascontiguousarray(picture.samples[:1, :1]))
+    try:
+        return facts_written(_encoded(corner, name))
+    except _REFUSALS:
+        return None
+
+
+def _write_png(picture: Picture, quick: bool) -> bytes:
+    chunks = _png_pixels(picture, quick)
     stored = picture.metadata.get("png")
     if stored is None:
         chunks[1:1] = _png_metadata(picture)
@@ -204,10 +293,11 @@ def _order(chunks: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     return sorted(chunks, key=lambda chunk: rank.get(chunk[0], 3))
 
 
-def _png_pixels(picture: Picture) -> list[tuple[bytes, bytes]]:
+def _png_pixels(picture: Picture, quick: bool) -> list[tuple[bytes, bytes]]:
     height, width = picture.shape[:2]
     if picture.mode in ("LA;16", "RGB;16", "RGBA;16"):
-        stream = zlib.compress(pngstream.filter_rows(picture.samples), 6)
+        rows = pngstream.filter_rows if not quick else pngstream.plain_rows
+        stream = zlib.compress(rows(picture.samples), 0 if quick else 6)
         ihdr = pngstream.header(height, width, 16, pngstream.COLOUR_TYPE[picture.shape[2]])
         return [ihdr, (b"IDAT", stream), (b"IEND", b"")]
     depth = picture.metadata.get("depth")
@@ -219,7 +309,7 @@ def _png_pixels(picture: Picture) -> list[tuple[bytes, bytes]]:
         stream = pngstream.idat(out.getvalue())
         return [pngstream.header(height, width, depth, 0), (b"IDAT", stream), (b"IEND", b"")]
     image = to_image(_bare(picture))
-    image.save(out, "PNG")
+    image.save(out, "PNG", compress_level=0 if quick else 6)
     chunks = [
         chunk
         for chunk in pngstream.read_chunks(out.getvalue())
@@ -279,15 +369,19 @@ def _transparency_fits(mode: str, value: Any) -> bool:
     return mode in ("1", "L", "I;16") and isinstance(value, int)
 
 
-def _write_other(picture: Picture, name: str) -> bytes:
+def _write_other(picture: Picture, name: str, quick: bool) -> bytes:
     image = to_image(_bare(picture))
     info = metadata.info_of(picture.metadata, picture.mode)
     options: dict[str, Any] = {
         **_OPTIONS.get(name, {}),
         **{key: info[key] for key in _TAKES.get(name, ()) if key in info},
     }
+    if name == "WEBP" and quick:
+        options["method"] = 0
     if name == "TIFF":
         options["tiffinfo"] = _tiff_directory(picture)
+        if (turned := _orientation(picture)) != 1:
+            options["tiffinfo"][metadata.ORIENTATION] = turned
         if picture.mode == "YCbCr":
             options["compression"] = "raw"  # libtiff would subsample the colours
     if name == "TIFF" and isinstance(xmp := info.get("xmp"), bytes):
@@ -297,12 +391,28 @@ def _write_other(picture: Picture, name: str) -> bytes:
     return out.getvalue()
 
 
+def _fits_classic(value: Any) -> bool:
+    """Return whether numbers of a BigTIFF fit in 4 bytes."""
+    return all(-(1 << 31) <= number < 1 << 32 for number in (value if isinstance(value, list) else [value]))
+
+
+def _orientation(picture: Picture) -> int:
+    exif = metadata.info_of(picture.metadata, picture.mode).get("exif")
+    return metadata.orientation(exif) if isinstance(exif, bytes) else 1
+
+
 def _tiff_directory(picture: Picture) -> TiffImagePlugin.ImageFileDirectory_v2:
     directory = TiffImagePlugin.ImageFileDirectory_v2()
     for tag, kind, value in picture.metadata.get("tiff", []):
+        if kind in _OF_8_BYTES and not _fits_classic(value):
+            continue
         directory.tagtype[tag] = kind
         if kind in (5, 10):
             directory[tag] = tuple(TiffImagePlugin.IFDRational(top, bottom) for top, bottom in value)
+        elif kind == _ASCII and isinstance(value, str):
+            directory[tag] = value.encode(
+                "latin-1", "replace"
+            )  # as Pillow reads it; it would write ? for what is no ASCII
         else:
             directory[tag] = tuple(value) if isinstance(value, list) else value
     return directory
