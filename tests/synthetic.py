@@ -38,3 +38,23 @@ def picture(height: int, width: int, channels: int = 3, seed: int = 0) -> NDArra
         planes.append(np.where((x + 5 * y + c) % 61 == 0, 255 * (strong & 1), values))
     found = np.clip(np.stack(planes, 2), 0, 255).astype(np.uint8)
     return found[..., 0] if channels == 1 else found
+
+
+def extremes(height: int, width: int) -> NDArray[np.uint8]:
+    """Nearly black and nearly white areas, now and then a sample of the other kind: what clips contexts at their ends;
+    uint8 [h, w].
+    """
+    random = noise(2 * height * width, 5).reshape(2, height, width)
+    bright = (np.arange(width) // 6 % 2).astype(bool) ^ (random[0] >= 236)
+    return np.where(bright, 255 - random[1] % 11, random[1] % 11).astype(np.uint8)
+
+
+def one_bucket(height: int = 24, width: int = 32) -> NDArray[np.uint8]:
+    """Two contexts of layout 6 (prediction 108 beside 82, 55 beside 128) whose hashes differ in bit 12 alone: of 2**12
+    buckets they share one, and its check, which leaves out that bit; uint8 [h, w].
+    """
+    found = np.tile(np.array([82, 108, 128, 55], np.uint8), (height, width // 4))
+    random = noise(height * width, 6).reshape(height, width)
+    found[1::2, 1::4] = random[1::2, 1::4]
+    found[1::2, 3::4] = 255 - random[1::2, 3::4] // 3
+    return found

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import slow_brisk
+import synthetic
 import tiny_model
 from slow_decoder import Context, Mixture, Network, read_model
 from test_slow_mixing import picture
@@ -32,6 +33,9 @@ CASES = {
     "flat": (FLAT, 1, range(3, 9)),
     "coloured flat": (np.full((6, 11, 3), 93, np.uint8), 1, range(3, 9)),
     "restless": (RESTLESS, 1, (3, 6)),
+    "extremes": (synthetic.extremes(8, 24), 1, range(3, 9)),
+    "one bucket": (synthetic.one_bucket(), 1, (6,)),
+    "all kinds": (synthetic.picture(6, 40), 1, (4, 7)),
     "flat row, turned": (np.concatenate([np.full((1, 4090), 93, np.uint8), picture((1, 10))], 1), 1, (6,)),
     "longest row that is not turned": (
         np.concatenate([np.full((1, 4090), 93, np.uint8), NOISE[:1, :6, 0]], 1),

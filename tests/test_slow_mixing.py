@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import slow_decoder
 import slow_mixing
+import synthetic
 import tiny_model
 from slow_decoder import Network, read_model
 
@@ -54,3 +55,12 @@ def test_the_page_says_what_the_codec_does(
     coded = mixing.encode(None, pixels[:1, :1], None, alone)
     with pytest.raises(slow_mixing.Damaged):
         slow_mixing.decode(coded.payload + b"\1", 1, 1, channels, CONTEXTS, None, calm)
+
+
+@pytest.mark.parametrize("calm", [False, True])
+@pytest.mark.parametrize("pixels", [synthetic.extremes(6, 24), synthetic.picture(4, 16)], ids=["extremes", "all kinds"])
+def test_the_page_says_so_of_other_contents(pixels: np.ndarray, calm: bool) -> None:
+    layout, channels = CALM_ALONE if calm else MIXING_ALONE, 3 if pixels.ndim == 3 else 1
+    payload = mixing.encode(None, pixels, None, layout).payload
+    found = slow_mixing.decode(payload, *pixels.shape[:2], channels, CONTEXTS, None, calm)
+    assert found == pixels.tobytes()

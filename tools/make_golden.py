@@ -8,6 +8,7 @@ python tools/make_golden.py VERSION-irec-lossy the same, by relative entropy cod
 python tools/make_golden.py VERSION-thorough   the same, by the codec mixing at high efforts and by more models.
 python tools/make_golden.py VERSION-lean       the same, by its fast layouts.
 python tools/make_golden.py VERSION-near       near-lossless.
+python tools/make_golden.py VERSION-contents   by the codec mixing, of contents that reach more of its states.
 python tools/make_golden.py VERSION-narrow     pictures of a row or a column, or of few.
 """
 
@@ -27,7 +28,8 @@ from PIL.PngImagePlugin import PngInfo
 import rdzip
 from rdzip.demo import picture
 
-GOLDEN = Path(__file__).resolve().parents[1] / "tests" / "golden"
+TESTS = Path(__file__).resolve().parents[1] / "tests"
+GOLDEN = TESTS / "golden"
 
 
 def png(image: Image.Image, **options: object) -> bytes:
@@ -195,6 +197,19 @@ def narrow() -> dict[str, tuple[Any, dict[str, Any]]]:
     }
 
 
+def contents() -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Inputs by name that the codec mixing codes, with its effort: pictures of tests/synthetic.py."""
+    sys.path.insert(0, str(TESTS))
+    import synthetic
+
+    colour, grey, extremes = synthetic.picture(40, 56), synthetic.picture(40, 56, 1), synthetic.extremes(40, 56)
+    found = {"one-bucket": (synthetic.one_bucket(), 1)}
+    for effort in (1, 3, 6, 9):
+        pictures = {"colour": colour, "grey": grey, "extremes": extremes}
+        found |= {f"{name}-{effort}": (source, effort) for name, source in pictures.items()}
+    return {name: (source, {"codec": "mixing", "effort": effort}) for name, (source, effort) in found.items()}
+
+
 def main() -> None:
     """Write the files of the version named on the command line."""
     folder = GOLDEN / sys.argv[1]
@@ -208,6 +223,7 @@ def main() -> None:
         "thorough": thorough,
         "lean": lean,
         "near": near,
+        "contents": contents,
         "narrow": narrow,
     }
     kind = kinds.get(folder.name.partition("-")[2], images)
