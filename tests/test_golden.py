@@ -24,7 +24,7 @@ def expected(file: Path) -> dict[str, Any]:
 
 
 def test_there_are_golden_files() -> None:
-    lossy = {"channel-ar", "irec-vae"}
+    lossy = {"hyperprior", "channel-ar", "irec-vae"}
     assert {expected(file)["codec"] for file in FILES} == {"causal", "classic", "mixing", *lossy, *LATENT_CODECS}
 
 

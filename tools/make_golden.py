@@ -4,6 +4,7 @@ python tools/make_golden.py VERSION            adds tests/golden/VERSION/*.rdz a
 python tools/make_golden.py VERSION-latents    the same, by the bundled models with latents.
 python tools/make_golden.py VERSION-irec       the same, by relative entropy coding.
 python tools/make_golden.py VERSION-lossy      with loss: the pictures lie beside, to which decoded ones are near.
+python tools/make_golden.py VERSION-hyper-lossy the same, by the models of published kinds.
 python tools/make_golden.py VERSION-irec-lossy the same, by relative entropy coding.
 python tools/make_golden.py VERSION-thorough   the same, by the codec mixing at high efforts and by more models.
 python tools/make_golden.py VERSION-lean       the same, by its fast layouts.
@@ -130,6 +131,16 @@ def irec_lossy() -> dict[str, tuple[Any, dict[str, Any]]]:
     }
 
 
+def hyper_lossy() -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Pictures by name, with loss, by the models of published kinds."""
+    photo = picture().crop((300, 180, 396, 252))
+    return {
+        "hyperprior": (photo, {"model": "hyperprior-small", "quality": 60}),
+        "hyperprior-grey": (photo.convert("L"), {"model": "hyperprior-small", "quality": 20}),
+        "channel-ar": (photo.crop((0, 0, 61, 43)), {"model": "channel-ar-small", "quality": 75}),
+    }
+
+
 def thorough() -> dict[str, tuple[Any, dict[str, Any]]]:
     """Inputs by name for the codec mixing at high efforts and with other models. (0.1-mixing is of layouts 1 and 2.)"""
     photo = picture().crop((300, 200, 333, 221))
@@ -210,24 +221,31 @@ def contents() -> dict[str, tuple[Any, dict[str, Any]]]:
     return {name: (source, {"codec": "mixing", "effort": effort}) for name, (source, effort) in found.items()}
 
 
+KINDS = {
+    "latents": latents,
+    "irec": irec,
+    "lossy": lossy,
+    "irec-lossy": irec_lossy,
+    "hyper-lossy": hyper_lossy,
+    "thorough": thorough,
+    "lean": lean,
+    "near": near,
+    "contents": contents,
+    "narrow": narrow,
+}
+
+
+def sources(version: str) -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Inputs by name of the golden files of VERSION-kind, each with the options that it is compressed with."""
+    return KINDS.get(version.partition("-")[2], images)()
+
+
 def main() -> None:
     """Write the files of the version named on the command line."""
     folder = GOLDEN / sys.argv[1]
     folder.mkdir(parents=True)
     index: dict[str, dict[str, Any]] = {}
-    kinds = {
-        "latents": latents,
-        "irec": irec,
-        "lossy": lossy,
-        "irec-lossy": irec_lossy,
-        "thorough": thorough,
-        "lean": lean,
-        "near": near,
-        "contents": contents,
-        "narrow": narrow,
-    }
-    kind = kinds.get(folder.name.partition("-")[2], images)
-    for name, (source, options) in kind().items():
+    for name, (source, options) in sources(folder.name).items():
         data = rdzip.compress(source, **options)
         pixels = rdzip.decompress_array(data)
         (folder / f"{name}.rdz").write_bytes(data)
@@ -237,7 +255,7 @@ def main() -> None:
             "shape": list(pixels.shape),
             "dtype": str(pixels.dtype),
         }
-        if kind in (lossy, irec_lossy):
+        if folder.name.endswith("lossy"):
             Image.fromarray(pixels).save(folder / f"{name}.png")
         else:
             index[name]["pixels_sha256"] = hashlib.sha256(pixels.tobytes()).hexdigest()
