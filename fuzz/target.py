@@ -48,9 +48,16 @@ class Target(Protocol):
         ...
 
 
+def code_of(name: str) -> str:
+    """The CODE of a target, which is not imported for it."""
+    text = (FOLDER / "targets" / f"{name}.py").read_text("utf-8")
+    (code,) = re.findall(r'^CODE = "(\w+)"$', text, re.MULTILINE)
+    return str(code)
+
+
 def load(name: str) -> Target:
     """The target of a name. What its CODE needs is set in the environment, if nothing that reads it is imported yet."""
-    (code,) = re.findall(r'^CODE = "(\w+)"$', (FOLDER / "targets" / f"{name}.py").read_text("utf-8"), re.MULTILINE)
+    code = code_of(name)
     if "rdzip.exact.compiled" not in sys.modules:
         os.environ.setdefault("RDZIP_COMPILE", "0" if code == "python" else "1")
         if code == "checked":

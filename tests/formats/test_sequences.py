@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -125,3 +126,21 @@ def test_damaged_side_records_are_noticed() -> None:
                 write_sequences(Sequences(good.data, good.lengths, side))
         with pytest.raises(CoderError):
             write_sequences(Sequences(good.data[:1], good.lengths[:0], good.side))
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"data": b"no array", "lengths": b""}, "expected the arrays data and lengths, found data, lengths"),
+        ({"data.npy": b"no array", "lengths.npy": b""}, "expected a .npy file"),
+        ({"data.npy": b"\x93NUMPY\1\0\x08\0{'descr'", "lengths.npy": b""}, "bad header"),
+        ({}, "found none"),
+    ],
+)
+def test_an_npz_of_other_members_is_refused(members: dict[str, bytes], message: str) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        for name, body in members.items():
+            file.writestr(name, body)
+    with pytest.raises(InputError, match=message):
+        read_sequences(out.getvalue(), "a.npz")
