@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fuzz import tiny
+from rdzip import limits
 from rdzip.codecs import causal, chain, tiled
 from rdzip.codecs.options import Options
 from rdzip.errors import CoderError, InputError
@@ -78,7 +79,7 @@ def one(data: bytes) -> None:
         return
     name = MODELS[data[0] % len(MODELS)]
     shape, count = shape_of(name, data[2]), data[3] % 4 + 1
-    with suppress(CoderError):
+    with suppress(CoderError), limits.bounded(len(data), limits.Budget()):
         if name == "causal":
             pixels = causal.decode(tiny.model(name), data[4:], shape, 3)
             assert causal.encode(tiny.model(name), pixels).payload == data[4:], "another payload of the same pixels"

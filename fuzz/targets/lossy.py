@@ -11,6 +11,7 @@ from contextlib import suppress
 import numpy as np
 
 from fuzz import tiny
+from rdzip import limits
 from rdzip.codecs import transform
 from rdzip.codecs.options import LOSSY_CODECS
 from rdzip.errors import CoderError
@@ -47,6 +48,6 @@ def one(data: bytes) -> None:
         return
     model = tiny.model(tiny.LOSSY[data[0] % len(tiny.LOSSY)])
     shape = shape_of(data)
-    with suppress(CoderError):
+    with suppress(CoderError), limits.bounded(len(data), limits.Budget()):
         found = transform.unpack(model, data[5:], shape, data[4] % (len(LOSSY_CODECS) + 1))
         assert transform.synthesise(model, found, shape).shape == shape

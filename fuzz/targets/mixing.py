@@ -11,6 +11,7 @@ from contextlib import suppress
 import numpy as np
 
 from fuzz import tiny
+from rdzip import limits
 from rdzip.codecs import mixing
 from rdzip.codecs.options import BRISK
 from rdzip.errors import CoderError
@@ -45,6 +46,6 @@ def one(data: bytes) -> None:
     if len(data) < 3:
         return
     shape = shape_of(data)
-    with suppress(CoderError):
+    with suppress(CoderError), limits.bounded(len(data), limits.Budget()):
         pixels = mixing.decode(tiny.model("causal"), data[3:], shape, data[0] % 10 + 1)
         assert pixels.shape == shape
