@@ -55,6 +55,12 @@ def code(ways: Sequence[Batch], coding: Coding, progress: Report) -> rdz.Compres
     )
 
 
+def why_kept(ways: Sequence[Batch], data: bytes) -> str:
+    """Return why a file of many items must stay: what comes back is not the same bytes; "" if it is."""
+    same = batch_files.write_items(ways[0]).data == data
+    return "" if same else "what its .rdz brings back has the same numbers, but is not the same file"
+
+
 def compress_chained(
     found: Sequence[Found], destination: Destination, coding: Coding, say: Output, *, remove: bool = False
 ) -> None:

@@ -185,7 +185,7 @@ def _compress(
         if ways is not None:
             from rdzip import cli_batch
 
-            return "", cli_batch.code(ways, coding, progress)
+            return cli_batch.why_kept(ways, data), cli_batch.code(ways, coding, progress)
         picture = reading.read_picture(data, max_pixels=coding.max_pixels)
         returned = faithful.check(data, picture, coding.metadata)
         done = code(picture, coding, progress)

@@ -27,9 +27,9 @@ STDIO = "-"
 
 # What a folder is searched for with -r; a file that is named itself may have any suffix.
 _IMAGES = (
-    ".apng .avif .bmp .cur .dds .dib .fits .fli .flc .gif .icb .icns .ico .j2c .j2k .jfif .jp2 .jpe .jpeg .jpf .jpg "
-    ".jpx .mpo .msp .pbm .pcx .pfm .pgm .png .pnm .ppm .psd .qoi .ras .rgb .rgba .sgi .tga .tif .tiff .vda .vst .webp "
-    ".xbm"
+    ".apng .avif .bmp .bw .cur .dds .dib .fits .fli .flc .gif .icb .icns .ico .j2c .j2k .jfif .jp2 .jpe .jpeg .jpf "
+    ".jpg .jpx .mpo .msp .pbm .pcx .pfm .pgm .png .pnm .ppm .psd .qoi .ras .rgb .rgba .sgi .tga .tif .tiff .vda .vst "
+    ".webp .xbm"
 )
 IMAGE_SUFFIXES = frozenset(_IMAGES.split())
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0)

@@ -11,6 +11,7 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 
 from rdzip.errors import InputError
@@ -45,6 +46,11 @@ def check(data: bytes, picture: Picture, keep: str = "all") -> Returned:
     """
     if keep == "none":
         picture = replace(picture, metadata=metadata.essential(picture.metadata))
+    if picture.mode == "RGB" and _fourth_channel(data):
+        raise InputError(
+            "the BMP has four bytes a pixel, of which the last would be lost (Pillow reads no alpha in it): convert it "
+            "to PNG"
+        )
     written = write_picture(picture, quick=True)
     if written.data == data:
         return Returned()
@@ -130,7 +136,7 @@ def _changed_tiff(before: Facts, after: Facts, data: bytes, picture: Picture) ->
                 "unassociated alpha, or to PNG"
             )
         result.append(f"its ExtraSamples {_list(old[EXTRA])} becomes {_list(new[EXTRA])}")
-    if old[BITS] != new[BITS]:
+    if (old[BITS] or (1,)) != (new[BITS] or (1,)):
         result.append(f"its BitsPerSample {_list(old[BITS])} becomes {_list(new[BITS])}")
     return result
 
@@ -141,6 +147,14 @@ def _list(values: tuple[int, ...]) -> str:
 
 def _form(values: tuple[int, ...]) -> str:
     return "/".join(_FORMS.get(value, str(value)) for value in values)
+
+
+def _fourth_channel(data: bytes) -> bool:
+    """Return whether a BMP of 32 bits a pixel has other than equal values in the last byte of each."""
+    if data[:2] != b"BM" or data[28:30] != b" \0":
+        return False
+    last = np.frombuffer(data, np.uint8)[int.from_bytes(data[10:14], "little") + 3 :: 4]
+    return bool(len(last)) and bool((last != last[0]).any())
 
 
 def _inverted(data: bytes) -> bool:

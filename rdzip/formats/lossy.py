@@ -74,7 +74,6 @@ def compress_lossy(
     loss: Loss,
     *,
     wishes: Wishes = NO_WISHES,
-    metadata: str = "all",
     progress: Progress | None = None,
     verify: bool = True,
 ) -> Compressed:
@@ -91,19 +90,19 @@ def compress_lossy(
     picture = replace(picture, notes=[note for note in picture.notes if not note.startswith(LOSSY_NOTE)])
     plain = to_eight_bits(picture)
     if plain is None:
-        return _without_loss(picture, quality, metadata=metadata, progress=progress, verify=verify)
+        return _without_loss(picture, quality, progress=progress, verify=verify)
     planes = _planes(plain)
     shares = (0.5, 0.75) if loss.target_bpp is not None else (0.0, 0.5)
-    setting = _setting(plain, planes, neural, loss, quality, options, metadata, part_of(progress, 0.0, shares[0]))
+    setting = _setting(plain, planes, neural, loss, quality, options, part_of(progress, 0.0, shares[0]))
     part = part_of(progress, *shares)
-    file = _lossy_file(plain, planes, neural, name, setting, quality, options, metadata, part)
+    file = _lossy_file(plain, planes, neural, name, setting, quality, options, part)
     if codec is None:
-        file = _smaller(file, picture, metadata)
+        file = _smaller(file, picture)
     encoded = time.perf_counter()
     quality_found, budget = None, limits.Budget(strict=False)
     if verify:
         with limits.bounded(len(file.data), budget):
-            quality_found = _check(file, planes, neural, metadata, part_of(progress, shares[1], 1.0))
+            quality_found = _check(file, planes, neural, part_of(progress, shares[1], 1.0))
     done = time.perf_counter()
     if progress:
         progress(1.0)
@@ -161,13 +160,12 @@ def _setting(
     loss: Loss,
     quality: int | None,
     options: Options | None,
-    keep: str,
     progress: Progress | None,
 ) -> int:
     if quality is not None:
         return neural.setting_of(quality)
     empty = _choice(planes, picture, Encoded(b"", Bits(0.0, 0.0, 0.0), 0), b"", 0, "")
-    extra = 8.0 * (len(sections.pack(picture, empty, neural, keep)) + _LENGTH_BYTES)
+    extra = 8.0 * (len(sections.pack(picture, empty, neural)) + _LENGTH_BYTES)
     bits = (loss.target_bpp or 0.0) * picture.shape[0] * picture.shape[1]
     return neural.find_setting(planes.colour, bits, extra, progress, options=options)
 
@@ -180,34 +178,33 @@ def _lossy_file(
     setting: int,
     quality: int | None,
     options: Options | None,
-    keep: str,
     progress: Progress | None,
 ) -> _File:
     coded = neural.encode_transform(
         planes.colour, setting, quality=quality or 0, codec=codec, options=options, progress=progress
     )
     choice = _choice(planes, picture, coded.encoded, coded.digest, setting, codec)
-    data = sections.pack(picture, choice, neural, keep)
+    data = sections.pack(picture, choice, neural)
     return _File(data, picture, choice, coded.estimated + 8 * (len(data) - len(coded.encoded.payload)))
 
 
-def _smaller(file: _File, picture: Picture, keep: str) -> _File:
+def _smaller(file: _File, picture: Picture) -> _File:
     """Return a lossy file, or that of the original picture by the best classic codec if it is no larger."""
     rival = lossless_rival(picture, arrange(file.picture)[1], len(file.data))
     if rival is None:
         return file
-    data = sections.pack(picture, rival, None, keep)
+    data = sections.pack(picture, rival, None)
     return _File(data, picture, rival, 8.0 * len(data)) if len(data) <= len(file.data) else file
 
 
-def _check(file: _File, planes: _Planes, neural: Neural, keep: str, progress: Progress | None) -> float:
+def _check(file: _File, planes: _Planes, neural: Neural, progress: Progress | None) -> float:
     """Decode a file, compare its symbols, or if it is lossless its pixels, and return its PSNR in dB.
 
     Raises FormatError if it is not what was coded.
     """
     picture = file.picture
     if not file.lost:
-        rdz.check_lossless(picture, file.data, None, keep, progress)
+        rdz.check_lossless(picture, file.data, None, progress)
         return math.inf
     parsed = container.unpack(file.data)
     header = ImageHeader.from_map(parsed.header)
@@ -216,7 +213,7 @@ def _check(file: _File, planes: _Planes, neural: Neural, keep: str, progress: Pr
         header.symbols_hash == file.choice.symbols_hash
         and (back.mode, back.shape, back.source_format) == (picture.mode, picture.shape, picture.source_format or "PNG")
         and (planes.alpha is None or np.array_equal(back.samples[:, :, -1], planes.alpha))
-        and (keep == "none" or metadata.pack(back.metadata) == metadata.pack(picture.metadata))
+        and metadata.pack(back.metadata) == metadata.pack(picture.metadata)
     )
     if not same:
         raise FormatError(

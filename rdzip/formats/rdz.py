@@ -76,7 +76,7 @@ def compress_picture(
     if metadata not in ("all", "none"):
         raise InputError(f"expected metadata to be all or none, found {metadata}")
     if metadata == "none":
-        picture, metadata = replace(picture, metadata=meta.essential(picture.metadata)), "all"
+        picture = replace(picture, metadata=meta.essential(picture.metadata))
     check_codec(codec)
     if wishes.segment is not None:
         raise InputError("expected --segment with many items, found one picture: leave it out")
@@ -88,9 +88,7 @@ def compress_picture(
 
         if effort is not None:
             raise InputError(f"the model {lossy.stamp.id} has one effort, found --effort {effort}: leave it out")
-        return compress_lossy(
-            picture, lossy, codec, loss, wishes=wishes, metadata=metadata, progress=progress, verify=verify
-        )
+        return compress_lossy(picture, lossy, codec, loss, wishes=wishes, progress=progress, verify=verify)
     notes = list(picture.notes)
     quantised = None
     if loss.max_error is not None:
@@ -126,13 +124,13 @@ def compress_picture(
     target = picture
     if quantised:
         choice, target = near.settle(choice, quantised, picture, codec)
-    data = sections.pack(target, choice, neural, metadata)
+    data = sections.pack(target, choice, neural)
     load = neural.seconds if neural else 0.0
     encoded = time.perf_counter()
     if verify:
         budget = limits.Budget(strict=False)
         with at_most(threads), limits.bounded(len(data), budget):
-            check_lossless(target, data, neural, metadata, part_of(progress, share, 1.0))
+            check_lossless(target, data, neural, part_of(progress, share, 1.0))
         notes += limits.notes(budget)
     done = time.perf_counter()
     if progress:
@@ -212,10 +210,8 @@ def decode(
     return Decoded(picture, {"load": load, "decode": time.perf_counter() - start - load})
 
 
-def check_lossless(
-    picture: Picture, data: bytes, neural: Neural | None, keep: str, progress: Progress | None = None
-) -> None:
-    """Decode a file and raise FormatError unless it holds the picture, with its metadata if keep is "all"."""
+def check_lossless(picture: Picture, data: bytes, neural: Neural | None, progress: Progress | None = None) -> None:
+    """Decode a file and raise FormatError unless it holds the picture and its metadata."""
     parsed = container.unpack(data)
     back = sections.picture_of(parsed, ImageHeader.from_map(parsed.header), neural, progress)
     same = (
@@ -223,7 +219,7 @@ def check_lossless(
         and back.samples.shape == picture.samples.shape
         and back.palette == picture.palette
         and back.palette_mode == picture.palette_mode
-        and (keep == "none" or meta.pack(back.metadata) == meta.pack(picture.metadata))
+        and meta.pack(back.metadata) == meta.pack(picture.metadata)
         and same_samples(back.samples, picture.samples)
     )
     if not same:

@@ -39,8 +39,8 @@ def uses_model(choice: Choice) -> bool:
     return any(plane.uses_model for plane in choice.planes)
 
 
-def pack(picture: Picture, choice: Choice, neural: Neural | None, keep: str) -> bytes:
-    """Return the file of a picture's coded planes; keep: its metadata, "all" or "none"."""
+def pack(picture: Picture, choice: Choice, neural: Neural | None) -> bytes:
+    """Return the file of a picture's coded planes."""
     height, width = picture.shape[:2]
     header = ImageHeader(
         height=height,
@@ -57,7 +57,7 @@ def pack(picture: Picture, choice: Choice, neural: Neural | None, keep: str) -> 
     sections = []
     if picture.palette_mode:
         sections.append(Section(SectionType.PALETTE, bytes([len(picture.palette_mode)]) + pack_bytes(picture.palette)))
-    if keep == "all" and picture.metadata:
+    if picture.metadata:
         sections.append(Section(SectionType.METADATA, pack_value(picture.metadata)))
     for plane in choice.planes:
         head = bytes([plane.codec]) + container.write_varint(plane.encoded.layout)

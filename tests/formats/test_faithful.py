@@ -61,6 +61,7 @@ WHOLE = {
     "text in UTF-8": tiff(RAMP[:1200], 40, 30, [8], 1, {270: (2, '<OME unit="µm"/>'.encode() + b"\0")}),
     "text in Latin-1": tiff(RAMP[:1200], 40, 30, [8], 1, {315: (2, "Jürgen".encode("latin-1") + b"\0")}),
     "alpha": tiff(RAMP[:4800], 40, 30, [8] * 4, 2, {338: (3, [2])}),
+    "bilevel": saved(GREY.convert("1"), "TIFF"),
     "tag of one's own": tiff(RAMP[:1200], 40, 30, [8], 1, {65000: (3, [7, 8])}),
 }
 
@@ -97,6 +98,7 @@ REFUSED = {
         "unsigned samples of 32",
     ),
     "multiplied by alpha": (tiff(RAMP[:4800], 40, 30, [8] * 4, 2, {338: (3, [1])}), "multiplied by alpha"),
+    "fourth byte of a BMP": (saved(Image.merge("RGBA", (*RGB.split(), GREY)), "BMP"), "four bytes a pixel"),
     "maximum of 1000": (b"P5 3 1 1000\n" + struct.pack(">3H", 0, 542, 1000), "up to 1000"),
     "maximum of 100": (b"P5 3 1 100\n\0\x32\x64", "up to 100"),
     "maximum of 100 in words": (b"P2 3 1 100\n0 50 100\n", "up to 100"),
