@@ -9,6 +9,7 @@ import numpy as np
 from rdzip.bounds import methods
 from rdzip.bounds.methods import IMAGES, kinds, why_not
 from rdzip.bounds.source import Source
+from rdzip.errors import InputError
 
 SANDWICH = "sandwich"
 FULL, QUICK = (1.0, 3.0, 10.0, 30.0, 100.0), (1.0, 3.0, 10.0)
@@ -16,6 +17,8 @@ FULL, QUICK = (1.0, 3.0, 10.0, 30.0, 100.0), (1.0, 3.0, 10.0)
 BANANA = (0.3, 0.55, 1.0, 1.7, 3.0, 5.5, 10.0, 17.0, 30.0)
 IMAGE_LAMBDAS = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)
 """lambda of images in bits per pixel per squared error on 0..255, as papers on image compression have it."""
+SMALLEST = 1e-16
+"""Of variances for which lambdas are chosen."""
 MOST_SAMPLES = 20000
 MIXTURE_DIM = 4
 """Dimensions up to which the sandwich leaves it at a mixture of Gaussians."""
@@ -43,7 +46,13 @@ def default_lambdas(source: Source, *, quick: bool = False) -> tuple[float, ...]
     steps = QUICK if quick else FULL
     if source.variances is not None:
         return tuple(source.dim / 2 * step for step in steps)
-    first = round(2 * math.log10(source.dim / (2 * mean_variance(source))))
+    variance = mean_variance(source)
+    if not SMALLEST <= variance <= 1 / SMALLEST:
+        raise InputError(
+            f"{source.name}: expected samples with a variance of {SMALLEST:g} to {1 / SMALLEST:g}, found "
+            f"{variance:.3g}: scale them, or name --lambdas"
+        )
+    first = round(2 * math.log10(source.dim / (2 * variance)))
     return tuple(_round_number(first + index) for index in range(len(steps)))
 
 

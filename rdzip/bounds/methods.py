@@ -27,6 +27,8 @@ VECTORS, IMAGES, GAUSSIANS = "vectors", "images", "gaussians"
 
 
 UNIONS = (Union, UnionType)
+MOST = 1e9
+"""Of numbers in options."""
 WORDS = {bool: "True or False", int: "a whole number", float: "a number", str: "text", NoneType: "None"}
 WORDS |= {tuple: "numbers in brackets, like (8, 8)"}
 
@@ -148,6 +150,7 @@ def make_options(
             raise InputError(f"{chosen.name} has no option {name!r}; expected some of {', '.join(sorted(names))}")
         given[name] = _parsed(value)
         _check_kind(f"{chosen.name}.{name}", given[name], get_type_hints(kind)[name])
+        _check_numbers(f"{chosen.name}.{name}", given[name])
     options = asdict(_built(chosen, kind, given))
     return {name: options[name] for name in options if name != FOLDER}
 
@@ -193,10 +196,21 @@ def _check_kind(name: str, value: Any, hint: Any) -> None:
         raise InputError(f"{name}: expected {expected}, found {value!r}")
 
 
+def _check_numbers(name: str, value: Any) -> None:
+    """Raise InputError for a number that no option can have: NaN, infinite, negative or huge; 0 in a list of sizes."""
+    least, numbers = (1, value) if isinstance(value, list | tuple) else (0, (value,))
+    for number in numbers:
+        if isinstance(number, int | float) and not least <= number <= MOST:
+            raise InputError(f"{name}: expected a number from {least} to {MOST:g}, found {number}")
+
+
 def _parsed(value: Any) -> Any:
+    """Return what a text stands for: a number, True, False, None, a list of these, or itself."""
     if not isinstance(value, str):
         return value
+    if value.lower().lstrip("+-") in ("nan", "inf", "infinity"):
+        return float(value)
     try:
         return ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return value

@@ -19,6 +19,7 @@ from rdzip.bounds.tasks import Failure, Record, Task, Where, work
 from rdzip.errors import InputError
 from rdzip.workers import Pool
 
+SEEDS = 1 << 32
 LEAST, MOST = 1e-20, 1e20
 """Of lambda: far beyond, its products with distortions leave the range of numbers."""
 
@@ -75,6 +76,8 @@ def plan(request: Request) -> Plan:
     for lam in lambdas or ():
         if not LEAST <= lam <= MOST:
             raise InputError(f"expected every lambda in {LEAST:g}..{MOST:g}, found {lam:g}; scale the samples instead")
+    if not 0 <= request.where.seed < SEEDS:
+        raise InputError(f"expected a seed of 0 to {SEEDS - 1}, found {request.where.seed}")
     if request.jobs < 1:
         raise InputError(f"expected at least 1 job, found {request.jobs}")
     source = request.where.open()

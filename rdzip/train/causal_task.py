@@ -11,21 +11,30 @@ from torch import Tensor, nn
 from rdzip.errors import InputError
 from rdzip.models import mixture
 from rdzip.models.causal import CausalNet
-from rdzip.models.causal_config import CausalConfig
+from rdzip.models.causal_config import COLOUR_DIFFERENCES, FIRST_DIFFERENCES, CausalConfig
 from rdzip.models.causal_growth import grown
 from rdzip.train.crops import Crops, CropSampler
 from rdzip.train.data import read_split
-from rdzip.train.recipe import Recipe
+from rdzip.train.recipe import Recipe, share
 
 VALIDATION_BATCHES = 8
 VALIDATION_CROPS = 64
 
 
+MOST = 1024
+"""Of a size of a network, as model files have it."""
+
+
 def _config(table: dict[str, Any], channels: int) -> CausalConfig:
     try:
-        return CausalConfig(channels=channels, **table)
+        config = CausalConfig(channels=channels, **table)
     except TypeError as error:
         raise InputError(f"recipe: {error}") from error
+    least = {"neighbours": FIRST_DIFFERENCES, "colour_neighbours": COLOUR_DIFFERENCES, "blocks": 0, "head_blocks": 0}
+    for name, value in config.as_dict().items():
+        if type(value) is not int or not least.get(name, 1) <= value <= MOST:
+            raise InputError(f"recipe: expected {name} of {least.get(name, 1)} to {MOST}, found {value!r}")
+    return config
 
 
 def bits_per_sample(net: CausalNet, crops: Crops, dtype: torch.dtype, quantise: bool = True) -> Tensor:
@@ -49,10 +58,17 @@ class CausalTask:
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         model, options = dict(recipe.model), dict(recipe.data)
-        self.grey_every = int(model.pop("grey_every", 4))
-        self.grow = bool(model.pop("grow", False))
-        shapes = {"colour": _config(model.pop("colour", {}), 3), "grey": _config(model.pop("grey", {}), 1)}
-        copies, shrunk = options.pop("copies", ["plain", "mirror"]), float(options.pop("shrunk", 0.0))
+        self.grey_every = model.pop("grey_every", 4)
+        if type(self.grey_every) is not int or self.grey_every < 1:
+            raise InputError(f"recipe: expected model.grey_every of 1 or more, found {self.grey_every!r}")
+        self.grows = bool(model.pop("grow", False))
+        self.wanted = shapes = {
+            "colour": _config(model.pop("colour", {}), 3),
+            "grey": _config(model.pop("grey", {}), 1),
+        }
+        copies, shrunk = options.pop("copies", ["plain", "mirror"]), share("data.shrunk", options.pop("shrunk", 0.0))
+        if not (isinstance(copies, list) and copies and all(isinstance(copy, str) for copy in copies)):
+            raise InputError(f"recipe: expected data.copies to be a list of names, found {copies!r}")
         for name, left in (("model", model), ("data", options)):
             if left:
                 raise InputError(f"recipe: unknown keys in [{name}]: {', '.join(sorted(left))}")
@@ -83,9 +99,23 @@ class CausalTask:
         ref = hub.resolve(name)
         tensors, meta = modelfile.read(ref.path)
         for kind, net in trainable(tensors, meta).items():
-            shape = cast(CausalNet, self.nets[kind]).config
-            self.nets[kind] = (grown(net, shape) if self.grow else net).to(self.device)
+            self.nets[kind] = net.to(self.device)
+        self.grow()
         self.facts |= {"from": f"{ref.id} {ref.sha256}", "licence": ref.licence}
+
+    def shapes(self) -> dict[str, dict[str, int]]:
+        """Shapes of the networks, for checkpoints: those of a model that the training started from, or the recipe's."""
+        return {kind: cast(CausalNet, net).config.as_dict() for kind, net in self.nets.items()}
+
+    def reshape(self, shapes: dict[str, dict[str, int]]) -> None:
+        """Make networks of these shapes."""
+        for kind, shape in shapes.items():
+            self.nets[kind] = CausalNet(CausalConfig(**shape)).to(self.device)
+
+    def grow(self) -> None:
+        """Grow the networks to the shapes of the recipe, if it says so."""
+        for kind, shape in self.wanted.items() if self.grows else ():
+            self.nets[kind] = grown(cast(CausalNet, self.nets[kind]), shape).to(self.device)
 
     def drawn(self) -> list[str]:
         """Images, and places in them, of the last batch."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor, nn
@@ -69,15 +70,50 @@ class Descent:
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Write a state wholly or not at all, in place of an earlier one; a process killed meanwhile leaves the earlier."""
-    with atomic.written(path, force=True) as file:
-        torch.save(state, file)
+    """Write a state wholly or not at all, in place of an earlier one; a process killed meanwhile leaves the earlier.
+
+    Raises InputError where it cannot be written, such as on a full disk; the earlier one is left then, too.
+    """
+    kept = f"; the earlier {path.name} is kept: make room, then go on with it (--resume)" if path.exists() else ""
+    with _told(kept), atomic.written(path, force=True) as file:
+        out: Any = _Out(file)
+        try:
+            torch.save(state, out)
+        except RuntimeError as error:  # torch says where in its source a write failed, but not why
+            raise out.error or error from None
 
 
-def load(path: Path, use: Callable[[dict[str, Any]], None]) -> None:
-    """Read a state and put it to use. Raises InputError for a file that is damaged, or of another run."""
+@contextmanager
+def _told(more: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{error}{more}") from error
+
+
+class _Out:
+    """A file that remembers why it could not be written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        """Write it, as files do."""
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        """Leave that to the end."""
+
+
+def load(path: Path, use: Callable[[dict[str, Any]], None], advice: str = "delete it to start anew") -> None:
+    """Read a state and put it to use. Raises InputError, with advice, for a file that is damaged, or of another run."""
     try:
         use(torch.load(path, map_location="cpu", weights_only=True))
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: not a checkpoint of this run ({line}): delete it to start anew") from error
+        raise InputError(f"{path}: not a checkpoint of this run ({line.rstrip(': ')}): {advice}") from error

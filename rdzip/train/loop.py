@@ -33,8 +33,10 @@ _log = logging.getLogger(__name__)
 class Task(Protocol):
     """What the loop needs to know of a network.
 
-    A task may also have ``drawn() -> list[str]``, which names the samples of the last batch, and
-    ``start(name: str)``, which takes the weights of the model of that name.
+    A task may also have ``drawn() -> list[str]``, which names the samples of the last batch, ``start(name: str)``,
+    which takes the weights of the model of that name, and, where networks need not have the sizes of the recipe,
+    ``shapes() -> dict``, ``reshape(shapes)``, which makes networks of these shapes, and ``grow()``, which grows them to
+    the recipe's where that is wanted.
     """
 
     nets: nn.ModuleDict
@@ -69,7 +71,15 @@ def make_task(recipe: Recipe, data: Path, device: torch.device) -> Task:
     if place is None:
         raise InputError(f"recipe {recipe.name}: expected a task of {', '.join(sorted(_TASKS))}, found {recipe.task!r}")
     module, name = place.split(":")
-    task: Task = getattr(import_module(module), name)(recipe, data, device)
+    maker = getattr(import_module(module), name)
+    try:
+        task: Task = maker(recipe, data, device)
+    except (ArithmeticError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"recipe {recipe.name}: expected sizes and settings in [model] and [data] of which the task {recipe.task} "
+            f"can make a network, found others ({why[:120]})"
+        ) from error
     return task
 
 
@@ -87,7 +97,9 @@ def train(recipe: Recipe, data: Path, out: Path, resume: bool, device: str, watc
         torch.manual_seed(recipe.seed)
         with processes.first_alone():
             task = make_task(recipe, data, processes.device)
-        if recipe.start and not resume:
+        if resume:
+            descent.load(checkpoint, lambda state: _reshape(task, state))
+        elif recipe.start:
             _start(task, recipe)
         run = _Run(recipe, task, out, processes, watchers)
         if resume:
@@ -101,7 +113,8 @@ def _start(task: Task, recipe: Recipe) -> None:
     if folder.is_dir():
         if not (folder / CHECKPOINT).is_file():
             raise InputError(f"--from: expected {CHECKPOINT} of a run in {folder}, found none")
-        descent.load(folder / CHECKPOINT, lambda state: task.nets.load_state_dict(state["nets"]))
+        advice = f"--from takes a run of the task {recipe.task} and of its sizes"
+        descent.load(folder / CHECKPOINT, lambda state: _take(task, state), advice)
         return
     start = getattr(task, "start", None)
     if start is None:
@@ -109,6 +122,21 @@ def _start(task: Task, recipe: Recipe) -> None:
             f"--from: expected the folder of a run, found {recipe.start!r}: the task {recipe.task} starts from no model"
         )
     start(recipe.start)
+
+
+def _take(task: Task, state: dict[str, Any]) -> None:
+    """Take weights from a checkpoint, and grow them where the recipe says so."""
+    _reshape(task, state)
+    task.nets.load_state_dict(state["nets"])
+    if (grow := getattr(task, "grow", None)) is not None:
+        grow()
+
+
+def _reshape(task: Task, state: dict[str, Any]) -> None:
+    """Give a task's networks the shapes that those of a checkpoint have, and it what is known of their origin."""
+    if "shapes" in state and hasattr(task, "reshape"):
+        task.reshape(state["shapes"])
+    task.facts |= state.get("facts", {})
 
 
 class _Step(nn.Module):
@@ -148,7 +176,10 @@ class _Run:
         self.descent = Descent(task.nets, optimiser, recipe.learning_rate, self.clip)
         self.mean, self.value = _Mean(), 0.0
         self.figures: dict[str, float] | None = None
-        out.mkdir(parents=True, exist_ok=True)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"--out: {out} cannot be made: {atomic.explain(error)}") from error
 
     def resume(self) -> None:
         def restore(state: dict[str, Any]) -> None:
@@ -173,8 +204,11 @@ class _Run:
 
     def log(self, record: dict[str, Any]) -> None:
         if self.processes.first:
-            with (self.out / LOG).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
+            try:
+                with (self.out / LOG).open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(record) + "\n")
+            except OSError as error:
+                raise InputError(f"{self.out / LOG} cannot be written: {atomic.explain(error)}") from error
         for watcher in self.watchers:
             watcher.record(record)
 
@@ -237,5 +271,7 @@ class _Run:
             record |= self.figures
         self.log(record)
         if self.processes.first:
-            descent.save(self.out / CHECKPOINT, {"nets": self.task.nets.state_dict(), **self.descent.state(),
-                                                 "generator": self.generator.get_state()})  # fmt: skip
+            shapes = {"shapes": self.task.shapes()} if hasattr(self.task, "shapes") else {}
+            origin = {key: self.task.facts[key] for key in ("from", "licence") if key in self.task.facts}
+            descent.save(self.out / CHECKPOINT, {"nets": self.task.nets.state_dict(), **self.descent.state(), **shapes,
+                                                 "facts": origin, "generator": self.generator.get_state()})  # fmt: skip

@@ -21,7 +21,7 @@ from rdzip.models.slices import OCTAVES, SETTINGS, SliceConfig
 from rdzip.models.transform_code import LAGRANGE, CodeConfig, TransformNet, step_size
 from rdzip.train.augment import half_size
 from rdzip.train.data import read_split
-from rdzip.train.recipe import Recipe
+from rdzip.train.recipe import Recipe, share
 from rdzip.train.structure import SMALLEST, ms_ssim
 
 VALIDATED = (0, 64, 128, 192, 255)
@@ -62,7 +62,7 @@ class LossyTask:
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         options = dict(recipe.data)
-        self.shrunk = float(options.pop("shrunk", 0.25))
+        self.shrunk = share("data.shrunk", options.pop("shrunk", 0.25))
         self.metric = str(options.pop("metric", "mse"))
         self.tint = float(options.pop("tint", 0.0))
         if self.metric not in METRICS:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rdzip.errors import InputError
+from rdzip.models.modelfile import is_id
 from rdzip.train import RECIPES
 
 if sys.version_info >= (3, 11):
@@ -29,6 +31,18 @@ _OPTIMISER_KEYS = {
     "checkpoint_every": int,
     "validate_every": int,
     "start": str,
+}
+
+_LEAST, MOST = 5e-324, 1e9  # the smallest number above 0; more of anything is a mistake
+_WHOLE = (1, MOST, "at least 1 and at most 1e9")
+_RANGES: dict[str, tuple[float, float, str]] = {
+    **dict.fromkeys(("steps", "batch", "crop", "checkpoint_every", "validate_every"), _WHOLE),
+    "lr": (_LEAST, MOST, "above 0 and finite"),
+    "clip": (_LEAST, MOST, "above 0 and finite"),
+    "weight_decay": (0.0, MOST, "0 or more and finite"),
+    "warmup": (0, MOST, "0 or more and at most 1e9"),
+    "decay": (0.0, 1.0, "a share of the steps, from 0 to 1"),
+    "seed": (0, (1 << 32) - 1, "from 0 to 2^32 - 1"),
 }
 
 
@@ -84,26 +98,57 @@ def _checked(values: dict[str, Any], source: str) -> Recipe:
     for key in ("name", "task", "steps", "batch", "lr"):
         if key not in values:
             raise InputError(f"{source}: the key {key!r} is missing")
-    for key, kind in _OPTIMISER_KEYS.items():
+    for key, kind in {**_OPTIMISER_KEYS, "name": str, "task": str, "model": dict, "data": dict}.items():
         value = values.get(key)
-        if value is not None and not (isinstance(value, kind) or (kind is float and isinstance(value, int))):
+        right = isinstance(value, (int, float) if kind is float else kind) and (kind is bool or type(value) is not bool)
+        if key in values and not right:
             raise InputError(f"{source}: {key} must be of type {kind.__name__}, found {value!r}")
-    for key in ("steps", "batch", "crop", "checkpoint_every", "validate_every"):
-        if values.get(key, 1) < 1:
-            raise InputError(f"{source}: {key} must be at least 1, found {values[key]}")
+    for key, (low, high, what) in _RANGES.items():
+        if key in values and not low <= values[key] <= high:  # which NaN is not, either
+            raise InputError(f"{source}: {key} must be {what}, found {values[key]}")
+    for table in ("model", "data"):
+        for key, number in _numbers(values.get(table, {}), table):
+            if not 0 <= number < MOST:
+                raise InputError(f"{source}: {key} must be a number from 0 to {MOST:g}, found {number}")
+    if not is_id(values["name"]):
+        raise InputError(
+            f"{source}: name must have 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit, found "
+            f"{values['name']!r}"
+        )
     return Recipe(**values)
+
+
+def share(key: str, value: Any) -> float:
+    """Return a share that a task's table has, 0 to 1; InputError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InputError(f"recipe: expected {key} to be a share from 0 to 1, found {value!r}")
+    return float(value)
+
+
+def _numbers(value: Any, name: str) -> Iterator[tuple[str, float]]:
+    """Yield the numbers in a table, and in tables and lists in it, with their keys."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _numbers(part, f"{name}.{key}")
+    elif isinstance(value, list):
+        for part in value:
+            yield from _numbers(part, name)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield name, value
 
 
 def load_recipe(name: str, overrides: list[str]) -> Recipe:
     """Recipe by shipped name or file path, with "key=value" overrides applied; InputError names what is wrong."""
     path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
-    if not path.is_file():
+    if "\0" in name or not path.is_file():
         shipped = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
         raise InputError(f"no recipe {name!r}: expected a .toml file or one of {shipped}")
     try:
         values = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not a TOML file: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     for text in overrides:
         keys, value = _parse_override(text)
         table = values

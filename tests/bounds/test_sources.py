@@ -348,6 +348,15 @@ def test_what_cannot_be_opened(spec: str, options: dict[str, Any], message: str)
         open_source(spec, **options)
 
 
+def test_too_few_vectors_are_refused(tmp_path: Path) -> None:
+    for count in (1, 2, 7):
+        np.save(tmp_path / "a.npy", rng().standard_normal((count, 2)))
+        with pytest.raises(InputError, match=f"at least 8 samples, found {count}"):
+            open_source(str(tmp_path / "a.npy"))
+    np.save(tmp_path / "a.npy", rng().standard_normal(8))
+    assert (open_source(str(tmp_path / "a.npy")).held_out_count or 0) >= 2
+
+
 def test_dimensions_must_be_those_of_the_data(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", rng().standard_normal((9, 2)))
     assert open_source(str(tmp_path / "a.npy"), dim=2).dim == 2

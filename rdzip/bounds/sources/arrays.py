@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from rdzip.bounds.sources.finite import FiniteSource, split
 from rdzip.errors import InputError
 
+FEWEST = 8
+"""Of vectors: then at least two are held out, of which an interval can be told."""
 MAGIC = b"\x93NUMPY"
 
 
@@ -32,6 +34,10 @@ def array_file(path: Path, seed: int, held_out: float) -> FiniteSource:
             f"array of shape {shape}"
         )
     if samples.ndim == 2:
+        if samples.size and len(samples) < FEWEST:
+            raise InputError(
+                f"{path}: expected at least {FEWEST} samples, found {len(samples)}: some to fit with, some to hold out"
+            )
         samples = samples.astype(np.float64)
     elif samples.dtype != np.uint8 and samples.size and (np.nanmin(samples) < 0 or np.nanmax(samples) > 1):
         raise InputError(
