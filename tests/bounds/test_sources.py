@@ -219,11 +219,11 @@ def test_arrays_of_vectors_and_images(tmp_path: Path, array: np.ndarray, shape: 
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.array([[1.0, 2], [np.nan, 3], [3, 4]]), "1 of 3 with NaN|1 of 2 with NaN|1 of 1 with NaN"),
-        (np.array([[1.0, 2], [np.inf, 3], [3, 4]]), "NaN or infinite"),
+        (np.array([[1.0, 2], [np.nan, 3], [3, 4]] * 3), r"[1-3] of \d with NaN"),
+        (np.array([[1.0, 2], [np.inf, 3], [3, 4]] * 3), "NaN or infinite"),
         (np.full((9, 2), 1e300), "NaN or infinite"),
         (np.ones((9, 2)), "equal ones"),
-        (np.ones((1, 2)), "at least 2 samples"),
+        (np.ones((1, 2)), "at least 8 samples"),
         (np.ones((0, 2)), "at least 2 samples"),
         (np.ones((9, 0)), "expected samples"),
         (np.ones((9, 2, 2, 5), np.uint8), r"found an array of shape \[9, 2, 2, 5\]"),
