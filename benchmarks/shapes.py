@@ -11,7 +11,6 @@ python benchmarks/shapes.py --pixels 1000000 --case effort-1 --case classic
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -90,6 +89,21 @@ def made(mode: str, height: int, width: int) -> Picture:
     return Picture((grey > 128).astype(np.uint8) if mode == BILEVEL else grey, mode)
 
 
+COMMAND = """
+import atexit, re, sys, time
+from pathlib import Path
+
+def tell():
+    peak = re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())
+    print(peak.group(1), time.process_time(), flush=True)
+
+atexit.register(tell)
+from rdzip.cli import main
+main()
+"""
+"""The command line, which says at its end how much memory it had at most (ru_maxrss has the parent's, too)."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """Peak memory in bytes and seconds of processor time of a command."""
@@ -100,18 +114,11 @@ class Measured:
 
 def measured(*arguments: str) -> Measured:
     """Run the command line in a process of its own; raises RuntimeError where it fails."""
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen([sys.executable, "-m", "rdzip", *arguments], stdout=said, stderr=said)
-        try:
-            _, status, usage = os.wait4(process.pid, 0)
-        except BaseException:
-            process.kill()
-            raise
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            said.seek(0)
-            raise RuntimeError(f"rdzip {' '.join(arguments)}: {said.read().decode()[-500:]}")
-    return Measured(usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime)
+    done = subprocess.run([sys.executable, "-c", COMMAND, *arguments], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"rdzip {' '.join(arguments)}: {done.stderr[-500:]}")
+    kilobytes, seconds = done.stdout.splitlines()[-1].split()
+    return Measured(int(kilobytes) * 1024, float(seconds))
 
 
 def both_ways(case: Case, height: int, width: int, folder: Path) -> tuple[Measured, Measured, int]:
