@@ -41,11 +41,13 @@ class Case:
     pixels: int = 1_000_000
 
 
+MIXING = ("--codec", "mixing")
 CASES = {
-    **{f"effort-{effort}": Case(("-e", str(effort))) for effort in range(1, 9)},
-    "effort-9": Case(("-e", "9"), pixels=100_000),
-    "effort-6-grey": Case(("-e", "6"), GREY),
-    "effort-6-alpha": Case(("-e", "6"), ALPHA),
+    "default": Case(),
+    **{f"effort-{effort}": Case(("-e", str(effort), *MIXING)) for effort in range(1, 9)},
+    "effort-9": Case(("-e", "9", *MIXING), pixels=100_000),
+    "effort-6-grey": Case(("-e", "6", *MIXING), GREY),
+    "effort-6-alpha": Case(("-e", "6", *MIXING), ALPHA),
     "causal": Case(("--codec", "causal")),
     "causal-grey": Case(("--codec", "causal"), GREY),
     "classic": Case(("--codec", "classic")),
