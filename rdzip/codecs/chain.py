@@ -227,18 +227,19 @@ def push_groups(
             most = min(largest, _most(shapes[run[0]], options))
             if not coder.pops:
                 most = max(1, min(most, ENOUGH_ENTRIES // entries))
-            while run:
+            at = 0
+            while at < len(run):
                 rows = 1 if coder.pops else most
                 if coder.pops and groups:
                     rows = min(most, max(1, int(MARGIN * stack.total_bits() / max(1.0, demand * entries))))
-                rows = min(rows, len(run))
-                x = np.stack([items[number] for number in run[:rows]])
+                rows = min(rows, len(run) - at)
+                x = np.stack([items[number] for number in run[at : at + rows]])
                 stack.mark()
                 ideal = coder.encode(model, x, stack, options)
                 demand = stack.taken_bits() / (rows * entries)
                 groups.append(Group(rows, float(ideal.sum()), float(stack.net_bits()), float(stack.total_bits())))
                 sizes.append(rows)
-                run = run[rows:]
+                at += rows
                 done += rows
                 if progress:
                     progress(done / len(shapes))

@@ -117,7 +117,7 @@ def cut(pixels: Pixels, region: Region, stride: int) -> Pixels:
 class Assembly:
     """Decoded latents of a whole picture by name, [channels, rows * k, columns * k], put together from tiles.
 
-    They are kept as int16 while they fit.
+    They are kept in the smallest integers that hold them: padding makes many of few pixels of a narrow picture.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -133,9 +133,10 @@ class Assembly:
             whole = self._arrays.get(name)
             if whole is None:
                 shape = (len(values), self._grid.rows * fine, self._grid.columns * fine)
-                whole = self._arrays[name] = np.zeros(shape, np.int16)
-            if whole.dtype == np.int16 and values.size and not -(1 << 15) <= values.min() <= values.max() < 1 << 15:
-                whole = self._arrays[name] = whole.astype(np.int32)
+                whole = self._arrays[name] = np.zeros(shape, np.int8)
+            if values.size:
+                kind = np.promote_types(whole.dtype, _kind(int(values.min()), int(values.max())))
+                whole = self._arrays[name] = whole.astype(kind, copy=False)
             rows, columns = _finer(tile, fine)
             whole[:, rows, columns] = values
 
@@ -146,6 +147,11 @@ class Assembly:
             rows, columns = _finer(region, whole.shape[1] // self._grid.rows)
             found[name] = np.ascontiguousarray(whole[:, rows, columns], np.int32)
         return found
+
+
+def _kind(low: int, high: int) -> type[np.signedinteger[Any]]:
+    kinds = (np.int8, np.int16, np.int32)
+    return next(kind for kind in kinds if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
 
 
 def _finer(region: Region, fine: int) -> tuple[slice, slice]:

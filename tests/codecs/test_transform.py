@@ -119,11 +119,12 @@ def test_the_digest_is_that_of_the_latents() -> None:
     assert coded.digest == hashlib.sha256(both).digest()
 
 
-def test_latents_that_need_more_than_16_bits() -> None:
+@pytest.mark.parametrize("step", [100, 135, 136, 300, 32775, 32776, 40000])
+def test_latents_that_need_more_bits_than_those_before(step: int) -> None:
     grid = Grid(2, 3, 2, 2)
     assembly = Assembly(grid)
     tiles = grid.tiles()
-    values = [np.full((2, tile.rows, tile.columns), 7 - 40000 * n, np.int32) for n, tile in enumerate(tiles)]
+    values = [np.full((2, tile.rows, tile.columns), 7 - step * n, np.int32) for n, tile in enumerate(tiles)]
     for tile, part in zip(tiles, values, strict=True):
         assembly.put(tile, {"a": part})
     whole = assembly.region(Region(0, 2, 0, 3))["a"]
