@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import synthetic
+import torch
 from slow_brisk import BlockFit
 from slow_mixing import Fit
 
@@ -40,12 +42,18 @@ def of_the_codec(pixels: np.ndarray) -> np.ndarray:
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)[[1, 0, 2]]
 
 
+def row_by_row(coded: Any, pixels: np.ndarray) -> Iterator[int]:
+    """Encode the pixels by a band, row by row."""
+    for y in range(len(pixels)):
+        coded.window.move(1)
+        coded.window.write(pixels[y : y + 1])
+        coded.code(y, 1, NO_NETWORK)
+        yield y
+
+
 def band(kind: Any, layout: int, pixels: np.ndarray) -> Any:
-    """A band that encodes the pixels."""
-    found = kind(None, layout, pixels.shape, np.zeros(4 * pixels.size + 64, np.uint8), 0)
-    inside = found.planes[:, -pixels.shape[0] :, 5 : 5 + pixels.shape[1]]
-    inside[:] = of_the_codec(pixels)
-    return found
+    """A band that is to encode the pixels."""
+    return kind(None, layout, pixels.shape, np.zeros(4 * pixels.size + 64, np.uint8), 0)
 
 
 def same(found: list[float], expected: list[float]) -> None:
@@ -65,8 +73,7 @@ def test_fits_of_a_pixel_are_those_of_plain_python(shape: tuple[int, int, int]) 
     channels, width = len(planes.planes), planes.width
     fits = {(c, k): Fit(c, channels, width, d) for c in range(channels) for k, d in enumerate(least_squares.DECAYS)}
     assert least_squares.DECAYS == ((0.8, 0.9), (0.94, 0.97))
-    for y in range(ROWS):
-        coded.code(y, NO_NETWORK)
+    for y in row_by_row(coded, pixels):
         for (c, k), fit in fits.items():
             fit.begin()
             for x in range(width):
@@ -90,8 +97,7 @@ def test_fits_of_a_block_are_those_of_plain_python(shape: tuple[int, int, int]) 
     coded, planes = band(brisk.Band, BRISK_FITTED, pixels), Plain(of_the_codec(pixels))
     channels, width = len(planes.planes), planes.width
     fits = [BlockFit(c, channels, width) for c in range(channels)]
-    for y in range(ROWS):
-        coded.code(y, NO_NETWORK)
+    for y in row_by_row(coded, pixels):
         for c, fit in enumerate(fits):
             fit.begin()
             for x in range(width):
@@ -107,3 +113,38 @@ def test_fits_of_a_block_are_those_of_plain_python(shape: tuple[int, int, int]) 
             columns = coded.fit.columns.reshape(channels, -1, block_fit.SQUARE)[c]
             for own, known in [*pairs, *zip(columns, fit.v, strict=True)]:
                 same(own.reshape(side, side)[: fit.n, inputs].ravel().tolist(), [v for row in known for v in row])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("shape", [(4600, 3, 3), (3, 8500)])
+@pytest.mark.parametrize(("kind", "layout"), [(thorough.Band, CALM_ALONE), (brisk.Band, BRISK_FITTED)])
+def test_numbers_that_are_flushed_to_zero_decide_nothing(kind: Any, layout: int, shape: tuple[int, ...]) -> None:
+    """docs/exactness.md, section 9: sums of what lies thousands of rows or pixels back, in areas that are flat."""
+    pixels = np.full(shape, 70, np.uint8)
+    pixels[:60, :40] = synthetic.picture(*pixels[:60, :40].shape[:2], 2 * pixels.ndim - 3)
+    for y in (3330 if kind is thorough.Band else -1, -1):  # in the 100 to 200 rows in which sums are subnormal
+        if y < shape[0]:
+            pixels[y, -300:] = synthetic.picture(1, 300, 2 * pixels.ndim - 3)[0, : len(pixels[y, -300:])]
+    found = []
+    for flush in (False, True):
+        torch.set_flush_denormal(flush)
+        try:
+            coded = band(kind, layout, pixels)
+            tiny, predicted = 0, []
+            for y in row_by_row(coded, pixels):
+                predicted.append(coded.view.means.tolist())
+                if shape[0] < 9 or y % 40 == 0:
+                    tiny += subnormal(coded)
+        finally:
+            torch.set_flush_denormal(False)
+        found.append((predicted, coded.coder.tolist(), coded.data.tobytes()))
+        if shape[0] > 9 or kind is brisk.Band:  # nothing in a row of the other decays so fast
+            assert (tiny == 0) == flush
+    assert found[0] == found[1]
+
+
+def subnormal(coded: Any) -> int:
+    """How many of a band's sums and weights are subnormal, by their bits."""
+    arrays = coded.fits[3:] if isinstance(coded, thorough.Band) else coded.fit[2:]
+    bits = np.concatenate([part.ravel().view(np.uint64) & (1 << 63) - 1 for part in arrays])
+    return int(((bits > 0) & (bits < 1 << 52)).sum())
