@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import math
 import re
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -75,6 +76,12 @@ NARROW = {"float16", "half", "bfloat16"}
 
 
 @cache
+def names_of_libraries() -> frozenset[str]:
+    """Names of what computes with numbers."""
+    return frozenset(name for library in LIBRARIES for name in dir(library))
+
+
+@cache
 def own_names() -> frozenset[str]:
     """Names of rdzip's functions, classes, parameters and attributes that no library of numbers has, too."""
     found: set[str] = set()
@@ -88,8 +95,7 @@ def own_names() -> frozenset[str]:
                 found.add(node.attr if isinstance(node, ast.Attribute) else node.id)
             elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 found.add(node.target.id)
-    theirs = {name for library in LIBRARIES for name in dir(library)}
-    return frozenset(name for name in found if name.startswith("_") or name.rstrip("_") not in theirs)
+    return frozenset(name for name in found if name.startswith("_") or name.rstrip("_") not in names_of_libraries())
 
 
 def divides_exactly(divisor: ast.expr) -> bool:
@@ -103,8 +109,8 @@ def divides_exactly(divisor: ast.expr) -> bool:
 class Finder(ast.NodeVisitor):
     """Collects (function, operation) of everything that is not let through."""
 
-    def __init__(self, skipped: set[str]) -> None:
-        self.skipped, self.where = skipped, "module"
+    def __init__(self, skipped: set[str], strict: bool) -> None:
+        self.skipped, self.strict, self.where = skipped, strict, "module"
         self.found: set[tuple[str, str]] = set()
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.ClassDef) -> None:
@@ -120,7 +126,8 @@ class Finder(ast.NodeVisitor):
             called = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
             if called == "progress":  # the share done is for people
                 return
-            if called not in HARMLESS and called not in own_names():
+            known = called in own_names() or not (self.strict or called in names_of_libraries())
+            if called not in HARMLESS and not known:
                 self.found.add((self.where, called))
         elif isinstance(node.func, ast.Call):  # a function that another one gives
             self.found.add((self.where, "()()"))
@@ -153,8 +160,11 @@ class Finder(ast.NodeVisitor):
         self.generic_visit(node)
 
 
-def operations(source: str, skipped: set[str] = frozenset()) -> set[tuple[str, str]]:  # type: ignore[assignment]
-    """Places and operations of a source, without the functions and classes that are skipped."""
-    finder = Finder(skipped)
+def operations(source: str, skipped: Collection[str] = (), *, strict: bool = True) -> set[tuple[str, str]]:
+    """Places and operations of a source, without the functions and classes that are skipped.
+
+    strict: whether calls are found, too, of what is neither rdzip's nor of a library of numbers.
+    """
+    finder = Finder(set(skipped), strict)
     finder.visit(ast.parse(source))
     return finder.found

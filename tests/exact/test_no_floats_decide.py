@@ -37,19 +37,24 @@ DECIDING = [
 ]
 
 
+def operations_of(name: str) -> set[tuple[str, str, str]]:
+    """Operations of a file with their places; of formats, which call much that knows no numbers, only those of numbers."""
+    source, strict = (PACKAGE / name).read_text("utf-8"), not name.startswith("formats/")
+    return {(name, *use) for use in operations(source, ELSEWHERE.get(name, ()), strict=strict)}
+
+
 @pytest.mark.parametrize("name", DECIDING)
 def test_no_operation_rounds_its_own_way(name: str) -> None:
-    found = operations((PACKAGE / name).read_text("utf-8"), ELSEWHERE.get(name, set()))
-    assert {(name, *use) for use in found} - ALLOWED == set()
+    assert operations_of(name) - ALLOWED == set()
 
 
 def test_nothing_is_excused_that_is_not_there() -> None:
     assert all((PACKAGE / name).is_file() for name in EXCUSED)
     used = set()
     for name in DECIDING:
-        source = (PACKAGE / name).read_text("utf-8")
-        used |= {(name, *use) for use in operations(source, ELSEWHERE.get(name, set()))}
-        defined = {n.name for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+        used |= operations_of(name)
+        tree = ast.parse((PACKAGE / name).read_text("utf-8"))
+        defined = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
         assert ELSEWHERE.get(name, set()) - defined == set()
     assert set(ELSEWHERE) - set(DECIDING) == set()
     assert used >= ALLOWED
