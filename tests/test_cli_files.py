@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
 import stat
@@ -10,12 +11,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cli_support import CLASSIC, Cli, names_in, same_image
 from needs import posix
 from PIL import Image
 
-from rdzip import atomic
+from rdzip import atomic, cli_batch
+from rdzip.formats import batch_files
 
 RDZIP = [sys.executable, "-m", "rdzip"]
 
@@ -320,3 +323,13 @@ def test_a_file_that_vanishes_is_one_line(rdzip: Cli, photo: Path, monkeypatch: 
     ran = rdzip("compress", "--rm", photo, *CLASSIC)
     assert ran.code == 1
     assert "cannot be removed: no such file" in ran.err
+
+
+def test_an_array_that_comes_back_as_other_bytes_stays() -> None:
+    out = io.BytesIO()
+    samples = np.zeros((3, 4, 5), np.uint8)
+    np.save(out, samples)
+    for data, stays in ((out.getvalue(), False), (out.getvalue() + b"more", True)):
+        ways = batch_files.read_ways(out.getvalue())
+        assert ways is not None
+        assert bool(cli_batch.why_kept(ways, data)) == stays

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from needs import posix
 from PIL import Image
 from safetensors.torch import save_file
 from trust_support import Harm
@@ -19,6 +22,7 @@ from rdzip.bounds.source import held_out_halves, open_source, training_set
 from rdzip.bounds.sources.banana import ROTATION
 from rdzip.bounds.sources.finite import FiniteSource
 from rdzip.bounds.sources.generator import sequential_metadata
+from rdzip.bounds.sources.images import _read
 from rdzip.bounds.sources.speech import log_spectra
 from rdzip.errors import InputError
 
@@ -362,3 +366,13 @@ def test_dimensions_must_be_those_of_the_data(tmp_path: Path) -> None:
     assert open_source(str(tmp_path / "a.npy"), dim=2).dim == 2
     with pytest.raises(InputError, match="has 2 dimensions, not 3"):
         open_source(str(tmp_path / "a.npy"), dim=3)
+
+
+@posix
+def test_pipes_in_a_folder_of_images_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    for number in range(4):
+        Image.new("L", (8, 8), number).save(tmp_path / f"{number}.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    assert len(_read(tmp_path)) == 4
+    assert "pipe.png is left out: it is a pipe" in caplog.text

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from needs import posix
 from PIL import Image
 from train_support import fill, picture
 
@@ -21,6 +23,17 @@ from rdzip.train.data import read_folder, read_split
 
 def decodings(caplog: pytest.LogCaptureFixture) -> int:
     return sum("decoded" in record.getMessage() for record in caplog.records)
+
+
+@posix
+def test_pipes_in_a_folder_are_left_out_with_a_note(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    folder = fill(tmp_path / "images", 2)
+    os.mkfifo(folder / "pipe.png")
+    (folder / "nowhere.png").symlink_to("nothing")
+    assert read_folder(folder, 8).names == ["0.png", "1.png"]
+    assert "pipe.png is left out: it is a pipe" in caplog.text
+    assert "nowhere.png is left out: it is a link that leads nowhere" in caplog.text
 
 
 def test_a_folder_is_decoded_once_until_it_changes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
