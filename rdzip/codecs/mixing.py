@@ -121,6 +121,7 @@ def decode(
     if layout in NETWORKED and model is None:
         raise CoderError("mixing codec: the payload needs a model, found none: the file is corrupt")
     used = model if layout in NETWORKED else None
+    limits.claim(decoding_time(used, shape, layout), f"{math.prod(shape)} samples in layout {layout}")
     if used:
         used.check_compiled()
     turned = is_turned(shape)
@@ -132,7 +133,6 @@ def decode(
         raise CoderError(
             f"coded data of {len(payload)} bytes cannot hold {math.prod(shape)} samples: the file is corrupt"
         )
-    limits.claim(decoding_time(used, shape, layout), f"{math.prod(shape)} samples in layout {layout}")
     edges = [shape[0] * b // len(parts) for b in range(len(parts) + 1)]
     pixels = np.empty(shape, np.uint8)
 

@@ -50,7 +50,7 @@ class AnsStack:
         if not len(frequencies):
             return np.zeros(0, np.int32)
         self._need_more()
-        return self._coder.pop_rows(frequencies)
+        return self._taken(self._coder.pop_rows(frequencies))
 
     def push_shared(self, symbols: IntArray, frequencies: IntArray) -> None:
         """Put symbols [n] on the stack that share one row of frequencies int [m], as `push` would."""
@@ -63,7 +63,7 @@ class AnsStack:
         if not count:
             return np.zeros(0, np.int32)
         self._need_more()
-        return self._coder.pop_shared(count, frequencies)
+        return self._taken(self._coder.pop_shared(count, frequencies))
 
     def push_intervals(self, starts: IntArray, sizes: IntArray) -> None:
         """Put symbols on the stack of which only the interval [start, start + size) of 0..2**24 is known, int [n].
@@ -88,7 +88,7 @@ class AnsStack:
         _, many = self._uniform(symbols, sizes)
         if len(many):
             self._need_more()
-            symbols[np.asarray(sizes) > 1] = self._coder.pop_uniform(many)
+            symbols[np.asarray(sizes) > 1] = self._taken(self._coder.pop_uniform(many))
         return symbols
 
     @staticmethod
@@ -120,6 +120,12 @@ class AnsStack:
         """Raise CoderError if the stack is empty."""
         if self._coder.height() <= (0, BOTTOM):
             raise CoderError("coded data end before the last symbol: the file is corrupt")
+
+    def _taken(self, symbols: NDArray[np.int32]) -> NDArray[np.int32]:
+        """What was popped; CoderError if there was less: what is pushed next, as by bits back, would hide that."""
+        if self._coder.height() < (0, BOTTOM):
+            raise CoderError("coded data end before the last symbol: the file is corrupt")
+        return symbols
 
     @staticmethod
     def _check(frequencies: IntArray) -> None:

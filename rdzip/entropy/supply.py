@@ -70,6 +70,10 @@ class SuppliedStack(AnsStack):
         self._note()
         return symbols
 
+    def _taken(self, symbols: NDArray[np.int32]) -> NDArray[np.int32]:
+        """What was popped; a supply that was too small is found by ``_note``."""
+        return symbols
+
     def _note(self) -> None:
         self._lowest = min(self._lowest, self.words_below())
         self._untouched = min(self._untouched, self._lowest)
