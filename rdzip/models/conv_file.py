@@ -75,6 +75,8 @@ def _check_sizes(values: Mapping[str, Any], latents: Sequence[int], halvings: in
         raise ModelError("model: expected 1 or 3 channels, and ahead true or false")
     if not 1 <= len(latents) <= MAX_LEVELS or halvings > MAX_HALVINGS:
         raise ModelError(f"model: expected 1 to {MAX_LEVELS} levels and {MAX_HALVINGS} halvings at most")
+    if len(INTEGER_PARTS) * len(latents) * values.get("blocks", 0) > modelfile.MAX_TENSORS:
+        raise ModelError(f"model: expected layers of {modelfile.MAX_TENSORS} tensors at most, found more blocks")
 
 
 def _make(meta: Mapping[str, Any]) -> BitSwapNet | ResNetVae:

@@ -65,13 +65,19 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     config = _config(meta)
     if list(meta["codecs"]) != CODECS:
         raise ModelError(f"model: expected the codecs {CODECS}, found {str(meta['codecs'])[:60]}")
-    net = TransformNet(config).float()  # whatever the process has for its default
-    layers, floats = convolutions(net), _floats(net)
+    with torch.device("meta"):  # a network without memory, until the tensors are known to be those that it has
+        planned = TransformNet(config)
+    layers, floats = convolutions(planned), _floats(planned)
     expected = {f"{name}.{part}" for name in layers for part in INTEGER_PARTS} | set(_EXTRA)
     expected |= float_tensors.names(floats)
     found = {name for name in tensors if not name.startswith("residual.")}
     if expected != found:
         raise ModelError(f"model: expected other tensors, differing in {', '.join(sorted(expected ^ found)[:3])}")
+    size = sum(value.numel() for value in planned.parameters())
+    if size > sum(value.size for value in tensors.values()):
+        raise ModelError(f"model: expected tensors of {size} numbers in all, found fewer")
+    net = TransformNet(config).float()  # whatever the process has for its default
+    layers, floats = convolutions(net), _floats(net)
     for name, layer in layers.items():
         layer.load(*(float_tensors.read(tensors, f"{name}.{part}", dtype) for part, dtype in INTEGER_PARTS.items()))
         del layer.weight, layer.bias

@@ -192,7 +192,7 @@ def test_impossible_networks_are_refused_before_they_take_memory(
 def test_large_networks_take_no_memory_before_their_tensors_are_compared(tmp_path: Path) -> None:
     """With weights, this one would have 10^12 of them."""
     tensors, meta = modelfile.read(tiny_latent.write(tmp_path, "deep"))
-    most = {"width": 4096, "blocks": 32, "image_blocks": 32, "latents": [4096] * 64, "halved": [], "head_blocks": 32}
+    most = {"width": 4096, "blocks": 20, "image_blocks": 32, "latents": [4096] * 64, "halved": [], "head_blocks": 32}
     with pytest.raises(ModelError, match="other tensors"):
         build(tensors, meta | {"network": meta["network"] | most})
     with pytest.raises(ModelError, match="expected a weight"):

@@ -182,6 +182,9 @@ def test_hostile_files_are_refused() -> None:
     for change in wrong:
         with pytest.raises(ModelError):
             from_tensors(tensors, meta | change)
+    wide = {"widths": [1024] * 3, "slices": slices | {"width": 1024}}
+    with pytest.raises(ModelError, match="numbers in all, found fewer"):  # before it takes gigabytes
+        from_tensors(tensors, meta | {"network": meta["network"] | wide})
     for name in ("slices.base", "slices.squash", "slices.enter.weight", "residual.lengths"):
         with pytest.raises(ModelError):
             from_tensors({key: value for key, value in tensors.items() if key != name}, meta)
