@@ -17,6 +17,7 @@ import hub_server
 import needs
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -25,6 +26,14 @@ from rdzip.cli import main
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # fuzz/, but rdzip as it is installed
 
+_examples = ".hypothesis" if Path(".hypothesis").exists() else "."
+settings.register_profile(
+    "suite",
+    deadline=None,  # the machine may be busy
+    suppress_health_check=[HealthCheck.too_slow],
+    database=settings.default.database if os.access(_examples, os.W_OK) else None,
+)
+settings.load_profile("suite")
 NOBODY = 65534
 """Number of the user who owns nothing, and of his group."""
 
@@ -36,6 +45,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # the process that the workers of xdist report to
         config.pluginmanager.register(needs.Skips(config.getoption("everything")))
+        keep_compiled_code(config)
+
+
+def keep_compiled_code(config: pytest.Config) -> None:
+    """Where the user's caches cannot be written, or there is no home, compile into a folder for all of this run."""
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rdzip"
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache):
+            return
+    except (OSError, RuntimeError):
+        folder = tempfile.TemporaryDirectory()
+        os.environ.setdefault("NUMBA_CACHE_DIR", folder.name)
+        config.add_cleanup(folder.cleanup)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -60,7 +60,9 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
     """Return upper Points at lambdas (nats), each from held-out or fresh samples, with their standard error."""
     wanted = sorted(check_lambdas(lambdas), reverse=True)
     count = options.samples // (4 if options.quick else 1)
-    other = vectors(source.train(20_000, np.random.default_rng([options.seed, 4])))
+    other = None  # samples of a source whose moments are known, for control variates
+    if source.variances is not None:
+        other = vectors(source.train(20_000, np.random.default_rng([options.seed, 4])))
     began = time.perf_counter()
 
     def progress(share: float) -> None:
@@ -80,7 +82,7 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
         began = time.perf_counter()
         law = folds[0][1][lam]
         value, mse = (torch.cat(parts) for parts in zip(*(laws[lam].evaluate(x) for x, laws in folds), strict=True))
-        if source.variances is not None:
+        if other is not None:
             others = law.evaluate(other)
             value, mse = (controlled(source, a, whole, b, other) for a, b in zip((value, mse), others, strict=True))
         points.append(

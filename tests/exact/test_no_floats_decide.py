@@ -38,7 +38,7 @@ DECIDING = [
 
 
 def operations_of(name: str) -> set[tuple[str, str, str]]:
-    """Operations of a file with their places; of formats, which call much that knows no numbers, only those of numbers."""
+    """Operations of a file with their places; of formats, which call much that knows no numbers, those of numbers."""
     source, strict = (PACKAGE / name).read_text("utf-8"), not name.startswith("formats/")
     return {(name, *use) for use in operations(source, ELSEWHERE.get(name, ()), strict=strict)}
 
@@ -226,7 +226,7 @@ def test_settings_of_the_process_do_not_matter_to_lossy_models(name: str, kind: 
         tiny_transform.write(path)
     else:
         (tiny_irec if kind in tiny_irec.CONFIGS else tiny_hyper).write(path, kind)
-    pixels = lossy_stub.photo(66, 40)
+    pixels = lossy_stub.photo(33, 40)
     reference = transform.encode(build(*modelfile.read(path)), pixels, 60)  # type: ignore[arg-type]
     payload, layout = reference.encoded.payload, reference.encoded.layout
     with setting(name):

@@ -222,7 +222,7 @@ def test_tiles_leave_no_seams(model: HyperModel, monkeypatch: pytest.MonkeyPatch
 )
 def test_other_simd_levels_and_threads(folder: Path, dnn: str, mkl: str, aten: str) -> None:
     """Coded with two threads, decoded in another process with one."""
-    pixels = lossy_stub.photo(150, 210)
+    pixels = lossy_stub.photo(70, 130)
     files, digests, pictures = {}, {}, {}
     before = torch.get_num_threads()
     torch.set_num_threads(2)

@@ -64,7 +64,11 @@ FEW_BEAMS = replace(LOSSY, beams=2)
 """Tests of what is coded, not of how well, search little."""
 
 
-@pytest.fixture(scope="module", params=KINDS)
+SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS if kind != "two"]
+"""Other numbers of levels than photo-irec has."""
+
+
+@pytest.fixture(scope="module", params=["two", *SLOW])
 def model(request: pytest.FixtureRequest, folder: Path) -> IrecModel:
     path = folder / f"{request.param}.safetensors"
     found = tiny_irec.read(path)

@@ -78,6 +78,7 @@ def test_a_killed_run_loses_at_most_an_interval(data: Path, recipe: str, tmp_pat
     assert losses[0] == losses[1]
 
 
+@pytest.mark.slow
 def test_two_processes_do_what_one_does(data: Path, recipe: str, tmp_path: Path) -> None:
     settings = ["batch=4", "steps=4", "checkpoint_every=2", "validate_every=2"]
     alone = train.run(recipe, data, tmp_path / "alone", settings)
