@@ -17,6 +17,11 @@ packages in Python that these and rdzip need. constriction has no wheel for Linu
 then codes by its own coder in plain Python.
 
 nice -n 10 python benchmarks/other_processor.py ROOT --emulator qemu-aarch64-static
+
+Where there is no package (numba and torch on s390x, whose byte order is the other one; Debian's python3-numpy and
+python3-pil are enough), what needs it is listed as missing:
+
+nice -n 10 python benchmarks/other_processor.py ROOT --emulator qemu-s390x-static --compile 0 --name decode-s390x
 """
 
 from __future__ import annotations
@@ -83,6 +88,8 @@ def computed(command: list[str], wanted: list[str], environment: dict[str, str],
 
 def compared(case: str, here: dict[str, Any], there: dict[str, Any], folders: tuple[Path, Path]) -> dict[str, Any]:
     """What is equal between a case computed here and there."""
+    if there.get("error", "").startswith("ModuleNotFoundError"):
+        return {"missing": there["error"]}
     if "error" in there or "error" in here:
         return {"same": False, "error": there.get("error") or f"here: {here['error']}", "seconds": there["seconds"]}
     what, kind, name = case.split("/")
@@ -158,8 +165,9 @@ def main() -> None:
             }
             record["there"] = record.get("there") or about
             record["compiled code" if compiled == "1" else "plain Python"] = {
-                "same": sum(result["same"] for result in results.values()),
-                "different": sorted(case for case, result in results.items() if not result["same"]),
+                "same": sum(result.get("same", False) for result in results.values()),
+                "different": sorted(case for case, result in results.items() if not result.get("same", True)),
+                "missing": sorted(case for case, result in results.items() if "missing" in result),
                 "unreached": [case for case in chosen[compiled] if case not in results],
                 "cases": results,
             }

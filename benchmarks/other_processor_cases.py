@@ -49,7 +49,8 @@ def decode(data: bytes, kept: Path) -> dict[str, Any]:
 
     pixels = rdzip.decompress_array(data)
     np.save(kept, pixels)
-    return {"pixels_sha256": hashlib.sha256(pixels.tobytes()).hexdigest(), "shape": list(pixels.shape)}
+    octets = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
+    return {"pixels_sha256": hashlib.sha256(octets).hexdigest(), "shape": list(pixels.shape)}
 
 
 def encode(kind: str, name: str, kept: Path) -> dict[str, Any]:
