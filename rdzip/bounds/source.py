@@ -13,6 +13,7 @@ from rdzip.errors import InputError
 Batch = NDArray[np.float32]
 NAMES = ("gaussian", "banana", "physics", "physics-2d", "speech", "speech-2d")
 """Sources by name; others are a FILE.npy, a folder of images, or a generator network."""
+MOST_DIM = 1 << 20
 GENERATOR = ".safetensors"
 PROGRAMS = (".pt", ".pth", ".ts", ".pkl", ".pickle", ".ckpt", ".bin")
 """Suffixes of files that are programs to whoever loads them, which is why they are not."""
@@ -105,6 +106,8 @@ def open_source(
         raise InputError(f"expected a held-out share between 0 and 1, found {held_out}: 0.2 is usual")
     if dim is not None and dim < 1:
         raise InputError(f"expected at least 1 dimension, found {dim}")
+    if dim is not None and dim > MOST_DIM:
+        raise InputError(f"expected at most {MOST_DIM} dimensions, found {dim}")
     source = _opened(spec, dim, data, seed, held_out, crop)
     if dim is not None and source.dim != dim and Path(spec).suffix != GENERATOR:
         raise InputError(f"{spec}: has {source.dim} dimensions, not {dim}: leave the number of dimensions out")

@@ -338,6 +338,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     [
         ("apple", {}, "no such source: expected gaussian, banana"),
         ("gaussian", {"dim": 0}, "at least 1 dimension"),
+        ("banana", {"dim": 10**20}, "at most 1048576 dimensions"),
         ("banana", {"dim": 1}, "2 or more dimensions"),
         ("banana", {"held_out": 1.0}, "held-out share between 0 and 1"),
         ("banana", {"crop": 8}, "only folders of images"),
