@@ -48,6 +48,7 @@ MOVING = set(
     squeeze stack startswith str super swapaxes sliding_window_view t take take_along_axis to tobytes tolist transpose
     tuple type uint32 uint64 uint8 uintp unbind unflatten unfold unpack unpackbits unravel_index update values view
     zero_ zeros zeros_ zeros_like zip int8 int16 uint16 Philox block tensor Block bit Container
+        promote_types
     """,
     )
 )
