@@ -81,6 +81,7 @@ ALLOWED_BY_REASON = {
         models/sites.py log2 sum | models/sites.py per_row sum | models/slices.py forward sum
         models/template.py pixels cumsum sum | models/toy.py _choose cumsum sum | models/toy.py _tables sum
         models/transform_code.py __init__ sum | models/transform_file.py _config sum
+        models/transform_file.py from_tensors sum
         models/vae_mlp_exact.py posterior cumsum
         formats/arrangement.py _indices @ unique | formats/arrangement.py palette_colours histogram unique
         formats/batch.py of_pictures sum | formats/batch.py part cumsum | formats/batch.py split cumsum
