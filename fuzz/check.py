@@ -110,6 +110,33 @@ def model_of(start: bytes) -> bytes:
     return data
 
 
+def run(first: int, count: int) -> dict[str, Any]:
+    """Check the files of these numbers: how many were right, of which kinds, and what of the format they use."""
+    counts: Counter[str] = Counter()
+    traits: dict[str, Counter[str]] = {}
+    wrong: list[int] = []
+    start, spent = time.monotonic(), time.process_time()
+    for number in range(first, first + count):
+        try:
+            made = check(number)
+        except Exception:
+            wrong.append(number)
+            print(number, traceback.format_exc(), file=sys.stderr, flush=True)
+            continue
+        counts[KINDS[number % len(KINDS)]] += 1
+        for name, value in made.traits.items():
+            traits.setdefault(name, Counter())[value] += 1
+    return {
+        "first": first,
+        "files": sum(counts.values()),
+        "wrong": wrong,
+        "seconds": round(time.monotonic() - start, 1),
+        "processor_seconds": round(time.process_time() - spent, 1),
+        "kinds": dict(sorted(counts.items())),
+        "traits": {name: dict(sorted(counter.items())) for name, counter in sorted(traits.items())},
+    }
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m fuzz.check", description=__doc__)
@@ -117,34 +144,12 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    counts: Counter[str] = Counter()
-    traits: dict[str, Counter[str]] = {}
-    wrong: dict[str, str] = {}
-    start, spent = time.monotonic(), time.process_time()
-    for number in range(args.first, args.first + args.count):
-        try:
-            made = check(number)
-        except Exception as error:
-            wrong[str(number)] = "".join(traceback.format_exception(error))
-            print(number, wrong[str(number)], file=sys.stderr, flush=True)
-            continue
-        counts[KINDS[number % len(KINDS)]] += 1
-        for name, value in made.traits.items():
-            traits.setdefault(name, Counter())[value] += 1
-    record: dict[str, Any] = {
-        "first": args.first,
-        "files": sum(counts.values()),
-        "wrong": sorted(wrong, key=int),
-        "seconds": round(time.monotonic() - start, 1),
-        "processor_seconds": round(time.process_time() - spent, 1),
-        "kinds": dict(sorted(counts.items())),
-        "traits": {name: dict(sorted(counter.items())) for name, counter in sorted(traits.items())},
-    }
+    record = run(args.first, args.count)
     text = json.dumps(record, indent=1)
     if args.json:
         args.json.write_text(text + "\n")
     print(text)
-    sys.exit(bool(wrong))
+    sys.exit(bool(record["wrong"]))
 
 
 if __name__ == "__main__":

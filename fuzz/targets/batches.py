@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 
 from fuzz import seal, tiny, valid_many
@@ -12,6 +13,7 @@ from rdzip.formats.writing import write_picture
 CODE = "compiled"
 MAX_LEN = 1024
 MAX_PIXELS = 4096
+CLAIMS = 16
 SEEDS = 150
 
 
@@ -32,9 +34,11 @@ def one(data: bytes) -> None:
     """Decode all items, then the first alone; write them."""
     if len(data) % 8:
         data = seal.seal(data)
+    # few pixels, so that inputs are quick; of one in CLAIMS what rdzip allows by default
+    most = MAX_PIXELS if zlib.crc32(data) % CLAIMS else None
     with tiny.known():
-        found = decode_batch(data, max_pixels=MAX_PIXELS, threads=1).batch
-        part = decode_batch(data, items=[0], max_pixels=MAX_PIXELS, threads=1).batch
+        found = decode_batch(data, max_pixels=most, threads=1).batch
+        part = decode_batch(data, items=[0], max_pixels=most, threads=1).batch
     assert part.count == 1
     for some in (found, part):
         if some.names:
