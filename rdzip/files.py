@@ -32,7 +32,6 @@ _IMAGES = (
     ".webp .xbm"
 )
 IMAGE_SUFFIXES = frozenset(_IMAGES.split())
-_AT_ONCE = getattr(os, "O_NONBLOCK", 0)
 
 
 class UsageError(RdzipError):
@@ -150,7 +149,7 @@ def opened(found: Found) -> Iterator[tuple[BinaryIO, os.stat_result | None]]:
         return
     try:
         # Nobody may have opened the other end of a pipe: its kind must be known before anything is waited for.
-        file = open(found.path, "rb", opener=lambda name, flags: os.open(name, flags | _AT_ONCE))  # noqa: SIM115
+        file = open(found.path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
     except OSError as error:
         why = not_a_file(found.path)
         raise InputError(_no_input(why) if why else f"cannot be read: {explain(error)}") from None

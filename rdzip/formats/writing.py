@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, PngImagePlugin, TiffImagePlugin
+from PIL import Image, PngImagePlugin
 
 from rdzip.codecs import pngstream
 from rdzip.codecs.strips import same as same_samples
 from rdzip.errors import InputError, RdzipError
-from rdzip.formats import metadata
+from rdzip.formats import metadata, tiff_tags
 from rdzip.formats.facts import Facts, facts
 from rdzip.formats.losses import facts_written, lost
 from rdzip.formats.reading import pillow_limit, read_picture
@@ -44,8 +44,7 @@ _MORE_SUFFIXES = {
     "JPEG2000": (".j2k",),
 }
 _BY_SUFFIX = {suffix: name for name, first in SUFFIXES.items() for suffix in (first, *_MORE_SUFFIXES.get(name, ()))}
-_ASCII = 2  # of a TIFF tag's types
-_OF_8_BYTES = (16, 17, 18)
+_TRIED = 500  # entries of metadata, one by one
 # What Pillow and its libraries raise for what they cannot write.
 _REFUSALS: tuple[type[Exception], ...] = (RdzipError, OSError, ValueError, TypeError, LookupError, SystemError)
 _REFUSALS += (RuntimeError, ArithmeticError, AttributeError, AssertionError, struct.error)
@@ -174,7 +173,7 @@ def _try_write(picture: Picture, name: str, quick: bool) -> tuple[bytes, Picture
             back = read_picture(data, max_pixels=picture.samples.size)
         except _REFUSALS:
             continue
-        turned = _orientation(picture) if name == "TIFF" else 1  # which Pillow obeys when it reads a TIFF
+        turned = tiff_tags.orientation(picture) if name == "TIFF" else 1  # which Pillow obeys when it reads a TIFF
         if not _same_pixels(replace(picture, samples=as_shown(picture.samples, turned)), back):
             return None
         wrong = _changed_tags(picture, back)
@@ -194,7 +193,11 @@ def _encoded(picture: Picture, name: str, quick: bool = False) -> bytes:
 
 
 def _taken(picture: Picture, name: str) -> dict[str, Any]:
-    """Return the metadata without the entries that this format's writer refuses, each tried on one pixel."""
+    """Return the metadata without the entries that this format's writer refuses, each tried on one pixel; none of very
+    many.
+    """
+    if len(picture.metadata.get("tiff", [])) + len(picture.metadata.get("info", {})) > _TRIED:
+        return {name: value for name, value in picture.metadata.items() if name not in ("tiff", "info")}
     corner = replace(picture, samples=np.ascontiguousarray(picture.samples[:1, :1]))
 
     def takes(entry: dict[str, Any]) -> bool:
@@ -379,8 +382,8 @@ def _write_other(picture: Picture, name: str, quick: bool) -> bytes:
     if name == "WEBP" and quick:
         options["method"] = 0
     if name == "TIFF":
-        options["tiffinfo"] = _tiff_directory(picture)
-        if (turned := _orientation(picture)) != 1:
+        options["tiffinfo"] = tiff_tags.directory(picture)
+        if (turned := tiff_tags.orientation(picture)) != 1:
             options["tiffinfo"][metadata.ORIENTATION] = turned
         if picture.mode == "YCbCr":
             options["compression"] = "raw"  # libtiff would subsample the colours
@@ -389,30 +392,3 @@ def _write_other(picture: Picture, name: str, quick: bool) -> bytes:
     out = io.BytesIO()
     image.save(out, name, **options)
     return out.getvalue()
-
-
-def _fits_classic(value: Any) -> bool:
-    """Return whether numbers of a BigTIFF fit in 4 bytes."""
-    return all(-(1 << 31) <= number < 1 << 32 for number in (value if isinstance(value, list) else [value]))
-
-
-def _orientation(picture: Picture) -> int:
-    exif = metadata.info_of(picture.metadata, picture.mode).get("exif")
-    return metadata.orientation(exif) if isinstance(exif, bytes) else 1
-
-
-def _tiff_directory(picture: Picture) -> TiffImagePlugin.ImageFileDirectory_v2:
-    directory = TiffImagePlugin.ImageFileDirectory_v2()
-    for tag, kind, value in picture.metadata.get("tiff", []):
-        if kind in _OF_8_BYTES and not _fits_classic(value):
-            continue
-        directory.tagtype[tag] = kind
-        if kind in (5, 10):
-            directory[tag] = tuple(TiffImagePlugin.IFDRational(top, bottom) for top, bottom in value)
-        elif kind == _ASCII and isinstance(value, str):
-            directory[tag] = value.encode(
-                "latin-1", "replace"
-            )  # as Pillow reads it; it would write ? for what is no ASCII
-        else:
-            directory[tag] = tuple(value) if isinstance(value, list) else value
-    return directory

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -177,6 +178,17 @@ def test_a_tag_that_the_writer_would_spoil_is_left_out_and_named() -> None:
         assert 297 not in image.tag_v2
         assert image.tag_v2[305] == "scanner"
     assert "297" in written.notes[0]
+
+
+def test_many_tags_that_cannot_be_written_take_no_time() -> None:
+    picture = read_picture(saved(GREY, "TIFF"))
+    picture.metadata["tiff"] = [[65000, 4, "no number"]] * 20000
+    start = time.process_time()
+    assert write_picture(picture).format == "TIFF"
+    assert time.process_time() - start < 1
+    picture.metadata["tiff"] = [[65000, 4, "no number"], [305, 2, "kept"]]
+    with Image.open(io.BytesIO(write_picture(picture).data)) as image:
+        assert image.tag_v2[305] == "kept"
 
 
 def test_an_absurd_resolution_does_not_keep_the_pixels() -> None:
