@@ -7,6 +7,7 @@ the model for a few rows (docs/latents.md, section 5).
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,8 @@ from rdzip.entropy.supply import SuppliedStack, SupplyError, check_left, left_da
 from rdzip.errors import CoderError, FormatError, InputError
 
 TILE = 64
+LEAST_SIDE = 16
+"""To which models may pad narrower tiles."""
 WIDE_TILE = 256
 """Of codecs that need no initial bits: there is no first tile that must be small."""
 LAYOUT = 1
@@ -74,6 +77,12 @@ class _Supply(NamedTuple):
         return SuppliedStack(self.payload + bytes(-len(self.payload) % 4))
 
 
+def _at_once(shape: tuple[int, ...], side: int, particles: int) -> int:
+    """Tiles of a picture that are coded side by side, so that they take some 100 MB: models pad narrow ones."""
+    height, width = (max(LEAST_SIDE, min(side, length)) for length in shape[:2])
+    return max(1, chain.ENOUGH_ENTRIES // (height * width * prod(shape[2:]) * particles))
+
+
 def _first_rows(pixels: Pixels, demand: float, rate: float) -> _Supply:
     """The fewest first rows, up to half of them, whose classic code has the bits that are asked for.
 
@@ -117,13 +126,14 @@ def encode(model: Any, pixels: Pixels, codec: str, options: Options, progress: P
         trial = chain.encode(model, tile[None], codec, options).bits
         demand, rate = trial.total - trial.net, trial.net / tile.size
         supply = _Supply() if whole else _first_rows(pixels, demand, rate)
+    most = _at_once(pixels.shape, side, effective.particles)
     while True:
         tiles = _tiles(supply.rows, pixels.shape[0], pixels.shape[1], side)
         items = [pixels[t.y : t.y + t.height, t.x : t.x + t.width] for t in tiles]
         stack = supply.stack(words)
         try:
             shapes = [tuple(item.shape) for item in items]
-            sizes, groups = chain.push_groups(coder, model, items, shapes, stack, effective, progress)
+            sizes, groups = chain.push_groups(coder, model, items, shapes, stack, effective, progress, most)
             break
         except SupplyError:  # the trial took less
             demand, words = 1.5 * demand, words * 8

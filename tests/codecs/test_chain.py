@@ -186,6 +186,12 @@ def waves(height: int, width: int) -> np.ndarray:
     return np.clip(pixels + RNG.normal(0, 5, pixels.shape), 0, 255).astype(np.uint8)
 
 
+def test_few_tiles_are_coded_side_by_side_however_narrow() -> None:
+    shapes = ((640, 640, 3), (64, 9000), (9000, 1, 3), (1, 9000, 3), (5, 5))
+    assert [tiled._at_once(shape, 64, 1) for shape in shapes] == [5, 16, 21, 21, 256]
+    assert [tiled._at_once(shape, 256, 4) for shape in shapes] == [1, 1, 1, 1, 64]
+
+
 def test_a_picture_pays_no_initial_bits(models: dict[str, Any]) -> None:
     pixels = waves(160, 128)
     coded = tiled.encode(models["deep"], pixels, "bit-swap", Options())
