@@ -209,3 +209,16 @@ def test_a_file_can_be_read_without_constriction(
     with caplog.at_level(logging.WARNING, "rdzip"):
         assert coder_here.__wrapped__() is PlainAns
     assert "(ModuleNotFoundError)" in caplog.text
+
+
+def test_one_call_that_takes_more_than_there_is_is_refused_by_itself():
+    """What is pushed next, as by bits back, would hide that."""
+    words = np.array([123456789, 987654321], "<u4").tobytes()
+    row = np.full(256, 1 << 16, np.int32)
+    for take in (
+        lambda stack: stack.pop(np.tile(row, (40, 1))),
+        lambda stack: stack.pop_shared(40, row),
+        lambda stack: stack.pop_uniform(np.full(40, 256)),
+    ):
+        with pytest.raises(CoderError, match="end before the last symbol"):
+            take(AnsStack(words))
