@@ -1,8 +1,9 @@
 """Seconds of whole commands, a process each: wall clock and processor time, the best of several.
 
 `rdzip --help`, `rdzip info`, and with the default settings `rdzip compress` (which decodes what it wrote), the same
-without that, and `rdzip decompress`, of the demo's photograph of 768 x 512, and of 32 x 32 pixels of it. Then seconds of
-one thread in a process that is warm: compressing (and checking) and decompressing crops of four sizes, and their bytes.
+without that, and `rdzip decompress`, of the demo's photograph of 768 x 512, and of 32 x 32 pixels of it. Then seconds
+of one thread in a process that is warm: compressing (and checking) and decompressing crops of four sizes, and their
+bytes.
 
 python benchmarks/startup.py
 """
