@@ -7,7 +7,6 @@ the model for a few rows (docs/latents.md, section 5).
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,7 +79,8 @@ class _Supply(NamedTuple):
 def _at_once(shape: tuple[int, ...], side: int, particles: int) -> int:
     """Tiles of a picture that are coded side by side, so that they take some 100 MB: models pad narrow ones."""
     height, width = (max(LEAST_SIDE, min(side, length)) for length in shape[:2])
-    return max(1, chain.ENOUGH_ENTRIES // (height * width * prod(shape[2:]) * particles))
+    channels = shape[2] if len(shape) == 3 else 1
+    return max(1, chain.ENOUGH_ENTRIES // (height * width * channels * particles))
 
 
 def _first_rows(pixels: Pixels, demand: float, rate: float) -> _Supply:
