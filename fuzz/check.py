@@ -31,6 +31,8 @@ import slow_files  # isort: skip - of tests/, which fuzz.tiny puts on the path
 
 KINDS = (*["picture"] * 15, *["batch"] * 3, "archive", "call")
 """Kinds of files by number, in turn."""
+SAVED = 50
+"""Files after which what was found is written down."""
 
 
 def make(number: int) -> Made:
@@ -110,31 +112,40 @@ def model_of(start: bytes) -> bytes:
     return data
 
 
-def run(first: int, count: int) -> dict[str, Any]:
-    """Check the files of these numbers: how many were right, of which kinds, and what of the format they use."""
+def run(first: int, count: int, kept: Path | None = None) -> dict[str, Any]:
+    """Check the files of these numbers: how many were right, of which kinds, and what of the format they use.
+
+    kept: a file for this as JSON, written now and then.
+    """
     counts: Counter[str] = Counter()
     traits: dict[str, Counter[str]] = {}
     wrong: list[int] = []
     start, spent = time.monotonic(), time.process_time()
+    record: dict[str, Any] = {}
     for number in range(first, first + count):
         try:
             made = check(number)
         except Exception:
             wrong.append(number)
             print(number, traceback.format_exc(), file=sys.stderr, flush=True)
+        else:
+            counts[KINDS[number % len(KINDS)]] += 1
+            for name, value in made.traits.items():
+                traits.setdefault(name, Counter())[value] += 1
+        if number % SAVED and number < first + count - 1:
             continue
-        counts[KINDS[number % len(KINDS)]] += 1
-        for name, value in made.traits.items():
-            traits.setdefault(name, Counter())[value] += 1
-    return {
-        "first": first,
-        "files": sum(counts.values()),
-        "wrong": wrong,
-        "seconds": round(time.monotonic() - start, 1),
-        "processor_seconds": round(time.process_time() - spent, 1),
-        "kinds": dict(sorted(counts.items())),
-        "traits": {name: dict(sorted(counter.items())) for name, counter in sorted(traits.items())},
-    }
+        record = {
+            "first": first,
+            "files": sum(counts.values()),
+            "wrong": wrong,
+            "seconds": round(time.monotonic() - start, 1),
+            "processor_seconds": round(time.process_time() - spent, 1),
+            "kinds": dict(sorted(counts.items())),
+            "traits": {name: dict(sorted(counter.items())) for name, counter in sorted(traits.items())},
+        }
+        if kept:
+            kept.write_text(json.dumps(record, indent=1) + "\n")
+    return record
 
 
 def main() -> None:
@@ -144,11 +155,8 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    record = run(args.first, args.count)
-    text = json.dumps(record, indent=1)
-    if args.json:
-        args.json.write_text(text + "\n")
-    print(text)
+    record = run(args.first, args.count, args.json)
+    print(json.dumps(record, indent=1))
     sys.exit(bool(record["wrong"]))
 
 
