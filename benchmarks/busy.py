@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import common
+from PIL import Image
 
 REPEAT = 5
 SETTINGS: dict[str, tuple[bool, dict[str, str]]] = {
@@ -143,7 +144,7 @@ def main() -> None:
                 seconds[name] |= json.loads(parts) | commands(photo, environment, arguments.repeat)
         record = {
             "picture": photo.name,
-            "pixels": list(common.images(photo.parent)[photo.name].shape[:2]),
+            "pixels": list(Image.open(photo).size),
             "repeat": arguments.repeat,
             "seconds": seconds,
         }
