@@ -31,7 +31,8 @@ def webp(image: Image.Image) -> int:
 @pytest.fixture
 def photograph(shared_data: Path) -> Image.Image:
     file = sorted((shared_data / "photos" / "valid").glob("*.webp"))[0]
-    return Image.open(file).convert("RGB").crop((100, 100, 356, 292))
+    with Image.open(file) as image:
+        return image.convert("RGB").crop((100, 100, 356, 292))
 
 
 @pytest.mark.parametrize("model", ["photo", "photo-fast", "photo-fast-2", "photo-large"])

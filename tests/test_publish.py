@@ -118,7 +118,8 @@ def test_the_whole_way(
     size = len(server.uploaded["mine.safetensors"])
     told = f"mine.safetensors of the repository {NEW_REPO} at {UPLOADED} ({size:,} bytes)"
     assert f"fetching the model that the file names: {told}" in back.err
-    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "back.png")), np.asarray(Image.open(picture)))
+    with Image.open(tmp_path / "back.png") as back, Image.open(picture) as image:
+        np.testing.assert_array_equal(np.asarray(back), np.asarray(image))
     server.requests.clear()
     again = rdzip("test", packed)
     assert (again.code, server.requests) == (0, [])

@@ -46,7 +46,8 @@ def test_gaussian_has_the_moments_and_the_density_that_it_says(dim: int) -> None
 
 
 def test_gaussian_of_1000_dimensions_is_that_of_the_paper(shared_data: Path) -> None:
-    stored = np.load(shared_data / "gaussian" / "gaussian_params-dim=1000.npz")
+    with np.load(shared_data / "gaussian" / "gaussian_params-dim=1000.npz") as file:
+        stored = dict(file)
     source = open_source("gaussian", dim=1000)
     assert np.array_equal(source.variances, stored["var"])
     assert np.abs(source.train(4096, rng()).mean(0) - stored["loc"]).max() < 0.12

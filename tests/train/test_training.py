@@ -41,7 +41,8 @@ def test_run_ends_in_a_model_that_codes(data: Path, recipe: str, tmp_path: Path)
     model = tiny_model.from_tensors(tensors, meta)
     check_known_answer(model, meta)
     assert meta["training"]["steps"] == 6
-    pixels = np.asarray(Image.open(data / "valid" / "0.png"))
+    with Image.open(data / "valid" / "0.png") as image:
+        pixels = np.asarray(image)
     encoded = causal.encode(model, pixels)
     np.testing.assert_array_equal(causal.decode(model, encoded.payload, pixels.shape, encoded.layout), pixels)
     records = log(tmp_path / "run")
