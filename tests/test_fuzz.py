@@ -10,6 +10,8 @@ import pytest
 from fuzz import check, target
 
 SEEDS = 20
+MORE = 60
+"""MiB that an input needs, in a test."""
 SMALL, MANY = 40, 400
 """Valid files in the fast suite, and in the slow one."""
 
@@ -31,7 +33,7 @@ def test_crashers_belong_to_targets() -> None:
     assert {path.name for path in target.CRASHERS.glob("*")} <= set(target.NAMES)
 
 
-def test_faults_are_told() -> None:
+def test_faults_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exceptions, time and memory."""
 
     class Bad:
@@ -41,6 +43,8 @@ def test_faults_are_told() -> None:
         def one(data: bytes) -> None:
             if data == b"crash":
                 raise KeyError(data)
+            if data == b"memory":
+                bytearray(b"x") * (MORE << 20)
 
     watched = target.Watched(Bad())  # type: ignore[arg-type]
     assert watched.run(b"fine") is None
@@ -48,7 +52,10 @@ def test_faults_are_told() -> None:
     assert fault is not None
     assert fault.kind == "crash"
     assert fault.where.startswith("KeyError at test_fuzz.py:")
-    watched.base -= 600
+    watched.high = 0
+    assert watched.run(b"fine") is None
+    monkeypatch.setattr(target, "MEGABYTES", MORE // 2)
+    watched.high = 0
     memory = watched.run(b"memory")
     assert memory is not None
     assert memory.kind == "memory"
