@@ -26,13 +26,8 @@ from rdzip.cli import main
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # fuzz/, but rdzip as it is installed
 
-_examples = ".hypothesis" if Path(".hypothesis").exists() else "."
-settings.register_profile(
-    "suite",
-    deadline=None,  # the machine may be busy
-    suppress_health_check=[HealthCheck.too_slow],
-    database=settings.default.database if os.access(_examples, os.W_OK) else None,
-)
+# The machine may be busy.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 NOBODY = 65534
 """Number of the user who owns nothing, and of his group."""
