@@ -117,6 +117,7 @@ def fuzz(name: str, seconds: int, corpus: Path, faults: Path, more: list[str]) -
         f"-artifact_prefix={faults}/",
         "-print_final_stats=1",
         "-len_control=0",
+        f"-report_slow_units={10 * HANG_SECONDS}",  # by the clock, and other processes may be busy
         *more,
     ]
     options = {"custom_mutator": mutator} if mutate else {}
