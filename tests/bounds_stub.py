@@ -1,6 +1,7 @@
 """Methods of bounds that need no work: L(lambda) = ln(1 + lambda), upper and lower bounds a little off it.
 
-`installed` puts them in the table. Options: `off` from the exact value, `fail` at a lambda, `pause` in seconds.
+`installed` puts them in the table. Options: `off` from the exact value, `fail` at a lambda (1000 above it: by
+an error that nobody foresaw), `pause` in seconds.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
             report((index + step / 10) / len(lambdas), None)
         if lam == options.fail:
             raise InputError("this lambda fails")
-        if lam == -options.fail:
+        if lam == options.fail - 1000:
             raise KeyError("nobody foresaw this")
         name = {"upper": "up", "lower": "low", "exact": "true", "estimate": "guess"}[options.role]
         found.append(exact_point(lam, options.role, options.off, options.error, name))

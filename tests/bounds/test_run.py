@@ -84,7 +84,7 @@ def test_a_failure_leaves_the_others(tmp_path: Path, jobs: int) -> None:
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_an_unforeseen_error_is_no_input_error(jobs: int) -> None:
-    result = ran(None, options={"up": {"fail": -3.0}}, jobs=jobs)
+    result = ran(None, options={"up": {"fail": 1003.0}}, jobs=jobs)
     assert not isinstance(result.failures[0].error, InputError)
     assert "nobody foresaw this" in str(result.failures[0].error)
 
