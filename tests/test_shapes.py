@@ -33,11 +33,11 @@ import rdzip
 from rdzip.codecs import classic
 
 resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
-photo = np.random.default_rng(0).integers(100, 110, (60_000, 3), dtype=np.uint8).cumsum(0, dtype=np.uint8)
+photo = np.random.default_rng(0).integers(100, 110, (24_000, 3), dtype=np.uint8).cumsum(0, dtype=np.uint8)
 deep = photo.astype(np.uint16) * 250
 cases = [(1, photo, {"codec": "causal"}), (3, photo, {"codec": "causal"}), (8, photo[:, 0], {"codec": "causal"}),
-         (1, photo[:6000, 0], {"codec": "mixing", "effort": 9}), (2, photo[:, 0], {"codec": "mixing", "effort": 3}),
-         (1, photo, {"codec": "mixing", "effort": 1}), (1, photo[:9000], {"codec": "mixing", "effort": 6}),
+         (1, photo[:3000, 0], {"codec": "mixing", "effort": 9}), (2, photo[:, 0], {"codec": "mixing", "effort": 3}),
+         (1, photo, {"codec": "mixing", "effort": 1}), (1, photo[:3000], {"codec": "mixing", "effort": 6}),
          (2, photo[:, 0], {"codec": "mixing", "effort": 1, "max_error": 2}), (1, deep, {"codec": "classic"})]
 for short, samples, options in cases:
     tall = samples.reshape(-1, short, *samples.shape[1:])
