@@ -53,7 +53,8 @@ def _config(meta: Mapping[str, Any]) -> CodeConfig:
         raise ModelError("model: expected 0 to 32 blocks")
     if len(config.widths) != 3 or sum(slices.slices) > 3 * config.stride**2 or len(slices.slices) < 2:
         raise ModelError("model: expected three widths, and two or more slices of at most 192 channels in all")
-    if len(slices.passes) != len(slices.slices) - 1 or not set(slices.passes) <= {1, 2, 4}:
+    passes = slices.passes
+    if len(passes) != len(slices.slices) - 1 or not all(type(n) is int and n in (1, 2, 4) for n in passes):
         raise ModelError("model: expected 1, 2 or 4 passes for every slice but the first")
     return config
 
