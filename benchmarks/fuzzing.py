@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,11 @@ Record = dict[str, Any]
 
 def add(record: Record, commit: str | None) -> None:
     """Add a run to the results, and sum all up. commit: what ran, if it was not this tree."""
-    environment = common.environment() | ({"commit": commit, "clean": True} if commit else {})
+    environment = common.environment()
+    environment["versions"] |= {"atheris": version("atheris")}
+    if commit:  # of a clean export of it; when it began is not known here
+        environment |= {"commit": commit, "clean": True}
+        del environment["started"], environment["load"]
     runs = json.loads(RESULT.read_text())["runs"] if RESULT.exists() else []
     runs.append({"environment": environment} | record)
     targets: dict[str, Counter[str]] = {}
