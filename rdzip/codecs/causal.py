@@ -13,13 +13,14 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rdzip import limits
-from rdzip.codecs import causal_batch, causal_compiled
+from rdzip.codecs import causal_batch
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.codecs.side_by_side import workers
 from rdzip.entropy.ans import PRECISION, TOTAL, AnsStack
@@ -28,6 +29,7 @@ from rdzip.errors import CoderError, InputError
 from rdzip.models.template import SLANT, Wavefronts
 
 if TYPE_CHECKING:
+    from rdzip.codecs import causal_compiled
     from rdzip.models.causal_exact import ExactNet
     from rdzip.models.causal_file import CausalModel
 
@@ -48,12 +50,17 @@ def _kind(shape: tuple[int, ...]) -> str:
     raise InputError(f"causal codec: expected pixels of shape [h, w] or [h, w, 3], found {list(shape)}")
 
 
-def _compiles(model: CausalModel, kind: str) -> bool:
-    """Whether compiled code is used, which then has to give the model's known answer."""
+def _compiled(model: CausalModel, kind: str) -> ModuleType | None:
+    """The codec by compiled code, which then has to give the model's known answer; None where nothing compiles.
+
+    It is imported here, since numba takes longer to import than other codecs to work.
+    """
+    from rdzip.codecs import causal_compiled
+
     if not causal_compiled.can_compile(model, kind):
-        return False
+        return None
     model.check_compiled()
-    return True
+    return causal_compiled
 
 
 def _batch_net(model: CausalModel, kind: str) -> ExactNet:
@@ -81,8 +88,8 @@ def encode(model: CausalModel, pixels: Pixels, progress: Progress = None) -> Enc
     coming_up = fronts.bands(BAND_PIXELS)
     at_once = min(workers(), len(coming_up))
     work: causal_batch.Bands | causal_compiled.Bands
-    if _compiles(model, kind):
-        work = causal_compiled.Bands(model, kind, pixels, at_once)
+    if (compiled := _compiled(model, kind)) is not None:
+        work = compiled.Bands(model, kind, pixels, at_once)
     else:
         work = causal_batch.Bands(model, _batch_net(model, kind), pixels)
     stack = AnsStack()
@@ -123,7 +130,8 @@ def decode(
     time = SAMPLE_TIME * math.prod(shape) + model.pixel_time(kind) * math.prod(shape[:2])
     limits.claim(time, f"{math.prod(shape)} samples in wavefronts")
     stack = AnsStack(payload)  # CoderError for what is none
-    if _compiles(model, kind):
-        return causal_compiled.decode(model, kind, payload, shape, progress)
+    if (compiled := _compiled(model, kind)) is not None:
+        found: Pixels = compiled.decode(model, kind, payload, shape, progress)
+        return found
     with _one_thread(model):
         return causal_batch.decode(model, _batch_net(model, kind), stack, shape, progress)
