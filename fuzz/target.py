@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 
+import rdzip
 from rdzip.errors import RdzipError
 
 FOLDER = Path(__file__).parent
@@ -78,10 +79,14 @@ class Fault:
     text: str
 
 
+OURS = (Path(rdzip.__file__).parent, Path(__file__).parent)
+"""Folders whose lines tell faults from each other."""
+
+
 def where_of(error: BaseException) -> str:
-    """Type of an exception, and the innermost line of rdzip or fuzz in it."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "/rdzip/" in f.filename or "/fuzz/" in f.filename]
-    last = frames[-1]
+    """Type of an exception, and the innermost line of rdzip or of these targets in it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    last = [frame for frame in frames if any(folder in Path(frame.filename).parents for folder in OURS)][-1]
     return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
 
 

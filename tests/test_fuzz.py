@@ -51,7 +51,7 @@ def test_faults_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     fault = watched.run(b"crash")
     assert fault is not None
     assert fault.kind == "crash"
-    assert fault.where.startswith("KeyError at test_fuzz.py:")
+    assert fault.where.startswith("KeyError at target.py:")
     watched.high = 0
     assert watched.run(b"fine") is None
     monkeypatch.setattr(target, "MEGABYTES", MORE // 2)

@@ -31,6 +31,7 @@ TRUSTING = {"allow_pickle", "shell", "trust_remote_code"}
 """Options that must be left out, or False."""
 RISKY_MODULES = {
     "pickle": {
+        "exact/compiled.py": "reads numba's cache, which only the user may write",
         "train/descent.py": "names the error of torch.load",
         "workers.py": "pipes between this program and processes that it started",
     },

@@ -108,9 +108,9 @@ class AnsStack:
         return self._coder.height()[0]
 
     def bits(self) -> int:
-        """Bits on the stack, without the padding to whole words."""
+        """Bits on the stack, without the padding to whole words and the highest bit of the state, which is always 1."""
         words, state = self._coder.height()
-        return 32 * words + state.bit_length()
+        return 32 * words + state.bit_length() - 1
 
     def to_bytes(self) -> bytes:
         """The stack as 32-bit little-endian words."""

@@ -159,7 +159,7 @@ def _fourth_channel(data: bytes) -> bool:
 
 def _inverted(data: bytes) -> bool:
     """Return whether what reads a TIFF turns its samples round, so that 0 is black."""
-    with warnings.catch_warnings(), pillow_limit(None), Image.open(io.BytesIO(data)) as image:
+    with warnings.catch_warnings(), pillow_limit(None), Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
         warnings.simplefilter("ignore")
         arguments = [tile.args if isinstance(tile.args, tuple) else (tile.args,) for tile in getattr(image, "tile", [])]
         return bool(arguments) and all(";I" in str(mode[0]) for mode in arguments)

@@ -37,9 +37,9 @@ _LEAST, MOST = 5e-324, 1e9  # the smallest number above 0; more of anything is a
 _WHOLE = (1, MOST, "at least 1 and at most 1e9")
 _RANGES: dict[str, tuple[float, float, str]] = {
     **dict.fromkeys(("steps", "batch", "crop", "checkpoint_every", "validate_every"), _WHOLE),
-    "lr": (_LEAST, 1e300, "above 0 and finite"),
-    "clip": (_LEAST, 1e300, "above 0 and finite"),
-    "weight_decay": (0.0, 1e300, "0 or more and finite"),
+    "lr": (_LEAST, 1e38, "above 0 and at most 1e38"),  # what float32 can hold
+    "clip": (_LEAST, 1e38, "above 0 and at most 1e38"),
+    "weight_decay": (0.0, 1e38, "0 or more and at most 1e38"),
     "warmup": (0, MOST, "0 or more and at most 1e9"),
     "decay": (0.0, 1.0, "a share of the steps, from 0 to 1"),
     "seed": (0, (1 << 32) - 1, "from 0 to 2^32 - 1"),

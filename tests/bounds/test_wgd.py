@@ -112,5 +112,5 @@ def test_what_cannot_be_solved(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="at least 1 step"):
             wgd.Options(**other)  # type: ignore[arg-type]
     np.save(tmp_path / "a.npy", np.random.default_rng(0).standard_normal((4, 3)))
-    with pytest.raises(InputError, match="at least 2 held-out samples, found 1"):
+    with pytest.raises(InputError, match="at least 8 samples, found 4"):
         wgd.solve(open_source(str(tmp_path / "a.npy")), [3.0], wgd.Options(**SMALL), ignore)

@@ -327,5 +327,5 @@ def test_pillow_refuses_them_too(tmp_path: Path, name: str) -> None:
 
     path = tmp_path / "a.rdz"
     path.write_bytes(BOMBS[name]())
-    with pytest.raises(OSError, match=r"hash differs|too much for a file"), Image.open(path) as image:
+    with pytest.raises(OSError, match=r"hash differs|too much for a file|no mode for"), Image.open(path) as image:
         image.load()
