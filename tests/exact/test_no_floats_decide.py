@@ -66,12 +66,12 @@ import sys
 from pathlib import Path
 import rdzip
 for name in ("0.1/grey", "0.1-latents/bb-cis", "0.1-irec/binary", "0.1-lossy/grey", "0.1-near/mixing"):
-    rdzip.decompress_array(Path("tests/golden", name + ".rdz").read_bytes())
+    rdzip.decompress_array(Path(sys.argv[1], name + ".rdz").read_bytes())
 print(*(getattr(module, "__file__", None) for name, module in sys.modules.items() if name.split(".")[0] == "rdzip"))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
-    )
+    golden = Path(__file__).resolve().parents[1] / "golden"
+    command = [sys.executable, "-c", script, str(golden)]
+    done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
     names = {Path(file).relative_to(PACKAGE).as_posix() for file in done.stdout.split()}
     assert len(names) > 60
     assert {name.split("/")[0] for name in names if "/" in name} <= set(FOLDERS)
