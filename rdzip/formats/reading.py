@@ -64,9 +64,8 @@ def read_picture(source: str | Path | bytes | BinaryIO, *, max_pixels: int | Non
     ]
     if picture.source_format in LOSSY_FORMATS:
         picture.notes.append(
-            f"{LOSSY_NOTE}{picture.source_format}, a lossy format: a lossless copy of its decoded pixels is larger "
-            "than the file itself, and comes "
-            "back as PNG or TIFF"
+            f"{LOSSY_NOTE}{picture.source_format}, a lossy format: a lossless copy of its decoded pixels is mostly "
+            "larger than the file itself, and comes back as PNG or TIFF"
         )
     return picture
 
