@@ -17,7 +17,6 @@ A payload holds no file headers: WebP's RIFF and PNG's IHDR are rebuilt from the
 from __future__ import annotations
 
 import io
-import lzma
 import math
 import struct
 import zlib
@@ -28,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 from rdzip import limits
-from rdzip.codecs import pngstream
+from rdzip.codecs import pngstream, raw_lzma
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.codecs.strips import strips
 from rdzip.errors import CoderError
@@ -40,8 +39,8 @@ if TYPE_CHECKING:
 
 WEBP_MAX_SIDE = 16383
 PLANES_MAX_BYTES = 1 << 26
-DEFLATE_RATIO, LZMA_RATIO = 1032, 7168
-"""Bytes that a byte of deflate or LZMA can stand for, at most: 258 in 2 bits; 273 in 14 bits of .022 bits each."""
+DEFLATE_RATIO = 1032
+"""Bytes that a byte of deflate can stand for, at most: 258 in 2 bits."""
 WEBP_MEMORY, PLANES_MEMORY, ROWS_MEMORY = 19, 3, 8
 """Bytes of memory that decoding takes: WebP for a pixel, LZMA for a byte of planes or of rows of a PNG."""
 BYTE_TIME = 0.002
@@ -243,7 +242,7 @@ def _png_deep(samples: NDArray[Any]) -> Iterable[tuple[bytes, Method]]:
     rows = pngstream.filter_rows(samples)
     yield b"\x10" + zlib.compress(rows, 9), Method.PNG
     if len(rows) <= PLANES_MAX_BYTES:
-        yield b"\x10" + _lzma_pack(rows, len(rows)), Method.PNG_LZMA
+        yield b"\x10" + raw_lzma.pack(rows, len(rows)), Method.PNG_LZMA
 
 
 def _decode_png(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -277,45 +276,11 @@ def _decode_png(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) ->
 def _decode_png_lzma(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     size = shape[0] * (1 + math.prod(shape[1:]) * dtype.itemsize)
     limits.claim_memory(ROWS_MEMORY * size, f"{size} bytes of rows")
-    rows = _lzma_unpack(payload[1:], size)
+    rows = raw_lzma.unpack(payload[1:], size)
     return _decode_png(payload[:1] + zlib.compress(rows, 0), shape, dtype)
 
 
 # --- raw, LZMA and linear predictors ----------------------------------------------------------------------------------
-
-
-def _filters(size: int) -> list[dict[str, int]]:
-    dictionary = min(1 << 26, max(1 << 12, 1 << (size - 1).bit_length())) if size else 1 << 12
-    return [
-        {
-            "id": lzma.FILTER_LZMA1,
-            "dict_size": dictionary,
-            "lc": 4,
-            "lp": 0,
-            "pb": 0,
-            "mf": lzma.MF_BT4,
-            "nice_len": 128,
-            "mode": lzma.MODE_NORMAL,
-        }
-    ]
-
-
-def _lzma_pack(data: bytes, size: int) -> bytes:
-    return lzma.compress(data, lzma.FORMAT_RAW, filters=_filters(size))
-
-
-def _lzma_unpack(payload: bytes, size: int) -> bytes:
-    if size > LZMA_RATIO * (len(payload) + 1):
-        raise CoderError(f"an LZMA payload of {len(payload)} bytes cannot hold {size}: the file is corrupt")
-    try:
-        decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_filters(size))
-        data = decoder.decompress(payload, size)
-        rest = b"" if decoder.eof else decoder.decompress(b"", 1)
-    except (lzma.LZMAError, EOFError) as error:
-        raise CoderError(f"the LZMA payload cannot be decoded ({error}): the file is corrupt") from error
-    if len(data) != size or rest or not decoder.eof or decoder.unused_data:
-        raise CoderError(f"the LZMA payload does not hold {size} bytes: the file is corrupt")
-    return data
 
 
 def _words(samples: NDArray[Any]) -> NDArray[Any]:
@@ -346,7 +311,7 @@ def _planes(samples: NDArray[Any]) -> bytes:
     kinds = [kind | colour for colour in ((0, 4) if words.shape[2] >= 3 else (0,)) for kind in range(4)]
     kind = min(kinds, key=lambda kind: len(zlib.compress(_split(_residuals(sample, kind)), 6)))
     rows = _split(_residuals(words, kind))
-    return bytes([kind]) + _lzma_pack(rows, len(rows))
+    return bytes([kind]) + raw_lzma.pack(rows, len(rows))
 
 
 def _split(words: NDArray[Any]) -> bytes:
@@ -366,7 +331,7 @@ def _decode_planes(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any])
         raise CoderError("the payload's predictor is unknown: the file is corrupt")
     size = math.prod(shape) * dtype.itemsize
     limits.claim_memory(PLANES_MEMORY * size, f"{size} bytes of samples")
-    data = _lzma_unpack(payload[1:], size)
+    data = raw_lzma.unpack(payload[1:], size)
     octets = np.frombuffer(data, np.uint8).reshape(channels, dtype.itemsize, height, width)[:, ::-1]
     words = octets.transpose(2, 3, 0, 1).copy(order="C").view(f"<u{dtype.itemsize}").reshape(height, width, channels)
     if kind & 2:

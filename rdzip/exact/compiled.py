@@ -48,7 +48,7 @@ if COMPILES:
             """Log it; event: of no meaning."""
             if not _Compiling.told:
                 _Compiling.told = True
-                COMPILE_LOG.info("compiling the coder for this machine: some 20 seconds, once")
+                COMPILE_LOG.info("compiling the coder for this machine, once")
 
         def on_end(self, event: Any) -> None:
             """Do nothing."""

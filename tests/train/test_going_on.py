@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from train_support import TINY, fill, log
+from train_support import log
 
 from rdzip import train
 from rdzip.errors import InputError
@@ -19,20 +19,6 @@ from rdzip.models import modelfile
 from rdzip.train import descent
 
 SMALL = ["model.colour.width=8", "model.colour.blocks=2"]
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    fill(tmp_path / "data" / "train", 3)
-    fill(tmp_path / "data" / "valid", 1)
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def recipe(tmp_path: Path) -> str:
-    path = tmp_path / "tiny.toml"
-    path.write_text(TINY)
-    return str(path)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 from rich.console import Console
-from train_support import TINY, fill, log, picture
+from train_support import fill, log, picture
 
 from rdzip import train
 from rdzip.errors import InputError
@@ -27,20 +27,6 @@ from rdzip.train import watch
 from rdzip.train.processes import Group
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    fill(tmp_path / "data" / "train", 3)
-    fill(tmp_path / "data" / "valid", 1)
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def recipe(tmp_path: Path) -> str:
-    path = tmp_path / "tiny.toml"
-    path.write_text(TINY)
-    return str(path)
 
 
 def command(*arguments: object, torchrun: int = 0) -> subprocess.Popen[bytes]:

@@ -7,7 +7,7 @@ import pytest
 import tiny_model
 import torch
 from PIL import Image
-from train_support import TINY, fill, log
+from train_support import fill, log
 
 from rdzip.codecs import causal
 from rdzip.errors import InputError
@@ -26,13 +26,6 @@ def data(tmp_path: Path) -> Path:
         fill(tmp_path / "data" / part, count)
     (tmp_path / "data" / "train" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnot an image")
     return tmp_path / "data"
-
-
-@pytest.fixture
-def recipe(tmp_path: Path) -> str:
-    path = tmp_path / "tiny.toml"
-    path.write_text(TINY)
-    return str(path)
 
 
 def test_run_ends_in_a_model_that_codes(data: Path, recipe: str, tmp_path: Path) -> None:
