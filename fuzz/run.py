@@ -8,6 +8,7 @@ Exits with 1 if an input was a fault: it lies in DIR/faults/TARGET/, with a .txt
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import re
 import subprocess
@@ -22,6 +23,8 @@ from fuzz.target import FOLDER, NAMES
 
 STARTING = 600
 """Seconds that a target may take to import, make its models and compile, and to end, beside its time."""
+_SHOWN = 4096
+"""Bytes of a fault that are printed."""
 _EXECUTIONS = re.compile(r"number_of_executed_units: (\d+)")
 _STATE = re.compile(r"^#(\d+)\s+\S+\s+cov: (\d+) ft: (\d+) corp: (\d+)/\S+", re.MULTILINE)
 
@@ -92,7 +95,12 @@ def main() -> None:
             shown = ", ".join(f"{key} {value}" for key, value in facts.items() if key != "faults")
             print(f"{name}: {shown}", flush=True)
             for fault in facts["faults"]:
-                print(f"  fault: {faults_of(folder, name) / fault}", flush=True)
+                path = faults_of(folder, name) / fault
+                print(f"  fault: {path}", flush=True)
+                if path.suffix == ".txt":  # the folder may be gone when somebody reads this
+                    print(path.read_text("utf-8", "replace")[-4000:], flush=True)
+                elif path.stat().st_size <= _SHOWN:
+                    print(f"  in base64: {base64.b64encode(path.read_bytes()).decode()}", flush=True)
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n")
     sys.exit(any(facts["faults"] or not facts["executions"] for facts in found.values()))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +16,6 @@ if TYPE_CHECKING:
     from rdzip.formats.batch import Batch
 
 _ZIP = b"PK"
-_SPARE = 1 << 22  # bytes of an .npz beside its samples
 SUFFIXES = {Form.NPY: ".npy", Form.NPZ: ".npz", Form.JSON: ".json"}
 
 
@@ -41,7 +37,7 @@ def read_ways(data: bytes, *, max_pixels: int | None = None) -> list[Batch] | No
         file = npy.read_npy(data)
         ways = batch.of_array(file.array, fortran=file.fortran, source_bytes=len(data))
     elif data.startswith(_ZIP) or data[:64].lstrip()[:1] in (b"[", b"{"):
-        read = _sequences(data, limit)
+        read = sequences.read_sequences(data, "the file", limit)
         form = Form.NPZ if read.side[0] == sequences.NPZ else Form.JSON
         ways = [batch.of_sequences(read.items, form=form, side=read.side, source_bytes=len(data))]
     else:
@@ -50,20 +46,6 @@ def read_ways(data: bytes, *, max_pixels: int | None = None) -> list[Batch] | No
     if pixels > limit:
         raise InputError(f"the file has {pixels} pixels in all, at most {limit} are allowed: raise --max-pixels")
     return ways
-
-
-def _sequences(data: bytes, limit: int) -> sequences.Sequences:
-    try:
-        if data.startswith(_ZIP):
-            with zipfile.ZipFile(io.BytesIO(data)) as file:
-                size = sum(member.file_size for member in file.infolist())
-            if size > limit + _SPARE:
-                raise InputError(
-                    f"the .npz has {size} bytes unpacked, {limit} samples at most are allowed: raise --max-pixels"
-                )
-        return sequences.read_sequences(data, "the file")
-    except (zlib.error, RuntimeError, OSError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise InputError(f"expected an .npz file, found one that cannot be unpacked ({error})") from error
 
 
 def write_items(items: Batch) -> WrittenBatch:

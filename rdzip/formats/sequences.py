@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rdzip import limits
 from rdzip.errors import CoderError, InputError
 from rdzip.formats import npy
 
@@ -33,6 +34,7 @@ _STEP_DEPTH = 3
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|[^\[\]{}"]+')
 _FIRST_TWO = re.compile(r"(\s*)(\d{1,3})(\s*,\s*)(\d{1,3})\b")
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9}]
+_SPARE = 1 << 22  # bytes of an .npz beside its samples
 _TYPES = ("|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8")
 
 Rolls = NDArray[np.uint8]
@@ -55,9 +57,10 @@ class Sequences:
         return np.split(self.data, np.cumsum(self.lengths)[:-1]) if len(self.lengths) else []
 
 
-def read_sequences(data: bytes, name: str) -> Sequences:
-    """Sequences of the bytes of a file; InputError, with ``name``, for anything that is no file of sequences."""
-    return _read_npz(data, name) if data[:2] == b"PK" else _read_json(data, name)
+def read_sequences(data: bytes, name: str, max_samples: int = limits.MAX_PIXELS) -> Sequences:
+    """Sequences of the bytes of a file; InputError, with ``name``, for anything that is no file of sequences, and for
+    an .npz that unpacks to more than ``max_samples`` bytes and what its heads may take."""
+    return _read_npz(data, name, max_samples) if data[:2] == b"PK" else _read_json(data, name)
 
 
 def write_sequences(sequences: Sequences) -> bytes:
@@ -78,18 +81,21 @@ def write_sequences(sequences: Sequences) -> bytes:
     )
 
 
-def _read_npz(data: bytes, name: str) -> Sequences:
+def _read_npz(data: bytes, name: str, max_samples: int) -> Sequences:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
+            size = sum(member.file_size for member in file.infolist())
+            if size > max_samples + _SPARE:
+                raise InputError(
+                    f"{size} bytes unpacked, {max_samples} samples at most are allowed: raise --max-pixels"
+                )
             names = sorted(file.namelist())
             if names == ["data.npy", "lengths.npy"]:
                 rolls, lengths = (npy.read_npy(file.read(member)).array for member in names)
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
-    except (
-        Exception
-    ) as error:  # zipfile raises many kinds for hostile files: BadZipFile, zlib.error, NotImplementedError
-        raise InputError(f"{name}: expected an .npz of arrays, found {error}") from error
+    except Exception as error:  # zipfile raises many kinds: BadZipFile, zlib.error, UnicodeDecodeError, ...
+        raise InputError(f"{name}: expected an .npz of arrays, found one that cannot be unpacked ({error})") from error
     if names != ["data.npy", "lengths.npy"]:
         raise InputError(f"{name}: expected the arrays data and lengths, found {', '.join(names)[:80] or 'none'}")
     if rolls.dtype != np.uint8 or rolls.ndim != 2 or not rolls.shape[1]:
