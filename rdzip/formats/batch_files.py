@@ -1,4 +1,4 @@
-"""Files of many items to batches and back: arrays (.npy), sequences (.npz, .json)."""
+"""Files of many items to batches and back: arrays (.npy), sequences (.npz)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rdzip import limits
-from rdzip.errors import CoderError, FormatError, InputError
+from rdzip.errors import InputError
 from rdzip.formats import batch, npy, sequences
 from rdzip.formats.batch_header import Form
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rdzip.formats.batch import Batch
 
 _ZIP = b"PK"
-SUFFIXES = {Form.NPY: ".npy", Form.NPZ: ".npz", Form.JSON: ".json"}
+SUFFIXES = {Form.NPY: ".npy", Form.NPZ: ".npz"}
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ def read_ways(data: bytes, *, max_pixels: int | None = None) -> list[Batch] | No
     if data.startswith(npy.MAGIC):
         file = npy.read_npy(data)
         ways = batch.of_array(file.array, fortran=file.fortran, source_bytes=len(data))
-    elif data.startswith(_ZIP) or data[:64].lstrip()[:1] in (b"[", b"{"):
-        read = sequences.read_sequences(data, "the file", limit)
-        form = Form.NPZ if read.side[0] == sequences.NPZ else Form.JSON
-        ways = [batch.of_sequences(read.items, form=form, side=read.side, source_bytes=len(data))]
+    elif data.startswith(_ZIP):
+        steps, lengths = sequences.read_sequences(data, "the file", limit)
+        items = np.split(steps, np.cumsum(lengths.astype(np.int64))[:-1]) if len(lengths) else []
+        ways = [batch.of_sequences(items, length_dtype=lengths.dtype.str, source_bytes=len(data))]
     else:
         return None
     pixels = ways[0].pixels
@@ -54,10 +54,5 @@ def write_items(items: Batch) -> WrittenBatch:
         return WrittenBatch(npy.write_npy(items.array(), fortran=items.fortran), SUFFIXES[items.form])
     if not items.sequences:
         raise InputError("expected an array, found images: write them to a folder")
-    try:
-        data = sequences.write_sequences(
-            sequences.Sequences(items.samples, np.array(items.lengths, np.int64), items.side)
-        )
-    except CoderError as error:
-        raise FormatError(f"{error}; get another copy") from error
+    data = sequences.write_sequences(items.samples, items.lengths, items.length_dtype)
     return WrittenBatch(data, SUFFIXES[items.form])

@@ -88,7 +88,7 @@ ALLOWED_BY_REASON = {
         formats/batch_reading.py _chain sum | formats/batch_reading.py _member sum
         formats/batch_reading.py decode_batch sum | formats/batch_reading.py item sum | formats/cbor.py count sum
         formats/latent.py factor_of histogram | formats/neural.py decode_chain sum
-        formats/sequences.py _read_npz sum | formats/sequences.py items cumsum""",
+        formats/sequences.py read_sequences sum""",
     "sums that are exact by the bounds of docs/exactness.md": """
         exact/integers.py __call__ matmul | exact/integers.py __init__ sum | exact/integers.py check_stream sum
         exact/layers.py __call__ linear | models/causal_exact.py _parameters sum | models/pixel_head.py base sum
