@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from rdzip import atomic, files
 from rdzip.atomic import shown
 from rdzip.cli_output import Output, print_json, print_text
-from rdzip.errors import InputError
-from rdzip.files import UsageError
+from rdzip.errors import InputError, UsageError
 from rdzip.progress import bar
 
 if TYPE_CHECKING:

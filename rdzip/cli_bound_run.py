@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from rdzip.atomic import shown
 from rdzip.cli_output import Output, notes, print_json, print_text
-from rdzip.files import UsageError
+from rdzip.errors import Stopped, UsageError
 from rdzip.progress import bar
 
 if TYPE_CHECKING:
@@ -74,7 +74,6 @@ def bound(
     request = _request(wanted)
     from rdzip.bounds import plot, run
     from rdzip.bounds.folder import RECORDS
-    from rdzip.cli import Stopped
     from rdzip.process import own_process
 
     own_process()

@@ -14,9 +14,9 @@ from rdzip import atomic, cli_fetch, cli_removal, cli_told, files, limits, worke
 from rdzip.atomic import shown
 from rdzip.cli_output import Output, bytes_text
 from rdzip.cli_removal import Coded
-from rdzip.errors import InputError
-from rdzip.files import Destination, Found, UsageError
-from rdzip.formats import archive, batch, batch_files, container, faithful, rdz, reading, writing
+from rdzip.errors import InputError, UsageError
+from rdzip.files import Destination, Found
+from rdzip.formats import archive, batch, batch_files, container, faithful, member_names, rdz, reading, writing
 from rdzip.formats.faithful import Returned
 from rdzip.formats.latent import NO_WISHES, Wishes
 from rdzip.formats.loss import NO_LOSS, Loss
@@ -166,7 +166,7 @@ def _members(
 def member_name(item: Found, names: set[str]) -> str:
     """Return the name of an input in an archive; InputError for a bad one, or one of `names` (in lower case)."""
     files.compressed_name(item)
-    name = archive.check_name(item.relative.as_posix())
+    name = member_names.check_name(item.relative.as_posix())
     if name.casefold() in names:
         raise InputError(f"expected names that differ, found two inputs called {shown(name)}; rename one")
     return name

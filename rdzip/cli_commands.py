@@ -40,8 +40,7 @@ from rdzip.cli_options import (
     finish,
 )
 from rdzip.cli_output import Output, notes, print_text
-from rdzip.errors import InputError
-from rdzip.files import UsageError
+from rdzip.errors import InputError, UsageError
 from rdzip.formats.loss import Loss
 from rdzip.workers import Pool
 

@@ -11,8 +11,7 @@ from rdzip import hub
 from rdzip.atomic import shown
 from rdzip.cli_output import Output, bytes_text, print_json, print_text, rows, table
 from rdzip.codecs.options import with_unnamed
-from rdzip.errors import ModelError
-from rdzip.files import UsageError
+from rdzip.errors import ModelError, UsageError
 from rdzip.hub import ModelRef
 from rdzip.progress import bar
 

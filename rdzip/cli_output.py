@@ -18,8 +18,7 @@ from typing import Any
 
 from rdzip import atomic
 from rdzip.atomic import shown
-from rdzip.errors import RdzipError
-from rdzip.files import UsageError
+from rdzip.errors import RdzipError, UsageError
 
 TRACEBACK = "RDZIP_TRACEBACK"
 

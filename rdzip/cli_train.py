@@ -10,8 +10,7 @@ from typing import Any
 
 from rdzip.atomic import shown
 from rdzip.cli_output import Output, notes, print_text
-from rdzip.errors import InputError
-from rdzip.files import UsageError
+from rdzip.errors import InputError, UsageError
 from rdzip.workers import Pool
 
 

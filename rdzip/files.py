@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rdzip.atomic import exists_already, explain, is_stream, kind_of, not_a_file, shown
-from rdzip.errors import InputError, RdzipError
+from rdzip.errors import InputError, UsageError
 
 SUFFIX = ".rdz"
 STDIO = "-"
@@ -32,10 +32,6 @@ _IMAGES = (
     ".webp .xbm"
 )
 IMAGE_SUFFIXES = frozenset(_IMAGES.split())
-
-
-class UsageError(RdzipError):
-    """Arguments that do not go together; nothing was done (exit code 2)."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import pytest
 from needs import posix
 
 from rdzip import atomic, files
-from rdzip.errors import InputError
-from rdzip.files import Destination, Found, UsageError
+from rdzip.errors import InputError, UsageError
+from rdzip.files import Destination, Found
 
 
 def found(path: Path) -> Found:

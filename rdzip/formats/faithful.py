@@ -16,7 +16,8 @@ from PIL import Image
 
 from rdzip.errors import InputError
 from rdzip.formats import metadata
-from rdzip.formats.facts import Facts, facts
+from rdzip.formats.facts import facts
+from rdzip.formats.facts_record import Facts
 from rdzip.formats.facts_tiff import BITS, EXTRA, FORMAT, PHOTOMETRIC
 from rdzip.formats.losses import facts_written, lost
 from rdzip.formats.reading import pillow_limit

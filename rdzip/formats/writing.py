@@ -16,7 +16,8 @@ from rdzip.codecs import pngstream
 from rdzip.codecs.strips import same as same_samples
 from rdzip.errors import InputError, RdzipError
 from rdzip.formats import metadata, tiff_tags
-from rdzip.formats.facts import Facts, facts
+from rdzip.formats.facts import facts
+from rdzip.formats.facts_record import Facts
 from rdzip.formats.losses import facts_written, lost
 from rdzip.formats.reading import pillow_limit, read_picture
 from rdzip.formats.transparency import as_shown, with_alpha

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from rdzip.errors import InputError
 
-RECIPES = Path(__file__).parent / "recipes"
-
 
 def run(
     recipe: str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +10,8 @@ from typing import Any
 
 from rdzip.errors import InputError
 from rdzip.models.modelfile import is_id
-from rdzip.train import RECIPES
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
+RECIPES = Path(__file__).parent / "recipes"
 _OPTIMISER_KEYS = {
     "steps": int,
     "batch": int,

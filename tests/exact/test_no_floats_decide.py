@@ -18,7 +18,7 @@ import tiny_irec
 import tiny_model
 import tiny_transform
 import torch
-from deciding import ALLOWED, ELSEWHERE, EXCUSED, FOLDERS
+from deciding import ALLOWED, ELSEWHERE, EXCUSED, FOLDERS, LENIENT, OUTSIDE
 from float_operations import PACKAGE, operations
 
 from rdzip.codecs import causal, causal_compiled, transform
@@ -29,18 +29,29 @@ from rdzip.models import causal as network
 from rdzip.models.causal_exact import ExactNet, Parameters
 from rdzip.models.causal_file import CausalModel
 
-DECIDING = [
-    name
-    for folder in FOLDERS
-    for name in sorted(f"{folder}/{path.name}" for path in (PACKAGE / folder).glob("*.py"))
-    if name not in EXCUSED
-]
+
+def deciding(package: Path) -> list[str]:
+    """Files of a package that decide, by their paths in it: all in its folders, and below, that are not excused."""
+    found = (path.relative_to(package).as_posix() for folder in FOLDERS for path in (package / folder).rglob("*.py"))
+    return sorted(name for name in found if name not in EXCUSED)
+
+
+DECIDING = deciding(PACKAGE)
 
 
 def operations_of(name: str) -> set[tuple[str, str, str]]:
-    """Operations of a file with their places; of formats, which call much that knows no numbers, those of numbers."""
-    source, strict = (PACKAGE / name).read_text("utf-8"), not name.startswith("formats/")
+    """Operations of a file with their places."""
+    source, strict = (PACKAGE / name).read_text("utf-8"), name.partition("/")[0] not in LENIENT
     return {(name, *use) for use in operations(source, ELSEWHERE.get(name, ()), strict=strict)}
+
+
+def test_a_file_in_any_folder_below_is_a_deciding_one(tmp_path: Path) -> None:
+    new = [f"{folder}/{below}new.py" for folder in FOLDERS for below in ("", "family/", "family/part/")]
+    for name in (*new, *EXCUSED, "bounds/new.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert deciding(tmp_path) == sorted(new)
+    assert {"codecs/bits_back/head.py", "entropy/ans.py"} <= set(DECIDING)
 
 
 @pytest.mark.parametrize("name", DECIDING)
@@ -74,7 +85,7 @@ print(*(getattr(module, "__file__", None) for name, module in sys.modules.items(
     done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
     names = {Path(file).relative_to(PACKAGE).as_posix() for file in done.stdout.split()}
     assert len(names) > 60
-    assert {name.split("/")[0] for name in names if "/" in name} <= set(FOLDERS)
+    assert {name.split("/")[0] for name in names if "/" in name} <= {*FOLDERS, *OUTSIDE}
 
 
 @pytest.mark.parametrize(

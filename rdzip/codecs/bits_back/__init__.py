@@ -1,0 +1,1 @@
+"""Bits-back coding of latent-variable models."""
