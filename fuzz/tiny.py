@@ -36,8 +36,8 @@ def files() -> dict[str, bytes]:
     import tiny_vae
     import tiny_vrnn
     import torch
+    import toy_models
 
-    from rdzip.models import toy
     from rdzip.models.vae_mlp_file import export
 
     torch.set_num_threads(1)
@@ -48,7 +48,7 @@ def files() -> dict[str, bytes]:
             return folder / f"{stem}.safetensors"
 
         tiny_model.write(at("causal"))
-        toy.write_models(folder)
+        toy_models.write_models(folder)
         export(at("vae"), tiny_vae.net(), {"id": "tiny-vae"})
         for kind in tiny_latent.nets():
             tiny_latent.write(folder, kind)

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from packed import pack_archive
 
 import rdzip
 from fuzz import tiny, valid
 from fuzz.valid import Made, chance, one_of, rng_of, samples_of, sides
 from rdzip.errors import InputError
 from rdzip.formats import batch
-from rdzip.formats.archive import pack_archive
 from rdzip.formats.batch_header import DTYPES, LENGTH_DTYPES, Form
 from rdzip.formats.batch_writing import compress_batch
 from rdzip.formats.latent import NO_WISHES, Wishes

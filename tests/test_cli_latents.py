@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_vae
+import toy_models
 from cli_support import Cli, same_image
 from PIL import Image
 
@@ -16,13 +17,14 @@ from rdzip.errors import FormatError, RdzipError
 from rdzip.formats import container
 from rdzip.formats.batch_reading import decode_batch
 from rdzip.formats.container import Section
-from rdzip.models import toy, vae_mlp_file
+from rdzip.models import vae_mlp_file
+from rdzip.models.toy import ToyMixture
 
 
 @pytest.fixture
 def mixture(tmp_path: Path) -> Path:
     """The toy mixture's file, in the cache too."""
-    path = toy.write_models(tmp_path)[0]
+    path = toy_models.write_models(tmp_path)[0]
     hub.pull(path)
     return path
 
@@ -30,7 +32,7 @@ def mixture(tmp_path: Path) -> Path:
 @pytest.fixture
 def hmm(tmp_path: Path) -> Path:
     """The toy hidden Markov model's file, in the cache too."""
-    path = toy.write_models(tmp_path)[1]
+    path = toy_models.write_models(tmp_path)[1]
     hub.pull(path)
     return path
 
@@ -44,7 +46,7 @@ def vae(tmp_path: Path) -> Path:
     return path
 
 
-def model_of(path: Path) -> toy.ToyMixture:
+def model_of(path: Path) -> ToyMixture:
     return hub.load(path)  # type: ignore[return-value]
 
 

@@ -14,11 +14,13 @@ import slow_sites
 import tiny_latent
 import tiny_vae
 import tiny_vrnn
+import toy_models
 
 from rdzip import registry
 from rdzip.codecs import chain, classic, tiled
 from rdzip.codecs.options import LATENT_CODECS, Options
-from rdzip.models import build, modelfile, toy
+from rdzip.models import build, modelfile
+from rdzip.models.toy import ToyHmm, ToyMixture
 from rdzip.models.vae_mlp_file import export
 
 FILES = ("sites", "codecs", "irec", "models", "images", "latents")
@@ -30,7 +32,7 @@ CONVOLUTIONAL = {"grey": (5, 6), "deep": (5, 4, 3), "resnet": (3, 5, 3)}
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file of each kind."""
     folder = tmp_path_factory.mktemp("models")
-    toy.write_models(folder)
+    toy_models.write_models(folder)
     for kind in CONVOLUTIONAL:
         tiny_latent.write(folder, kind)
     tiny_vrnn.write(folder / "vrnn.safetensors")
@@ -76,7 +78,7 @@ def check(folder: Path, kind: str, items: list[np.ndarray], codec: str, options:
     ],
 )
 def test_toy_mixture(folder: Path, codec: str, options: Options) -> None:
-    x = toy.ToyMixture(**toy.make_mixture()).sample(40, np.random.default_rng(0))
+    x = ToyMixture(**toy_models.make_mixture()).sample(40, np.random.default_rng(0))
     check(folder, "toy-mixture", list(x), codec, options)
 
 
@@ -93,7 +95,7 @@ def test_toy_mixture(folder: Path, codec: str, options: Options) -> None:
     ],
 )
 def test_toy_hmm(folder: Path, codec: str, options: Options) -> None:
-    hmm, rng = toy.ToyHmm(**toy.make_hmm()), np.random.default_rng(0)
+    hmm, rng = ToyHmm(**toy_models.make_hmm()), np.random.default_rng(0)
     x = [hmm.sample(1, steps, rng)[0] for steps in (3, 7, 7, 1, 7, 3, 9, *[7] * 9)]
     check(folder, "toy-hmm", x, codec, options)
 
@@ -178,7 +180,7 @@ def test_picture(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_damage_is_noticed(folder: Path) -> None:
     model, slow = both(folder, "toy-mixture")
-    x = toy.ToyMixture(**toy.make_mixture()).sample(40, np.random.default_rng(0))
+    x = ToyMixture(**toy_models.make_mixture()).sample(40, np.random.default_rng(0))
     payload = chain.encode(model, x, "bb-ans", Options()).payload
     for at in range(len(payload) - 4, len(payload)):
         damaged = bytearray(payload)

@@ -46,7 +46,6 @@ class Method:
     name: str
     role: str
     module: str
-    about: str
     takes: tuple[str, ...] = (VECTORS,)
     most_dim: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -59,37 +58,32 @@ class Method:
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
-        Method("exact", "exact", ".exact", "reverse water-filling", (GAUSSIANS,), joint=False, cost=0.001),
-        Method("ba", "estimate", ".blahut_arimoto", "Blahut-Arimoto on a histogram", most_dim=3, joint=False, cost=0.5),
-        Method("mixture", "upper", ".mixture", "channels of a Gaussian mixture, in closed form", most_dim=4096),
-        Method("vae", "upper", ".vae", "beta-VAE", quick={"steps": 800, "samples": 50_000}, cost=5),
+        Method("exact", "exact", ".exact", (GAUSSIANS,), joint=False, cost=0.001),
+        Method("ba", "estimate", ".blahut_arimoto", most_dim=3, joint=False, cost=0.5),
+        Method("mixture", "upper", ".mixture", most_dim=4096),
+        Method("vae", "upper", ".vae", quick={"steps": 800, "samples": 50_000}, cost=5),
         Method(
             "ntc",
             "upper",
             ".ntc",
-            "transform coding: uniform noise, factorised prior",
             sandwich=False,
             quick={"steps": 800, "samples": 50_000},
             cost=5,
         ),
-        Method("wgd", "upper", ".wgd", "Wasserstein gradient descent of particles", joint=False, sandwich=False),
+        Method("wgd", "upper", ".wgd", joint=False, sandwich=False),
         Method(
             "wgd-ba",
             "upper",
             ".wgd",
-            "the same with weights that move as in Blahut-Arimoto",
             joint=False,
             sandwich=False,
             options={"reweigh": True},
         ),
-        Method(
-            "resnet-vae", "upper", ".image_vae", "hierarchical VAE of images", (IMAGES,), quick={"steps": 200}, cost=10
-        ),
+        Method("resnet-vae", "upper", ".image_vae", (IMAGES,), quick={"steps": 200}, cost=10),
         Method(
             "hyperprior",
             "upper",
             ".hyperprior",
-            "transform coding of images: mean-scale hyperprior",
             (IMAGES,),
             sandwich=False,
             quick={"steps": 200},
@@ -99,13 +93,12 @@ METHODS: dict[str, Method] = {
             "channel-ar",
             "upper",
             ".channel_ar",
-            "the same, channels in slices given those before",
             (IMAGES,),
             sandwich=False,
             quick={"steps": 200},
             cost=15,
         ),
-        Method("log-u", "lower", ".log_u", "Csiszar's dual", (VECTORS, IMAGES), cost=3),
+        Method("log-u", "lower", ".log_u", (VECTORS, IMAGES), cost=3),
     )
 }
 

@@ -7,6 +7,7 @@ import pytest
 import tiny_vrnn
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toy_models import make_hmm
 
 from rdzip.codecs import particle
 from rdzip.codecs.options import Options
@@ -14,7 +15,7 @@ from rdzip.entropy.supply import SuppliedStack
 from rdzip.errors import InputError
 from rdzip.models import build, modelfile
 from rdzip.models.latent import SequenceModel
-from rdzip.models.toy import ToyHmm, make_hmm
+from rdzip.models.toy import ToyHmm
 from rdzip.models.vrnn_exact import VrnnModel
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import hostile
 import numpy as np
 import pytest
+from packed import pack_archive
 from PIL import Image
 
 import rdzip
@@ -22,7 +23,7 @@ from rdzip.codecs.bits_back.head import MAX_GROUPS, read_head
 from rdzip.codecs.options import CALM_ALONE, LEAN_FITTED
 from rdzip.errors import FormatError, RdzipError
 from rdzip.formats import cbor, container, packing
-from rdzip.formats.archive import Archive, pack_archive
+from rdzip.formats.archive import Archive
 from rdzip.formats.describe import describe
 from rdzip.formats.effort import Mixing
 
