@@ -5,7 +5,6 @@ A stamp in a header whose hash belongs to none of them is read as one of them, s
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,10 +13,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from rdzip.errors import ModelError
-
-TESTS = Path(__file__).parents[1] / "tests"
-if str(TESTS) not in sys.path:
-    sys.path.append(str(TESTS))
 
 IMAGES = ("toy-mixture", "vae", "grey", "deep", "resnet")
 SEQUENCES = ("toy-hmm", "vrnn")
