@@ -88,7 +88,7 @@ def run_all() -> None:
     import tiny_model
 
     from rdzip.codecs import ahead, causal, mixing
-    from rdzip.codecs.options import NETWORKED
+    from rdzip.codecs.presets import PRESETS
     from rdzip.models.template import SLANT
 
     with tempfile.TemporaryDirectory() as folder:
@@ -96,9 +96,9 @@ def run_all() -> None:
     pixels = synthetic.picture(3, 5)
     ahead._compiled(model, "colour", pixels)(0, 3)
     causal.decode(model, causal.encode(model, pixels).payload, pixels.shape, SLANT)
-    for layout in mixing.LAYOUTS:
-        used = model if layout in NETWORKED else None
-        mixing.decode(used, mixing.encode(used, pixels, None, layout).payload, pixels.shape, layout)
+    for layout, preset in PRESETS.items():
+        used = model if preset.network else None
+        mixing.decode(used, mixing.encode(used, pixels, None, preset).payload, pixels.shape, layout)
 
 
 def check_all() -> None:

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rdzip import limits
-from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS, NETWORKED
+from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS
 from rdzip.codecs.side_by_side import at_most
 from rdzip.codecs.strips import same as same_samples
 from rdzip.errors import FormatError, InputError
 from rdzip.formats import container, near, sections
 from rdzip.formats import metadata as meta
 from rdzip.formats.describe import describe
-from rdzip.formats.effort import Mixing, default_model, mixing_layout
+from rdzip.formats.effort import Mixing, default_model, preset_for
 from rdzip.formats.header import REASONS, ImageHeader
 from rdzip.formats.latent import NO_WISHES, Wishes, codec_for
 from rdzip.formats.loss import NO_LOSS, Loss
@@ -82,7 +82,7 @@ def compress_picture(
         raise InputError("expected --segment with many items, found one picture: leave it out")
     start = time.perf_counter()
     lossy = lossy_model(model, codec, loss, threads=threads, device=device, offline=offline)
-    layout = mixing_layout(codec, effort)
+    preset = preset_for(codec, effort)
     if lossy:
         from rdzip.formats.lossy import compress_lossy
 
@@ -103,12 +103,12 @@ def compress_picture(
     wishes.check(latent)
     if latent is not None and effort is not None:
         raise InputError(f"the codec {latent} has one effort, found --effort {effort}: leave it out")
-    if latent is None and layout is not None and layout not in NETWORKED:
+    if latent is None and preset is not None and not preset.network:
         if model is not None:
             raise InputError(f"--effort {effort} asks no model, found {model}: leave one out, or take 5 or more")
         neural = None
     elif latent is None and codec != "classic" and coded.mode in NEURAL_MODES:
-        neural = Neural(model or default_model(layout, effort), threads=threads, device=device, offline=offline)
+        neural = Neural(model or default_model(preset, effort), threads=threads, device=device, offline=offline)
         if not neural.find():
             if model is not None or codec not in (None, "mixing"):
                 _ = neural.stamp  # raises the ModelError that says what to do
@@ -119,7 +119,7 @@ def compress_picture(
             choice = choose_latent(coded, neural, latent, wishes.options(latent), part_of(progress, 0.0, share))
         else:
             choice = choose(
-                coded, neural if layout is None else Mixing(neural, layout), codec, part_of(progress, 0.0, share)
+                coded, neural if preset is None else Mixing(neural, preset), codec, part_of(progress, 0.0, share)
             )
     target = picture
     if quantised:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rdzip.codecs import classic
-from rdzip.codecs.options import NETWORKED
+from rdzip.codecs.presets import has_network
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.codecs.strips import strips
 from rdzip.errors import InputError
@@ -73,7 +73,7 @@ class Plane:
     @property
     def uses_model(self) -> bool:
         """Whether the model is needed to decode it."""
-        return self.codec != CLASSIC and (self.codec != MIXING or self.encoded.layout in NETWORKED)
+        return self.codec != CLASSIC and (self.codec != MIXING or has_network(self.encoded.layout))
 
 
 @dataclass(frozen=True)

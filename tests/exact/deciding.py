@@ -98,7 +98,7 @@ ALLOWED_BY_REASON = {
         models/slices.py _means sum | models/vae_mlp_refine.py _back @ | models/vae_mlp_refine.py _backward sum
         models/vae_mlp_refine.py _slope @""",
     "sizes of shapes": """
-        codecs/brisk.py __init__ prod | codecs/causal.py decode prod | codecs/chain.py _claim_entries prod
+        codecs/brisk.py states prod | codecs/causal.py decode prod | codecs/chain.py _claim_entries prod
         codecs/chain.py _most prod | codecs/chain.py push_groups prod | codecs/classic.py _candidates prod
         codecs/classic.py _decode_bits prod | codecs/classic.py _decode_constant prod
         codecs/classic.py _decode_planes prod | codecs/classic.py _decode_png prod
@@ -106,7 +106,7 @@ ALLOWED_BY_REASON = {
         codecs/classic.py _decode_webp prod | codecs/classic.py decode prod | codecs/importance.py pop prod
         codecs/irec.py _latents prod | codecs/irec.py draw prod | codecs/mixing.py decode prod
         codecs/mixing.py decoding_time prod | codecs/particle.py encode_stochastic prod
-        codecs/thorough.py __init__ prod | models/hierarchy.py known_answer prod | formats/batch.py pixels prod
+        codecs/thorough.py states prod | models/hierarchy.py known_answer prod | formats/batch.py pixels prod
         formats/batch_header.py values prod | formats/batch_reading.py _member prod
         formats/batch_reading.py decode_batch prod | formats/npy.py read_npy prod""",
     "of rdzip's sites and tables, in integers": """

@@ -10,7 +10,7 @@ import pytest
 import rdzip
 from rdzip import demo
 from rdzip.errors import FormatError, InputError
-from rdzip.formats.effort import mixing_layout
+from rdzip.formats.effort import preset_for
 from rdzip.models.causal_exact import ExactNet
 
 
@@ -48,8 +48,8 @@ def test_without_compiled_code_the_network_alone_codes(monkeypatch: pytest.Monke
     monkeypatch.setenv("RDZIP_COMPILE", "0")
     photo = demo.picture().crop((300, 200, 440, 330))
     assert rdzip.info(rdzip.compress(photo, verify=False))["codec"] == "causal"
-    assert mixing_layout(None, None) is None
-    assert mixing_layout(None, 6) is not None
+    assert preset_for(None, None) is None
+    assert preset_for(None, 6) is not None
 
 
 @pytest.mark.parametrize("effort", [None, 7])

@@ -20,7 +20,7 @@ import rdzip
 from rdzip import limits
 from rdzip.codecs import classic, mixing
 from rdzip.codecs.bits_back.head import MAX_GROUPS, read_head
-from rdzip.codecs.options import CALM_ALONE, LEAN_FITTED
+from rdzip.codecs.presets import FAST_LS, PRESETS, SLOW
 from rdzip.errors import FormatError, RdzipError
 from rdzip.formats import cbor, container, packing
 from rdzip.formats.archive import Archive
@@ -139,7 +139,7 @@ def test_raising_the_limit_of_pixels_raises_the_others() -> None:
     needed = int(str(caught.value).split("--max-pixels to ")[1].split()[0])
     budget = limits.Budget(needed)
     budget.credit(len(data))
-    budget.claim(mixing.decoding_time(None, (1000, 1000, 3), CALM_ALONE), "it")
+    budget.claim(mixing.decoding_time(None, (1000, 1000, 3), SLOW), "it")
     less = limits.Budget(limits.MAX_PIXELS // 2)
     less.credit(len(data))
     with pytest.raises(FormatError):
@@ -162,11 +162,11 @@ def test_an_encoder_makes_what_is_read_unasked(monkeypatch: pytest.MonkeyPatch) 
     """Effort 9 for a smooth picture: the slow layout would be refused, so the fast one codes it."""
     y, x = np.mgrid[0:60, 0:50]
     smooth = ((x + y) // 64).astype(np.uint8)
-    assert Mixing(None, CALM_ALONE).encode(smooth).layout == CALM_ALONE
+    assert Mixing(None, SLOW).encode(smooth).layout == SLOW.layout
     monkeypatch.setattr(limits, "FREE_TIME", 20_000)
-    found = Mixing(None, CALM_ALONE).encode(smooth)
-    assert found.layout == LEAN_FITTED
-    assert limits.fits(mixing.decoding_time(None, smooth.shape, found.layout), len(found.payload))
+    found = Mixing(None, SLOW).encode(smooth)
+    assert found.layout == FAST_LS.layout
+    assert limits.fits(mixing.decoding_time(None, smooth.shape, PRESETS[found.layout]), len(found.payload))
 
 
 def test_what_cannot_be_read_unasked_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

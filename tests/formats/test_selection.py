@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from rdzip.codecs import classic
-from rdzip.codecs.options import LEAN_WITH_NETWORK
+from rdzip.codecs.presets import FAST_NET
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.formats import rdz
 from rdzip.formats.header import ModelStamp
@@ -51,11 +51,11 @@ class StandIn:
         assert layout == 3
         return StandIn.kept[payload[:8]].reshape(shape)
 
-    def encode_mixing(self, pixels, layout, progress=None):
-        return replace(self.encode(pixels, progress), layout=layout)
+    def encode_mixing(self, pixels, preset, progress=None):
+        return replace(self.encode(pixels, progress), layout=preset.layout)
 
     def decode_mixing(self, payload, shape, layout, progress=None):
-        assert layout == LEAN_WITH_NETWORK
+        assert layout == FAST_NET.layout
         return self.decode(payload, shape, 3, progress)
 
 
