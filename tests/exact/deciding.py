@@ -111,7 +111,7 @@ ALLOWED_BY_REASON = {
         formats/batch_reading.py decode_batch prod | formats/npy.py read_npy prod""",
     "of rdzip's sites and tables, in integers": """
         entropy/cdf.py intervals at | models/pixel_head.py add at
-        models/pixel_head.py _walk base | codecs/mixing.py _encode_band ()() | codecs/mixing.py _decode_band ()()
+        models/pixel_head.py _walk base
         models/sites.py cumulative at
         models/sites.py interval at | models/sites.py quantile at
         codecs/annealed.py __init__ quantile | codecs/annealed.py move log2 | codecs/annealed.py bits log2
@@ -153,7 +153,7 @@ ALLOWED_BY_REASON = {
         models/residual_site.py module 0.05 | models/resnet_vae.py __init__ 0.3 uniform_
         models/slices.py __init__ 0.02 0.7 | models/transform_code.py module log""",
     "seconds, limits and progress": """
-        codecs/classic.py module 0.002 | codecs/mixing.py module 1.3 1.7 | models/causal_file.py module 5e-05
+        codecs/classic.py module 0.002 | codecs/presets.py module 1.3 | models/causal_file.py module 5e-05
         models/causal_file.py pixel_time sum | models/vae_mlp_exact.py VaeMlpModel 0.03
         formats/batch_reading.py decode_batch / | formats/lossy.py compress_lossy / | formats/lossy.py module 0.02
         formats/rdz.py compress_picture / 0.4 | formats/sections.py _lossy_samples 0.6
