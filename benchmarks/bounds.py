@@ -188,10 +188,10 @@ def kodak(data: Path, device: str, steps: int) -> Path:
     """Train resnet-vae on the photographs for training, and evaluate it on whole Kodak images."""
     import numpy as np
 
-    from rdzip.bounds import image_vae
     from rdzip.bounds.defaults import IMAGE_LAMBDAS
-    from rdzip.bounds.source import open_source
+    from rdzip.bounds.sources.base import open_source
     from rdzip.bounds.units import convention, psnr
+    from rdzip.bounds.upper import image_vae
 
     pictures = [image.astype(np.float32) / 255 for image in common.images(data / "kodak").values()]
     shape = pictures[0].shape

@@ -33,7 +33,7 @@ SETTINGS: dict[str, tuple[bool, dict[str, str]]] = {
 }
 BURN = "import os\nos.nice(19)\nprint(flush=True)\nwhile True: pass"
 PARTS = """
-from rdzip.process import own_process
+from rdzip.system.process import own_process
 own_process()
 import json, statistics, sys, time
 import rdzip
@@ -58,7 +58,7 @@ print(json.dumps(seconds))
 """
 
 LOAD = """
-from rdzip.process import own_process
+from rdzip.system.process import own_process
 own_process()
 import sys, time
 start = time.perf_counter()
@@ -130,7 +130,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         photo = arguments.photo
         if photo is None:
-            from rdzip.demo import picture
+            from rdzip.commands.demo import picture
 
             photo = Path(folder, "demo.png")
             picture().save(photo)

@@ -34,7 +34,7 @@ SETTINGS: dict[str, dict[str, str]] = {
 }
 CODE = """
 import os, sys, warnings
-from rdzip.process import own_process
+from rdzip.system.process import own_process
 own_process()
 import numpy as np
 import torch

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 import rdzip
-from rdzip.process import own_process
+from rdzip.system.process import own_process
 
 WAYS: dict[str, dict[str, Any]] = {
     "mixing -e 6": {"effort": 6},

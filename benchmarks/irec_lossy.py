@@ -25,13 +25,13 @@ import rdzip
 from rdzip import hub
 from rdzip.bench import codecs, curves, pictures, plot, run
 from rdzip.bench.measure import mse
-from rdzip.bench.msssim import ms_ssim
 from rdzip.bounds.units import psnr
-from rdzip.codecs import transform
-from rdzip.codecs.transform_tiles import Grid
-from rdzip.models.irec_code import IrecModel
-from rdzip.models.modelfile import SUFFIX
-from rdzip.models.normal_site import NormalSite, divergence
+from rdzip.codecs.transform import codec as transform
+from rdzip.codecs.transform.tiles import Grid
+from rdzip.metrics.ms_ssim import ms_ssim
+from rdzip.models.irec_vae.model import IrecModel
+from rdzip.models.irec_vae.normal_site import NormalSite, divergence
+from rdzip.models.model_file import SUFFIX
 
 QUALITIES = (1, 34, 67, 100)
 PEERS = "jpeg,webp,avif,rdzip:hyperprior-small,rdzip:photo-lossy"

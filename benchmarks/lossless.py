@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 import rdzip
-from rdzip.process import own_process
+from rdzip.system.process import own_process
 
 Coder = tuple[Callable[[np.ndarray], bytes], Callable[[bytes], np.ndarray]]
 

@@ -19,12 +19,12 @@ import common
 import numpy as np
 
 from rdzip.bench import codecs, curves, pictures, plot, run
-from rdzip.bench.bdrate import bd_rate
 from rdzip.bench.curves import Curve
-from rdzip.formats.loss import Loss
-from rdzip.formats.picture import from_array
-from rdzip.formats.rdz import compress_picture
-from rdzip.process import own_process
+from rdzip.formats.images.picture import from_array
+from rdzip.metrics.bd_rate import bd_rate
+from rdzip.pipeline.compress import compress_picture
+from rdzip.pipeline.loss import Loss
+from rdzip.system.process import own_process
 
 PEERS = "jpeg,webp,avif,jxl,heic"
 QUALITIES = "1,10,20,30,40,50,60,75,90"

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 import rdzip
-from rdzip.process import own_process
+from rdzip.system.process import own_process
 
 EFFORTS = (1, 3, 6)
 

@@ -22,12 +22,12 @@ from fuzz.valid import Made
 from fuzz.valid_many import MAKERS
 from rdzip.formats import metadata
 from rdzip.formats.archive import Archive
-from rdzip.formats.batch import Batch
-from rdzip.formats.batch_reading import decode_batch
-from rdzip.formats.picture import Picture
-from rdzip.formats.rdz import decompress_picture
+from rdzip.formats.batch.items import Batch
+from rdzip.formats.images.picture import Picture
+from rdzip.pipeline.batch_decompress import decode_batch
+from rdzip.pipeline.compress import decompress_picture
 
-import slow_files  # isort: skip - of tests/, which fuzz.tiny puts on the path
+from reference import files as slow_files  # isort: skip - of tests/, which fuzz.tiny puts on the path
 
 KINDS = (*["picture"] * 15, *["batch"] * 3, "archive", "call")
 """Kinds of files by number, in turn."""

@@ -15,20 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fuzz import tiny
-from rdzip.codecs import causal, classic, mixing, tiled, transform, transform_tiles
-from rdzip.codecs.classic import Method
-from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS, NETWORKED, Options
+from rdzip.codecs.bits_back import tiles as tiled
+from rdzip.codecs.bits_back.options import LATENT_CODECS, LOSSY_CODECS, NETWORKED, Options
+from rdzip.codecs.causal import codec as causal
+from rdzip.codecs.classic import codec as classic
+from rdzip.codecs.classic.codec import Method
+from rdzip.codecs.mixing import codec as mixing
 from rdzip.codecs.result import Encoded
+from rdzip.codecs.transform import codec as transform
+from rdzip.codecs.transform import tiles as transform_tiles
 from rdzip.errors import InputError
-from rdzip.formats import cbor, container, metadata, near, packing
-from rdzip.formats.arrangement import arrange, palette_colours
+from rdzip.formats import cbor, container, metadata, packing
 from rdzip.formats.container import Section, SectionType
 from rdzip.formats.header import Arrangement, ImageHeader
+from rdzip.formats.images.picture import Picture, symbols_hash
 from rdzip.formats.modes import BY_NAME, MODES
-from rdzip.formats.neural import Neural
-from rdzip.formats.picture import Picture, symbols_hash
-from rdzip.formats.quantiser import QUANTISED, largest_allowed
-from rdzip.formats.selection import CAUSAL, CLASSIC, LATENT, MIXING, TRANSFORM, apart
+from rdzip.pipeline import near_lossless
+from rdzip.pipeline.arrangement import arrange, palette_colours
+from rdzip.pipeline.model_handle import Neural
+from rdzip.pipeline.quantiser import QUANTISED, largest_allowed
+from rdzip.pipeline.selection import CAUSAL, CLASSIC, LATENT, MIXING, TRANSFORM, apart
 
 CODECS = ("classic", "causal", "brisk", "thorough", "latent", "lossy")
 SHARES = (0.42, 0.12, 0.2, 0.05, 0.15, 0.06)
@@ -144,7 +150,7 @@ def lossless(rng: np.random.Generator, codec: str) -> Made:
         original.samples[...] %= tiny.model(model).values()
     quantiser = None
     if original.mode in QUANTISED and chance(rng, 0.25) and model not in ("vae", "toy-mixture"):
-        made = near.quantise(original, int(min(largest_allowed(original.mode), rng.integers(1, 40))))
+        made = near_lossless.quantise(original, int(min(largest_allowed(original.mode), rng.integers(1, 40))))
         quantiser, original, target = made.quantiser, made.indices, made.picture
     target.metadata, target.source_format = metadata_of(rng), one_of(rng, ("PNG", "TIFF", "BMP", "JPEG2000", "X Y"))
     arrangement, samples = arranged(rng, original, binary=model == "vae", codec=codec)

@@ -12,12 +12,12 @@ import rdzip
 from fuzz import tiny, valid
 from fuzz.valid import Made, chance, one_of, rng_of, samples_of, sides
 from rdzip.errors import InputError
-from rdzip.formats import batch
 from rdzip.formats.archive import pack_archive
-from rdzip.formats.batch_header import DTYPES, Form
-from rdzip.formats.batch_writing import compress_batch
-from rdzip.formats.latent import NO_WISHES, Wishes
-from rdzip.formats.rdz import decompress_picture
+from rdzip.formats.batch import items as batch
+from rdzip.formats.batch.header import DTYPES, Form
+from rdzip.pipeline.batch_compress import compress_batch
+from rdzip.pipeline.codec_options import NO_WISHES, Wishes
+from rdzip.pipeline.compress import decompress_picture
 
 NAMES = ("a.png", "b/c.png", "é.tif", "x y/z.bmp", "\udcff.png", "A.jpg", "long" * 50)
 CODECS = {
@@ -178,7 +178,7 @@ def made_call(number: int) -> Made:
 
 def given(source: Any) -> Any:
     """A picture as a Pillow image, or as the array that Pillow has no mode for."""
-    from rdzip.formats.writing import to_image
+    from rdzip.formats.images.write import to_image
 
     return source.samples if source.mode == "RGB;16" else to_image(source)
 

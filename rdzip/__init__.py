@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from rdzip.formats.batch import Batch
-    from rdzip.formats.picture import Picture
+    from rdzip.formats.batch.items import Batch
+    from rdzip.formats.images.picture import Picture
 
 Given: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO"
 """A file, by its path, its bytes, or open for reading."""
@@ -91,12 +91,12 @@ def compress(
     ("cuda", ...; None: the processor); the file is the same.
     Raises InputError, ModelError or FormatError (rdzip.errors).
     """
-    from rdzip import given
+    from rdzip import arguments as given
     from rdzip.errors import InputError
-    from rdzip.formats.batch_writing import compress_batch
-    from rdzip.formats.latent import Wishes
-    from rdzip.formats.loss import Loss
-    from rdzip.formats.rdz import compress_picture
+    from rdzip.pipeline.batch_compress import compress_batch
+    from rdzip.pipeline.codec_options import Wishes
+    from rdzip.pipeline.compress import compress_picture
+    from rdzip.pipeline.loss import Loss
 
     loss = Loss(
         given.whole("quality", quality), given.number("target_bpp", target_bpp), given.whole("max_error", max_error)
@@ -147,12 +147,12 @@ def decompress(
     that is a ModelError which names it. Raises FormatError, ModelError, or InputError for what is no file, and for
     16-bit colour (see decompress_array).
     """
-    from rdzip.formats.writing import to_image
+    from rdzip.formats.images.write import to_image
 
     data, options = _given(data, max_pixels, threads, device, offline, fetch)
     found = _items(data, items, options)
     if found is None:
-        from rdzip.formats.rdz import decompress_picture
+        from rdzip.pipeline.compress import decompress_picture
 
         return to_image(decompress_picture(data, **options))
     if found.names:
@@ -175,7 +175,7 @@ def decompress_array(
 
     Its arguments are those of decompress.
     """
-    from rdzip.formats.rdz import decompress_picture
+    from rdzip.pipeline.compress import decompress_picture
 
     data, options = _given(data, max_pixels, threads, device, offline, fetch)
     found = _items(data, items, options)
@@ -184,7 +184,7 @@ def decompress_array(
 
 def open_rdz(path: str | os.PathLike[str], *, max_pixels: int | None = None) -> Any:
     """Return what is in a .rdz file, as decompress: a Pillow image, or the items of a batch."""
-    from rdzip import given
+    from rdzip import arguments as given
     from rdzip.errors import InputError
 
     if not given.is_path(path):
@@ -196,7 +196,7 @@ def info(source: Given) -> dict[str, Any]:
     """Return what a .rdz file (its path, its bytes, or open for reading) says of itself: codec, reason, model, shape,
     mode, sizes; nothing is decoded.
     """
-    from rdzip import given
+    from rdzip import arguments as given
     from rdzip.formats.describe import describe
 
     return describe(given.read(source, "source"))
@@ -280,7 +280,7 @@ def wait_passively() -> None:
     import sys
     import warnings
 
-    from rdzip.process import wait_passively
+    from rdzip.system.process import wait_passively
 
     if "torch" in sys.modules:
         warnings.warn("wait_passively: torch is imported already; call this before", RuntimeWarning, stacklevel=2)
@@ -291,7 +291,7 @@ def _given(
     data: Any, max_pixels: Any, threads: Any, device: Any, offline: Any, fetch: Any
 ) -> tuple[bytes, dict[str, Any]]:
     """Return the bytes of a .rdz file and the options of decoding it; fetches the models that it needs, if asked to."""
-    from rdzip import given
+    from rdzip import arguments as given
     from rdzip.errors import InputError
 
     options = given.decoding(max_pixels, threads, device, offline)
@@ -299,7 +299,7 @@ def _given(
     if given.flag("fetch", fetch):
         if options["offline"]:
             raise InputError("expected fetch or offline, found both: leave one out")
-        from rdzip.formats.fetching import fetch_models
+        from rdzip.pipeline.fetching import fetch_models
 
         fetch_models(data)
     return data, options
@@ -310,11 +310,11 @@ def _ways(image: Any, batch: bool | None) -> tuple[Any, list[Batch] | None]:
     import numpy as np
     from PIL import Image
 
-    from rdzip import given
+    from rdzip import arguments as given
     from rdzip.errors import InputError
-    from rdzip.formats import batch_files
-    from rdzip.formats.batch import of_array, of_sequences
-    from rdzip.formats.picture import Picture
+    from rdzip.formats.batch import files as batch_files
+    from rdzip.formats.batch.items import of_array, of_sequences
+    from rdzip.formats.images.picture import Picture
 
     if isinstance(image, Image.Image | Picture):
         return image, None
@@ -337,9 +337,9 @@ def _ways(image: Any, batch: bool | None) -> tuple[Any, list[Batch] | None]:
 
 def _items(data: bytes, items: Sequence[int] | None, options: dict[str, Any]) -> Batch | None:
     """Return the items of a batch, None if the data are no batch."""
-    from rdzip import given
-    from rdzip.formats.batch import check_items, is_batch
-    from rdzip.formats.batch_reading import decode_batch
+    from rdzip import arguments as given
+    from rdzip.formats.batch.items import check_items, is_batch
+    from rdzip.pipeline.batch_decompress import decode_batch
 
     items = given.numbers_of_items(items)
     if not is_batch(data):
@@ -353,9 +353,9 @@ def _picture(image: Any, keep: str) -> Picture:
     import numpy as np
     from PIL import Image
 
-    from rdzip.formats.faithful import check
-    from rdzip.formats.picture import Picture, from_array
-    from rdzip.formats.reading import picture_of_image, read_picture
+    from rdzip.formats.images.faithful import check
+    from rdzip.formats.images.picture import Picture, from_array
+    from rdzip.formats.images.read import picture_of_image, read_picture
 
     if isinstance(image, Picture):
         return image

@@ -11,7 +11,7 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from rdzip.process import wait_passively
+from rdzip.system.process import wait_passively
 
 
 class Stopped(BaseException):
@@ -42,15 +42,15 @@ def _stop(number: int, _: FrameType | None) -> NoReturn:
 
 def _run() -> int:
     # Imported late, so that Ctrl-C meanwhile ends in `main` too.
-    from rdzip.process import ignore_settings_here, open_standard, silence_libraries
+    from rdzip.system.process import ignore_settings_here, open_standard, silence_libraries
 
     open_standard()
     silence_libraries()
     ignore_settings_here()
     from rdzip import cli_bench, cli_bound  # noqa: F401  (add their commands)
     from rdzip.cli_commands import app
-    from rdzip.cli_output import Output
-    from rdzip.files import UsageError
+    from rdzip.commands.files import UsageError
+    from rdzip.commands.output import Output
 
     try:
         app()

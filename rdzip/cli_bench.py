@@ -1,4 +1,4 @@
-"""The command `rdzip bench` and its options; rdzip.cli_bench_run does the work."""
+"""The command `rdzip bench` and its options; rdzip.commands.bench does the work."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from rdzip.cli_commands import app
-from rdzip.cli_options import Force, Json, Quiet, Threads, finish
-from rdzip.cli_output import Output
+from rdzip.commands.options import Force, Json, Quiet, Threads, finish
+from rdzip.commands.output import Output
 
 
 @app.command()
@@ -62,7 +62,7 @@ def bench(
     Each image goes through each codec as RGB of 8 bits and is decoded again; bits per pixel are of whole files. With
     --json, a line for each image and setting as it is done, then averages, then BD-rates.
     """
-    from rdzip import cli_bench_run
+    from rdzip.commands import bench as cli_bench_run
 
     say = Output(as_json, quiet)
     wanted = cli_bench_run.Wanted(paths, codecs, qualities or [], anchor, span, peers or [], out, jobs, threads, force)

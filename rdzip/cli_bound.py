@@ -1,4 +1,4 @@
-"""The command `rdzip bound` and its options; rdzip.cli_bound_run does the work."""
+"""The command `rdzip bound` and its options; rdzip.commands.bound does the work."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from rdzip.cli_commands import app
-from rdzip.cli_options import Device, Force, Json, Quiet, Ray, finish
-from rdzip.cli_output import Output
+from rdzip.commands.options import Device, Force, Json, Quiet, Ray, finish
+from rdzip.commands.output import Output
 
 
 class RateUnit(str, Enum):
@@ -85,7 +85,7 @@ def bound(
     The folder gets bound.jsonl with a record for each point found, and the sandwich as bound.png and bound.svg. Rates
     are nats per sample, distortions squared errors averaged over dimensions.
     """
-    from rdzip import cli_bound_run
+    from rdzip.commands import bound as cli_bound_run
 
     say = Output(as_json, quiet)
     units = cli_bound_run.Units(rate.value if rate else None, distortion.value if distortion else None)

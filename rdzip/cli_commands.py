@@ -11,9 +11,10 @@ from typing import Annotated
 
 import typer
 
-from rdzip import files
 from rdzip.cli_model_commands import models
-from rdzip.cli_options import (
+from rdzip.commands import files
+from rdzip.commands.files import UsageError
+from rdzip.commands.options import (
     HELP,
     Compressed,
     Device,
@@ -39,11 +40,10 @@ from rdzip.cli_options import (
     check_destination,
     finish,
 )
-from rdzip.cli_output import Output, notes, print_text
+from rdzip.commands.output import Output, notes, print_text
 from rdzip.errors import InputError
-from rdzip.files import UsageError
-from rdzip.formats.loss import Loss
-from rdzip.workers import Pool
+from rdzip.pipeline.loss import Loss
+from rdzip.system.workers import Pool
 
 app = typer.Typer(
     name="rdzip",
@@ -165,8 +165,8 @@ def compress(
     check_destination(destination, as_json=as_json, remove=remove)
     if remove and no_verify:
         raise UsageError("--rm deletes what was checked only, found --no-verify; leave one of them out")
-    from rdzip import cli_coding
-    from rdzip.formats.latent import Wishes
+    from rdzip.commands import coding as cli_coding
+    from rdzip.pipeline.codec_options import Wishes
 
     wishes = Wishes(
         particles, refine, steps, resample.value if resample else None, interleave, omega, epsilon, beams, seed, segment
@@ -215,7 +215,8 @@ def decompress(
     found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]), note=say.note)
     destination = files.Destination.of(found, output=output, folder=output_dir, stdout=stdout, force=force)
     check_destination(destination, as_json=as_json, remove=remove)
-    from rdzip import cli_batch, cli_coding
+    from rdzip.commands import batch as cli_batch
+    from rdzip.commands import coding as cli_coding
 
     only = cli_batch.parse_items(items)
     coding = cli_coding.Coding(threads=threads, device=device, max_pixels=max_pixels, items=only, fetch=fetch)
@@ -239,7 +240,8 @@ def check(
     """Decode .rdz files and check every pixel, of lossy ones every symbol; write and fetch nothing."""
     say = begin(as_json, verbose, quiet)
     found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]), note=say.note)
-    from rdzip import cli_batch, cli_coding
+    from rdzip.commands import batch as cli_batch
+    from rdzip.commands import coding as cli_coding
 
     only = cli_batch.parse_items(items)
     coding = cli_coding.Coding(threads=threads, device=device, max_pixels=max_pixels, items=only, offline=True)
@@ -251,7 +253,7 @@ def check(
 @app.command()
 def info(inputs: Compressed, recursive: Recursive = False, as_json: Json = False) -> None:
     """Tell what .rdz files hold, without decoding them."""
-    from rdzip import cli_info
+    from rdzip.commands import info as cli_info
 
     say = Output(as_json)
     found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]), note=say.note)
@@ -295,7 +297,7 @@ def train(
     image is held out), a .npy, or what the recipe names. Several processes: torchrun --nproc-per-node N -m rdzip train.
     A sweep takes every combination of the values that are given.
     """
-    from rdzip import cli_train
+    from rdzip.commands import train as cli_train
 
     say = Output(quiet=quiet)
     wanted = cli_train.Wanted(recipe, data, out, tuple(overrides or ()), start, resume, device, tensorboard)
@@ -314,9 +316,9 @@ def demo() -> None:
 
     The picture goes there and back, every pixel is compared, and the size is shown beside those of PNG and WebP.
     """
-    from rdzip import cli_demo
+    from rdzip.commands import demo_command
 
-    cli_demo.demo()
+    demo_command.demo()
 
 
 def _version(wanted: bool) -> None:

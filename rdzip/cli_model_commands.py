@@ -1,4 +1,4 @@
-"""The commands `rdzip models ...` and their options; rdzip.cli_models does the work."""
+"""The commands `rdzip models ...` and their options; rdzip.commands.models does the work."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rdzip.cli_options import HELP, Force, Json, Model, Quiet, finish
-from rdzip.cli_output import Output
+from rdzip.commands.options import HELP, Force, Json, Model, Quiet, finish
+from rdzip.commands.output import Output
 
 models = typer.Typer(
     help="The models that rdzip knows.", no_args_is_help=True, rich_markup_mode=None, context_settings=HELP
@@ -18,7 +18,7 @@ models = typer.Typer(
 @models.command("list")
 def list_models(as_json: Json = False) -> None:
     """List the known models, and where they are."""
-    from rdzip import cli_models
+    from rdzip.commands import models as cli_models
 
     cli_models.list_models(as_json=as_json)
 
@@ -26,7 +26,7 @@ def list_models(as_json: Json = False) -> None:
 @models.command()
 def show(model: Model, as_json: Json = False) -> None:
     """Tell what is known about a model."""
-    from rdzip import cli_models
+    from rdzip.commands import models as cli_models
 
     cli_models.show(model, as_json=as_json)
 
@@ -43,7 +43,7 @@ def verify(
 
     The hash is that of the file on this machine; the known answer says whether this device computes as it must.
     """
-    from rdzip import cli_models
+    from rdzip.commands import models as cli_models
 
     say = Output(as_json)
     cli_models.verify(names or [], say)
@@ -62,7 +62,7 @@ def pull(
     quiet: Quiet = False,
 ) -> None:
     """Fetch models, to have them later without a network."""
-    from rdzip import cli_models
+    from rdzip.commands import models as cli_models
 
     say = Output(as_json, quiet)
     cli_models.pull(names, say)
@@ -86,7 +86,7 @@ def export(
     quiet: Quiet = False,
 ) -> None:
     """Write a run's model to be published: file, card, licence and metrics in one folder."""
-    from rdzip import cli_models
+    from rdzip.commands import models as cli_models
 
     cli_models.export(run, name, output_dir, licence, measured or [], Output(quiet=quiet), force=force)
 
@@ -99,6 +99,6 @@ def push(
     quiet: Quiet = False,
 ) -> None:
     """Upload an exported model to the Hugging Face hub."""
-    from rdzip import cli_models
+    from rdzip.commands import models as cli_models
 
     cli_models.push(folder, repo, Output(quiet=quiet), private=private)

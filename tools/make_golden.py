@@ -27,7 +27,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import rdzip
-from rdzip.demo import picture
+from rdzip.commands.demo import picture
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 GOLDEN = TESTS / "golden"
@@ -209,9 +209,9 @@ def narrow() -> dict[str, tuple[Any, dict[str, Any]]]:
 
 
 def contents() -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Inputs by name that the codec mixing codes, with its effort: pictures of tests/synthetic.py."""
+    """Inputs by name that the codec mixing codes, with its effort: pictures of tests/helpers/synthetic.py."""
     sys.path.insert(0, str(TESTS))
-    import synthetic
+    from helpers import synthetic
 
     colour, grey, extremes = synthetic.picture(40, 56), synthetic.picture(40, 56, 1), synthetic.extremes(40, 56)
     found = {"one-bucket": (synthetic.one_bucket(), 1)}

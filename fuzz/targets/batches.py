@@ -6,9 +6,9 @@ import zlib
 from collections.abc import Iterator
 
 from fuzz import seal, tiny, valid_many
-from rdzip.formats import batch_files
-from rdzip.formats.batch_reading import decode_batch
-from rdzip.formats.writing import write_picture
+from rdzip.formats.batch import files as batch_files
+from rdzip.formats.images.write import write_picture
+from rdzip.pipeline.batch_decompress import decode_batch
 
 CODE = "compiled"
 MAX_LEN = 1024

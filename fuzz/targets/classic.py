@@ -10,10 +10,10 @@ from contextlib import suppress
 
 import numpy as np
 
-from rdzip import limits
-from rdzip.codecs import classic
-from rdzip.codecs.classic import Method
+from rdzip.codecs.classic import codec as classic
+from rdzip.codecs.classic.codec import Method
 from rdzip.errors import CoderError
+from rdzip.system import limits
 
 CODE = "python"
 MAX_LEN = 1024

@@ -11,11 +11,11 @@ from contextlib import suppress
 import numpy as np
 
 from fuzz import tiny
-from rdzip import limits
-from rdzip.codecs import transform
-from rdzip.codecs.options import LOSSY_CODECS
+from rdzip.codecs.bits_back.options import LOSSY_CODECS
+from rdzip.codecs.transform import codec as transform
 from rdzip.errors import CoderError
 from rdzip.rec.settings import Settings
+from rdzip.system import limits
 
 CODE = "compiled"
 MAX_LEN = 4096

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from fuzz import seal, tiny, valid
 from rdzip.errors import RdzipError
-from rdzip.formats.rdz import decompress_picture
-from rdzip.formats.writing import write_picture
+from rdzip.formats.images.write import write_picture
+from rdzip.pipeline.compress import decompress_picture
 
 CODE = "compiled"
 MAX_LEN = 1024

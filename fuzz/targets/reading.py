@@ -13,8 +13,10 @@ from PIL import Image, TiffImagePlugin
 
 from fuzz import seal
 from rdzip.errors import InputError
-from rdzip.formats import batch_files, metadata, npy, sequences
-from rdzip.formats.reading import read_picture
+from rdzip.formats import metadata
+from rdzip.formats.batch import files as batch_files
+from rdzip.formats.batch import npy, npz
+from rdzip.formats.images.read import read_picture
 
 CODE = "python"
 MAX_LEN = 2048
@@ -94,7 +96,7 @@ def one(data: bytes) -> None:
             elif not data.startswith(b"PK"):
                 assert written == data
             else:
-                assert sequences.read_sequences(written, "it").side == way.side
+                assert npz.read_sequences(written, "it").side == way.side
     picture = read_picture(data, max_pixels=MAX_PIXELS)
     packed = metadata.pack(picture.metadata)
     assert metadata.pack(metadata.unpack(packed)) == packed

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from rdzip.bench.codec import Codec, Pixels
-from rdzip.bench.msssim import ms_ssim
 from rdzip.bounds.units import psnr
 from rdzip.errors import InputError, RdzipError
+from rdzip.metrics.ms_ssim import ms_ssim
 
 Record = dict[str, Any]
 CHANNELS = 3

@@ -10,10 +10,10 @@ import numpy as np
 import rdzip
 from rdzip import hub
 from rdzip.bench.codec import Codec, Pixels, Scale
-from rdzip.codecs.options import LOSSY_CODECS
+from rdzip.codecs.bits_back.options import LOSSY_CODECS
 from rdzip.errors import ModelError, RdzipError
-from rdzip.formats.effort import FAST_MODEL
-from rdzip.models.modelfile import SUFFIX
+from rdzip.models.model_file import SUFFIX
+from rdzip.pipeline.effort import FAST_MODEL
 
 PREFIX = "rdzip"
 QUALITY = Scale("quality", 1, 100)

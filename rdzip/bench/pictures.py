@@ -9,9 +9,9 @@ import numpy as np
 
 from rdzip.bench.codec import Pixels
 from rdzip.errors import InputError
+from rdzip.formats.images.read import read_picture
+from rdzip.formats.images.write import to_image
 from rdzip.formats.modes import BY_NAME
-from rdzip.formats.reading import read_picture
-from rdzip.formats.writing import to_image
 
 
 @dataclass(frozen=True)

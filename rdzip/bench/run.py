@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from rdzip.bench import workers
-from rdzip.bench.bdrate import BdRate, bd_rate
 from rdzip.bench.codecs import Chosen
 from rdzip.bench.curves import Curve
 from rdzip.bench.measure import Record, average
 from rdzip.bench.pictures import Item
 from rdzip.bench.workers import Task
+from rdzip.metrics.bd_rate import BdRate, bd_rate
 
 RATES = (0.2, 1.5)
 """Bits per pixel over which BD-rates are compared."""

@@ -9,11 +9,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from rdzip.atomic import shown
-from rdzip.bench.bdrate import BdRate
 from rdzip.bench.curves import Curve
 from rdzip.bench.measure import Record
 from rdzip.bench.run import Saving
+from rdzip.metrics.bd_rate import BdRate
+from rdzip.system.atomic import shown
 
 WIDTH = 160
 """Tables are as wide as they need, up to this; a narrow terminal breaks lines rather than numbers."""

@@ -1,15 +1,15 @@
-"""Images through codecs, here or by workers (rdzip.workers)."""
+"""Images through codecs, here or by workers (rdzip.system.workers)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rdzip import workers
 from rdzip.bench import codecs, pictures
 from rdzip.bench.codec import Codec, Pixels
 from rdzip.bench.measure import Record, measure, warm
-from rdzip.workers import InOrder, Pool
+from rdzip.system import workers
+from rdzip.system.workers import InOrder, Pool
 
 Result = Record | Exception
 

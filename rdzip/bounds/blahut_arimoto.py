@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.bounds.point import Point, Report, check_lambdas
-from rdzip.bounds.source import Source, training_set
+from rdzip.bounds.sources.base import Source, training_set
 from rdzip.errors import InputError
 
 MOST_DIM = 3

@@ -8,7 +8,7 @@ import numpy as np
 
 from rdzip.bounds import methods
 from rdzip.bounds.methods import IMAGES, kinds, why_not
-from rdzip.bounds.source import Source
+from rdzip.bounds.sources.base import Source
 from rdzip.errors import InputError
 
 SANDWICH = "sandwich"

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.bounds.point import Point, Report, check_lambdas
-from rdzip.bounds.source import Source
+from rdzip.bounds.sources.base import Source
 from rdzip.errors import InputError
 
 

@@ -18,7 +18,7 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from rdzip.bounds.point import Point, Report
-from rdzip.bounds.source import Source
+from rdzip.bounds.sources.base import Source
 from rdzip.errors import InputError
 
 FOLDER = "folder"
@@ -61,34 +61,40 @@ METHODS: dict[str, Method] = {
     for method in (
         Method("exact", "exact", ".exact", "reverse water-filling", (GAUSSIANS,), joint=False, cost=0.001),
         Method("ba", "estimate", ".blahut_arimoto", "Blahut-Arimoto on a histogram", most_dim=3, joint=False, cost=0.5),
-        Method("mixture", "upper", ".mixture", "channels of a Gaussian mixture, in closed form", most_dim=4096),
-        Method("vae", "upper", ".vae", "beta-VAE", quick={"steps": 800, "samples": 50_000}, cost=5),
+        Method("mixture", "upper", ".upper.mixture", "channels of a Gaussian mixture, in closed form", most_dim=4096),
+        Method("vae", "upper", ".upper.vae", "beta-VAE", quick={"steps": 800, "samples": 50_000}, cost=5),
         Method(
             "ntc",
             "upper",
-            ".ntc",
+            ".upper.ntc",
             "transform coding: uniform noise, factorised prior",
             sandwich=False,
             quick={"steps": 800, "samples": 50_000},
             cost=5,
         ),
-        Method("wgd", "upper", ".wgd", "Wasserstein gradient descent of particles", joint=False, sandwich=False),
+        Method("wgd", "upper", ".upper.wgd", "Wasserstein gradient descent of particles", joint=False, sandwich=False),
         Method(
             "wgd-ba",
             "upper",
-            ".wgd",
+            ".upper.wgd",
             "the same with weights that move as in Blahut-Arimoto",
             joint=False,
             sandwich=False,
             options={"reweigh": True},
         ),
         Method(
-            "resnet-vae", "upper", ".image_vae", "hierarchical VAE of images", (IMAGES,), quick={"steps": 200}, cost=10
+            "resnet-vae",
+            "upper",
+            ".upper.image_vae",
+            "hierarchical VAE of images",
+            (IMAGES,),
+            quick={"steps": 200},
+            cost=10,
         ),
         Method(
             "hyperprior",
             "upper",
-            ".hyperprior",
+            ".upper.hyperprior",
             "transform coding of images: mean-scale hyperprior",
             (IMAGES,),
             sandwich=False,
@@ -98,14 +104,14 @@ METHODS: dict[str, Method] = {
         Method(
             "channel-ar",
             "upper",
-            ".channel_ar",
+            ".upper.channel_ar",
             "the same, channels in slices given those before",
             (IMAGES,),
             sandwich=False,
             quick={"steps": 200},
             cost=15,
         ),
-        Method("log-u", "lower", ".log_u", "Csiszar's dual", (VECTORS, IMAGES), cost=3),
+        Method("log-u", "lower", ".lower.log_u", "Csiszar's dual", (VECTORS, IMAGES), cost=3),
     )
 }
 

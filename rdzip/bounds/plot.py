@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip import atomic
-from rdzip.atomic import shown
 from rdzip.bounds.folder import PLOTS, RECORDS, Record, read_records
 from rdzip.bounds.point import Point
 from rdzip.bounds.sandwich import envelope, hull, of_role
 from rdzip.bounds.units import convention, mse_of_psnr, psnr
 from rdzip.errors import InputError
+from rdzip.system import atomic
+from rdzip.system.atomic import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Panel

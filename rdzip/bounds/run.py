@@ -14,10 +14,10 @@ from rdzip.bounds.folder import STATES, Folder
 from rdzip.bounds.methods import make_options, method, why_not
 from rdzip.bounds.point import Point, check_lambdas
 from rdzip.bounds.sandwich import Row, compare, verdict
-from rdzip.bounds.source import NAMES, Source
+from rdzip.bounds.sources.base import NAMES, Source
 from rdzip.bounds.tasks import Failure, Record, Task, Where, work
 from rdzip.errors import InputError
-from rdzip.workers import Pool
+from rdzip.system.workers import Pool
 
 SEEDS = 1 << 32
 LEAST, MOST = 1e-20, 1e20

@@ -1,4 +1,4 @@
-"""Tasks of a run, a method with its lambdas each, worked off here or by workers (rdzip.workers)."""
+"""Tasks of a run, a method with its lambdas each, worked off here or by workers (rdzip.system.workers)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from rdzip import workers
 from rdzip.bounds import methods
 from rdzip.bounds.methods import Method
 from rdzip.bounds.point import Point
-from rdzip.bounds.source import Source, open_source
+from rdzip.bounds.sources.base import Source, open_source
 from rdzip.errors import InputError
-from rdzip.workers import Pool
+from rdzip.system import workers
+from rdzip.system.workers import Pool
 
 STEP = 0.002
 """Progress that a worker tells."""

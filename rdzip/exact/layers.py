@@ -11,14 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rdzip.exact.integers import (
-    ACT_MAX,
-    BIAS_UNIT,
-    EXPONENT_MAX,
-    SUM_LIMIT,
-    WEIGHT_MAX,
-    IntegerLayer,
-)
+from rdzip.exact.integers import ACT_MAX, BIAS_UNIT, EXPONENT_MAX, SUM_LIMIT, WEIGHT_MAX, IntegerLayer
 from rdzip.exact.products import fast_products
 
 FAST_SIZE = 2**22  # multiply-adds from which fast_products pays

@@ -118,7 +118,8 @@ def _model(stamp: ModelStamp | None) -> dict[str, Any]:
 
 def _options(payload: bytes | memoryview, *, tiles: bool = False) -> dict[str, Any]:
     """Return the codec of latents and its options as their payload states them."""
-    from rdzip.codecs import chain, tiled
+    from rdzip.codecs.bits_back import chain
+    from rdzip.codecs.bits_back import tiles as tiled
 
     try:
         facts: dict[str, Any] = (tiled if tiles else chain).describe(bytes(payload))
@@ -129,7 +130,7 @@ def _options(payload: bytes | memoryview, *, tiles: bool = False) -> dict[str, A
 
 def _settings(payload: bytes | memoryview, layout: int) -> dict[str, Any]:
     """Return the codec, the setting and the quality of a lossy payload."""
-    from rdzip.codecs import transform_head
+    from rdzip.codecs.transform import head as transform_head
 
     try:
         return transform_head.describe(payload, layout)
@@ -138,8 +139,8 @@ def _settings(payload: bytes | memoryview, layout: int) -> dict[str, Any]:
 
 
 def _batch(parsed: Container, size: int) -> dict[str, Any]:
-    from rdzip.formats import batch_frame
-    from rdzip.formats.batch_header import IMAGE_MODES, BatchHeader, Form
+    from rdzip.formats.batch import tables as batch_frame
+    from rdzip.formats.batch.header import IMAGE_MODES, BatchHeader, Form
 
     header = BatchHeader.from_map(parsed.header)
     frame = batch_frame.read_frame(parsed, header)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from rdzip.codecs import pngstream
+from rdzip.codecs.classic import png as pngstream
 from rdzip.errors import FormatError
 from rdzip.formats import cbor
 from rdzip.formats.container import Container, SectionType

@@ -17,7 +17,7 @@ from rdzip.errors import InputError, RdzipError
 from rdzip.formats import container, metadata
 from rdzip.formats.header import ImageHeader
 from rdzip.formats.modes import BY_NUMBER
-from rdzip.formats.sections import palette_of
+from rdzip.pipeline.planes import palette_of
 
 FORMAT = "RDZ"
 _OPTIONS = (
@@ -88,7 +88,7 @@ class RdzImageFile(ImageFile.ImageFile):
 
 def _save(image: Image.Image, out: IO[bytes], filename: str | bytes) -> None:
     from rdzip import compress
-    from rdzip.formats.reading import picture_of_image
+    from rdzip.formats.images.read import picture_of_image
 
     given = image.encoderinfo
     options: dict[str, Any] = {name: value for name, value in given.items() if name in _OPTIONS}

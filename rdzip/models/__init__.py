@@ -28,16 +28,16 @@ class Model(Protocol):
 Builder = Callable[[Mapping[str, "np.ndarray[Any, Any]"], Mapping[str, Any]], Model]
 
 _ARCHITECTURES: dict[str, str | Builder] = {
-    "bit-swap": "rdzip.models.conv_file:from_tensors",
-    "causal-mlp": "rdzip.models.causal_file:from_tensors",
-    "hyper-code": "rdzip.models.hyper_file:from_tensors",
-    "irec-code": "rdzip.models.irec_file:from_tensors",
-    "resnet-vae": "rdzip.models.conv_file:from_tensors",
+    "bit-swap": "rdzip.models.conv_vae.file:from_tensors",
+    "causal-mlp": "rdzip.models.causal.model:from_tensors",
+    "hyper-code": "rdzip.models.hyperprior.file:from_tensors",
+    "irec-code": "rdzip.models.irec_vae.file:from_tensors",
+    "resnet-vae": "rdzip.models.conv_vae.file:from_tensors",
     "toy-hmm": "rdzip.models.toy:hmm_from_tensors",
     "toy-mixture": "rdzip.models.toy:mixture_from_tensors",
-    "transform-code": "rdzip.models.transform_file:from_tensors",
-    "vae-mlp": "rdzip.models.vae_mlp_file:from_tensors",
-    "vrnn": "rdzip.models.vrnn_file:from_tensors",
+    "transform-code": "rdzip.models.lapped_transform.file:from_tensors",
+    "vae-mlp": "rdzip.models.vae_mlp.file:from_tensors",
+    "vrnn": "rdzip.models.vrnn.file:from_tensors",
 }
 
 

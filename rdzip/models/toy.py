@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from rdzip.entropy.ans import TOTAL, AnsStack
 from rdzip.errors import InputError, ModelError
-from rdzip.models import build, modelfile
-from rdzip.models.latent import SAMPLE, Draw, Samples, Shape
-from rdzip.models.sites import CategoricalSite, Symbols
+from rdzip.models import build, model_file
+from rdzip.models.latent_model import SAMPLE, Draw, Samples, Shape
+from rdzip.models.shared.sites import CategoricalSite, Symbols
 
 VERSION = 1
 MIXTURE, HMM = "toy-mixture", "toy-hmm"
@@ -317,5 +317,5 @@ def write_models(folder: Path) -> list[Path]:
         }
         meta["known_answer"] = build(tables, meta).known_answer()
         paths.append(folder / f"{name}.safetensors")
-        modelfile.write(paths[-1], tables, meta)
+        model_file.write(paths[-1], tables, meta)
     return paths

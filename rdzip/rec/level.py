@@ -11,12 +11,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip import limits
 from rdzip.entropy.ans import AnsStack
 from rdzip.errors import CoderError
 from rdzip.rec import auxiliary, index_code, shared
 from rdzip.rec.schedule import BENDS, MAX_STEPS
 from rdzip.rec.shared import BLOCK, Int64
+from rdzip.system import limits
 
 Choices = NDArray[np.int64]
 CHOICE_TIME = 15.0

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor, nn
 
-from rdzip import atomic
 from rdzip.errors import InputError
+from rdzip.system import atomic
 
 Clip = Callable[[list[nn.Parameter]], object]
 

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from rdzip import atomic
 from rdzip.errors import InputError
+from rdzip.system import atomic
 from rdzip.train import descent
 from rdzip.train.descent import Descent
 from rdzip.train.processes import Group, group
@@ -44,7 +44,7 @@ class Task(Protocol):
     """Of the training data: samples, skipped (texts), data_sha256."""
 
     def loss(self, step: int, generator: torch.Generator) -> Tensor:
-        """Loss of a step, the mean over this process's part of the batch (see rdzip.models.noise)."""
+        """Loss of a step, the mean over this process's part of the batch (see rdzip.models.shared.shared_random)."""
 
     def validate(self) -> dict[str, float]:
         """Figures on held-out data."""
@@ -54,14 +54,14 @@ class Task(Protocol):
 
 
 _TASKS = {
-    "bit-swap": "rdzip.train.conv_task:ConvTask",
-    "causal": "rdzip.train.causal_task:CausalTask",
-    "hyper-code": "rdzip.train.lossy_task:LossyTask",
-    "irec-code": "rdzip.train.lossy_task:LossyTask",
-    "resnet-vae": "rdzip.train.conv_task:ConvTask",
-    "transform-code": "rdzip.train.lossy_task:LossyTask",
-    "vae-mlp": "rdzip.train.vae_mlp_task:VaeMlpTask",
-    "vrnn": "rdzip.train.vrnn_task:VrnnTask",
+    "bit-swap": "rdzip.train.tasks.conv_vae:ConvTask",
+    "causal": "rdzip.train.tasks.causal:CausalTask",
+    "hyper-code": "rdzip.train.tasks.lossy:LossyTask",
+    "irec-code": "rdzip.train.tasks.lossy:LossyTask",
+    "resnet-vae": "rdzip.train.tasks.conv_vae:ConvTask",
+    "transform-code": "rdzip.train.tasks.lossy:LossyTask",
+    "vae-mlp": "rdzip.train.tasks.vae_mlp:VaeMlpTask",
+    "vrnn": "rdzip.train.tasks.vrnn:VrnnTask",
 }
 
 

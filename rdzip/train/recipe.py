@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rdzip.errors import InputError
-from rdzip.models.modelfile import is_id
+from rdzip.models.model_file import is_id
 from rdzip.train import RECIPES
 
 if sys.version_info >= (3, 11):

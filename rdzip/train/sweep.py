@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rdzip import atomic, workers
 from rdzip.errors import InputError
+from rdzip.system import atomic, workers
+from rdzip.system.workers import InOrder, Pool
 from rdzip.train import run
 from rdzip.train.recipe import load_recipe
-from rdzip.workers import InOrder, Pool
 
 SUMMARY = "sweep.jsonl"
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import lossy_stub
 import numpy as np
 import pytest
-from bench_support import pixels
+from helpers import lossy_stub
+from helpers.bench_support import pixels
 
 import rdzip
 from rdzip.bench import codecs, own, peers

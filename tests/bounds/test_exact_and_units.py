@@ -10,7 +10,7 @@ import pytest
 
 from rdzip.bounds import exact, units
 from rdzip.bounds.point import Point, check_lambdas
-from rdzip.bounds.source import open_source
+from rdzip.bounds.sources.base import open_source
 from rdzip.errors import InputError
 
 

@@ -5,9 +5,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import bounds_stub
-import needs
 import pytest
+from helpers import bounds_stub, needs
 
 from rdzip.bounds import run
 from rdzip.bounds.folder import Folder, read_records
@@ -184,7 +183,7 @@ def test_stopping_keeps_what_is_done(tmp_path: Path, jobs: int) -> None:
 
 
 def test_a_killed_process_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rdzip.workers.sys.executable", "/bin/false")
+    monkeypatch.setattr("rdzip.system.workers.sys.executable", "/bin/false")
     result = ran(None, jobs=2)
     assert "before it was done" in str(result.failures[0].error)
     assert len(result.failures) == len({(f.method, f.lambdas) for f in result.failures})

@@ -15,12 +15,12 @@ from rdzip.entropy.ans import TOTAL
 from rdzip.entropy.cdf import LOGIT_SIZE, SIGMOID_MAX, SIGMOID_SIZE, MixtureCdf, MixtureTables
 from rdzip.exact.integers import ACT_MAX, EXPONENT_MAX, SUM_LIMIT
 from rdzip.exact.layers import IntegerLinear
-from rdzip.models.causal import CausalNet
-from rdzip.models.causal_config import COLOUR_DIFFERENCES, FIRST_DIFFERENCES, CausalConfig
-from rdzip.models.causal_exact import ExactNet
-from rdzip.models.causal_export import freeze
-from rdzip.models.causal_file import thaw
-from rdzip.models.mixture_units import MEAN_MAX, MEAN_MIN, SCALES
+from rdzip.models.causal.config import COLOUR_DIFFERENCES, FIRST_DIFFERENCES, CausalConfig
+from rdzip.models.causal.export import freeze
+from rdzip.models.causal.model import thaw
+from rdzip.models.causal.network import CausalNet
+from rdzip.models.causal.numpy_network import ExactNet
+from rdzip.models.shared.units import MEAN_MAX, MEAN_MIN, SCALES
 
 SEEDS = st.integers(0, 2**32)
 CONFIG = CausalConfig(neighbours=10, colour_neighbours=10, width=4, blocks=0, head=4, components=3)

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_default_codec_needs_no_numba() -> None:
-    script = "import sys, rdzip.cli_commands, rdzip.formats.rdz, rdzip.codecs.causal; assert 'numba' not in sys.modules"
+    script = "import sys, rdzip.cli_commands, rdzip.pipeline.compress, rdzip.codecs.causal.codec; assert 'numba' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
 
 
@@ -52,7 +52,7 @@ def test_who_waits_for_the_compiler_is_told_once(tmp_path: Path) -> None:
     script = """
 import logging
 logging.basicConfig(level=logging.INFO, format="%(message)s")
-from rdzip.models.adaptive import clipped
+from rdzip.models.context_mixing.slow_features import clipped
 assert clipped(300) == clipped(300.5) == 255
 """
     told = [

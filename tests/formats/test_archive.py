@@ -10,7 +10,7 @@ from rdzip.formats.archive import Archive, check_name, describe_archive, is_arch
 from rdzip.formats.container import Section, SectionType
 from rdzip.formats.describe import describe
 from rdzip.formats.packing import pack_bytes
-from rdzip.formats.rdz import decompress_picture
+from rdzip.pipeline.compress import decompress_picture
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from rdzip.errors import FormatError, RdzipError
 from rdzip.formats import container
 from rdzip.formats.container import Section, SectionType, pack, unpack
 from rdzip.formats.header import ImageHeader, ModelStamp
-from rdzip.formats.picture import Picture
-from rdzip.formats.rdz import compress_picture, decompress_picture, describe
+from rdzip.formats.images.picture import Picture
+from rdzip.pipeline.compress import compress_picture, decompress_picture, describe
 
 SAMPLES = np.random.default_rng(3).integers(0, 60, (6, 7, 3)).astype(np.uint8).cumsum(1, dtype=np.uint8)
 

@@ -10,20 +10,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import hostile
 import numpy as np
 import pytest
+from helpers import hostile
 from PIL import Image
 
 import rdzip
-from rdzip import limits
-from rdzip.codecs import classic, mixing
-from rdzip.codecs.options import CALM_ALONE, LEAN_FITTED
+from rdzip.codecs.bits_back.options import CALM_ALONE, LEAN_FITTED
+from rdzip.codecs.classic import codec as classic
+from rdzip.codecs.mixing import codec as mixing
 from rdzip.errors import FormatError, RdzipError
 from rdzip.formats import cbor, container, packing
 from rdzip.formats.archive import Archive, pack_archive
 from rdzip.formats.describe import describe
-from rdzip.formats.effort import Mixing
+from rdzip.pipeline.effort import Mixing
+from rdzip.system import limits
 
 NOISE = bytes(np.random.default_rng(0).integers(0, 256, 49000, np.uint8))
 SQUARE = (hostile.SIDE, hostile.SIDE)
@@ -168,8 +169,8 @@ def test_an_encoder_makes_what_is_read_unasked(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_cannot_be_read_unasked_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rdzip.formats.picture import from_array
-    from rdzip.formats.rdz import compress_picture
+    from rdzip.formats.images.picture import from_array
+    from rdzip.pipeline.compress import compress_picture
 
     monkeypatch.setattr(limits, "FREE_TIME", 1)
     monkeypatch.setattr(limits, "TIME_A_BYTE", 1)
@@ -287,9 +288,9 @@ def test_members_of_archives_neither_overlap_nor_leave_gaps() -> None:
 
 
 def test_groups_of_a_chain_are_few() -> None:
-    from rdzip.codecs import chain
-    from rdzip.codecs.numbers import write_numbers
-    from rdzip.codecs.options import LATENT_CODECS, Options
+    from rdzip.codecs.bits_back import chain
+    from rdzip.codecs.bits_back.options import LATENT_CODECS, Options
+    from rdzip.codecs.varint import write_numbers
     from rdzip.errors import CoderError
 
     def head(*runs: int) -> bytes:

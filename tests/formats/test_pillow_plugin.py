@@ -2,9 +2,9 @@ import io
 import subprocess
 import sys
 
-import lossy_stub
 import numpy as np
 import pytest
+from helpers import lossy_stub
 from PIL import Image, UnidentifiedImageError
 
 import rdzip

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.train_support import fill, log, picture
 from PIL import Image
 from rich.console import Console
-from train_support import fill, log, picture
 
 from rdzip import train
 from rdzip.errors import InputError
-from rdzip.models import modelfile
-from rdzip.models.causal_export import freeze, trainable
+from rdzip.models import model_file as modelfile
+from rdzip.models.causal.export import freeze, trainable
 from rdzip.train import watch
 from rdzip.train.processes import Group
 
@@ -86,7 +86,7 @@ def test_two_processes_do_what_one_does(data: Path, recipe: str, tmp_path: Path)
 
 def test_processes_must_divide_the_batch() -> None:
     generator = Group(1, 2, torch.device("cpu")).generator(0)
-    from rdzip.models.noise import normal, rows, uniform
+    from rdzip.models.shared.shared_random import normal, rows, uniform
 
     with pytest.raises(InputError, match="2 processes divide, found 3"):
         rows(torch.zeros(3), generator)

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from rdzip.atomic import not_a_file
 from rdzip.bounds.sources.finite import FiniteSource, split
 from rdzip.errors import InputError
-from rdzip.train.decoded import FORMATS
+from rdzip.system.atomic import not_a_file
+from rdzip.train.data.decoded import FORMATS
 
 SUFFIXES = {".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".gif", ".jpg", ".jpeg", ".jp2", ".qoi"}
 GREY = {"1", "L", "LA"}

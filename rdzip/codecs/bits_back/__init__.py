@@ -1,0 +1,1 @@
+"""Codecs of models with latents: bits-back coding and relative entropy coding."""

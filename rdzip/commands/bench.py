@@ -1,0 +1,214 @@
+"""What `rdzip bench` does: arguments to a run, results to tables, JSON, and files."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from rdzip.commands import files
+from rdzip.commands.files import UsageError
+from rdzip.commands.output import Output, print_json, print_text
+from rdzip.commands.progress_bar import bar
+from rdzip.errors import InputError
+from rdzip.system import atomic
+from rdzip.system.atomic import shown
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from rdzip.bench.codecs import Chosen
+    from rdzip.bench.curves import Curve
+    from rdzip.bench.pictures import Item
+    from rdzip.bench.run import Result, Saving
+
+RECORDS = "bench.jsonl"
+NAMED = 3
+"""Images that a note names."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The options of the command as they were given."""
+
+    paths: Sequence[str]
+    codecs: str
+    qualities: Sequence[str]
+    anchor: str | None
+    span: str
+    peers: Sequence[Path]
+    out: Path | None
+    jobs: int
+    threads: int | None
+    force: bool
+
+
+def bench(wanted: Wanted, say: Output) -> None:
+    """Run what is wanted; print records as they come, or tables at the end; write files where they are wanted."""
+    rates = _range(wanted.span)
+    from rdzip.bench import curves, plot, run
+    from rdzip.bounds.plot import missing
+    from rdzip.system.process import own_process
+
+    own_process()
+    chosen = _chosen(wanted, say)
+    before = [curve for path in wanted.peers for curve in curves.read(path)]
+    _check_anchor(wanted.anchor, chosen, before)
+    _check_out(wanted, say)
+    items = _items(wanted.paths, say)
+    if any(curve.source != curves.MEASURED for curve in before):
+        say.note("what --peers have holds for the images that they were measured on; compare on the same ones only")
+    with _records(wanted, say) as tell:
+        hidden = say.quiet or (say.json and sys.stdout.isatty())
+        with bar(f"bench, {len(items)} image{'' if len(items) == 1 else 's'}", quiet=hidden) as progress:
+            result = run.run(items, chosen, jobs=wanted.jobs, threads=wanted.threads, on_record=tell, on_share=progress)
+        for record in result.averages:
+            tell(record)
+        all_curves = curves.together(curves.of_records(result.averages), before)
+        anchor = _anchor(wanted.anchor, chosen, all_curves)
+        found = run.savings(all_curves, anchor, rates) if anchor is not None else []
+        if anchor is not None:
+            for record in run.records_of(found, anchor, rates):
+                tell(record)
+    for failure in result.failures:
+        say.failure(shown(failure.name), failure.error)
+    if result.incomplete:
+        say.note(f"no averages of {', '.join(result.incomplete)}: not every image was done")
+    if anchor is None and any(not one.codec.lossless for one in chosen):
+        say.note("no BD-rates: they need two settings at least of the codec that they are against")
+    if not say.json and not say.quiet:
+        _show(result, items, found, anchor, rates)
+    if wanted.out is not None:
+        written = [RECORDS]
+        if all_curves and missing() is None:
+            for name, data in zip(plot.PLOTS, plot.draw(all_curves), strict=True):
+                atomic.write(wanted.out / name, data, force=wanted.force)
+                written.append(name)
+        for name in written if not say.json else ():
+            say.note(f"wrote {shown(wanted.out / name)}")
+
+
+def _range(text: str) -> tuple[float, float]:
+    low, _, high = text.partition("-")
+    try:
+        found = float(low), float(high)
+    except ValueError:
+        found = math.nan, math.nan
+    if not (math.isfinite(found[1]) and 0 < found[0] < found[1]):
+        raise UsageError(f"--range: expected two numbers of bits per pixel such as 0.2-1.5, found {text!r}")
+    return found
+
+
+def _chosen(wanted: Wanted, say: Output) -> list[Chosen]:
+    from rdzip.bench import codecs
+
+    try:
+        chosen = codecs.choose(wanted.codecs, wanted.qualities, say.note)
+    except InputError as error:
+        raise UsageError(str(error)) from None
+    if not chosen:
+        raise InputError(f"expected codecs, found none of {wanted.codecs} here; pip install 'rdzip[bench]'")
+    return chosen
+
+
+def _check_anchor(name: str | None, chosen: Sequence[Chosen], before: Sequence[Curve]) -> None:
+    """Raise UsageError now where the anchor will have no curve."""
+    known = [one.codec.name for one in chosen if not one.codec.lossless] + [curve.name for curve in before]
+    if name is not None and name not in known:
+        raise UsageError(f"--anchor: expected a lossy codec of this run, {', '.join(known) or 'none'}; found {name!r}")
+
+
+def _anchor(name: str | None, chosen: Sequence[Chosen], curves: Sequence[Curve]) -> Curve | None:
+    from rdzip.metrics.bd_rate import useful
+
+    names = [name] if name is not None else [one.codec.name for one in chosen if not one.codec.lossless]
+    good = [curve for curve in curves if len(useful(curve.points)) > 1]
+    # Codecs that failed have no curve; the next one then is the first.
+    found = next((curve for one in names for curve in good if curve.name == one), None)
+    return found or (good[0] if name is None and good else None)
+
+
+def _check_out(wanted: Wanted, say: Output) -> None:
+    if wanted.out is None:
+        return
+    from rdzip.bench.plot import PLOTS
+    from rdzip.bounds.plot import missing
+
+    if wanted.out.exists() and not wanted.out.is_dir():
+        raise UsageError(f"expected a folder after --out, found the file {shown(wanted.out)}")
+    for name in (RECORDS, *PLOTS):
+        if not wanted.force and os.path.lexists(wanted.out / name):
+            raise InputError(atomic.exists_already(wanted.out / name))
+    reason = missing()
+    if reason is not None:
+        say.note(f"{reason}; only {RECORDS} will be written")
+
+
+def _items(paths: Sequence[str], say: Output) -> list[Item]:
+    """Find and read all images; what cannot be used is told and left out."""
+    from rdzip.bench import pictures
+
+    readable: dict[str, tuple[Path, str]] = {}
+    for found in files.find(paths, recursive=True, suffixes=files.IMAGE_SUFFIXES, note=say.note):
+        if found.path is None or found.problem is not None:
+            problem = "cannot be stdin; name files" if found.path is None else str(found.problem)
+            say.failure(found.name, InputError(problem))
+        else:
+            readable.setdefault(os.path.realpath(found.path), (found.path, shown(found.relative)))
+    # Two folders may have images of one name.
+    names = Counter(name for _, name in readable.values())
+    items, failed = pictures.items(
+        [(path, name if names[name] == 1 else shown(path)) for path, name in readable.values()]
+    )
+    for name, error in failed:
+        say.failure(name, error)
+    if not items:
+        raise InputError(f"expected images, found none that can be used in {', '.join(map(shown, paths))}")
+    others = [f"{item.name} ({item.mode})" for item in items if item.mode != "RGB"]
+    if others:
+        more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+        say.note(f"turned to RGB, without alpha: {', '.join(others[:NAMED])}{more}")
+    return items
+
+
+@contextmanager
+def _records(wanted: Wanted, say: Output) -> Iterator[Any]:
+    """Yield what takes records: prints them, and writes them to a file that has its name only once it is whole."""
+
+    def tell(record: dict[str, Any]) -> None:
+        if say.json:
+            print_json(record)
+        for file in files_open:
+            file.write((json.dumps(record) + "\n").encode())
+
+    files_open: list[BinaryIO] = []
+    with ExitStack() as stack:
+        if wanted.out is not None:
+            files_open.append(stack.enter_context(atomic.written(wanted.out / RECORDS, force=wanted.force)))
+        yield tell
+
+
+def _show(
+    result: Result, items: Sequence[Item], found: Sequence[Saving], anchor: Curve | None, rates: tuple[float, float]
+) -> None:
+    from rdzip.bench import table
+
+    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
+    tables: list[Table | str] = []
+    if result.averages:
+        pixels = sum(item.pixels for item in items)
+        tables.append(table.averages(result.averages, pixels, ascii_only=ascii_only))
+    if anchor is not None and found:
+        tables += [
+            table.about_bd_rates(anchor, rates),
+            table.bd_rates(found, anchor, rates, ascii_only=ascii_only),
+        ]
+    if tables:
+        print_text(table.render(tables, colours=sys.stdout.isatty()), drawn=True)

@@ -1,0 +1,167 @@
+"""What the command line says: results and JSON on stdout, everything for the reader's eyes on stderr.
+
+Texts hold names and words out of files and out of answers of the network; whatever in them would move a terminal's
+cursor or change its colours is escaped here, last.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from rdzip.commands.files import UsageError
+from rdzip.errors import RdzipError
+from rdzip.system import atomic
+from rdzip.system.atomic import shown
+
+TRACEBACK = "RDZIP_TRACEBACK"
+
+
+@dataclass
+class Output:
+    """Speaks for one run of the program, and remembers whether anything failed."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    failed: bool = False
+    _said: set[str] = field(default_factory=set, init=False)
+
+    def result(self, record: Mapping[str, Any], line: str, *details: str) -> None:
+        """Report one finished file: a JSON object on stdout, or a line (and details, if verbose) on stderr."""
+        if self.json:
+            print_json(record)
+        elif not self.quiet:
+            print(shown(line), file=sys.stderr)
+            if self.verbose:
+                for detail in details:
+                    print(f"    {shown(detail)}", file=sys.stderr)
+
+    def note(self, text: str) -> None:
+        """Say something that the user should know though nothing failed."""
+        if not self.quiet:
+            print(f"rdzip: {shown(text)}", file=sys.stderr)
+
+    def note_once(self, key: str, text: str) -> None:
+        """Say it once a run, however many files it is true of."""
+        if key not in self._said:
+            self._said.add(key)
+            self.note(text)
+
+    @contextmanager
+    def guard(self, name: str) -> Iterator[None]:
+        """Work on one of several files: should it fail, say so and let the others go on."""
+        try:
+            yield
+        except UsageError:
+            raise
+        except Exception as error:
+            self.failure(name, error)
+
+    def failure(self, name: str | None, error: Exception) -> None:
+        """Say that a file (or the command, if `name` is None) failed and why, on one line; the run will exit with 1."""
+        self.failed = True
+        place = "" if name is None else f"{name}: "
+        print(f"rdzip: {shown(place)}{explain(error)}", file=sys.stderr)
+        if os.environ.get(TRACEBACK):
+            traceback.print_exception(error)
+
+
+class _Notes(logging.Handler):
+    """Hands what rdzip logs to the command line's output."""
+
+    def __init__(self, say: Output) -> None:
+        super().__init__(logging.INFO)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._say.note(record.getMessage())
+
+
+@contextmanager
+def notes(say: Output, *, first: bool = True) -> Iterator[None]:
+    """Within the context, what the library logs is said as notes; by the ``first`` of several processes only."""
+    log, handler = logging.getLogger("rdzip"), _Notes(say) if first else logging.NullHandler()
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
+
+
+def tell_compiling(say: Output) -> None:
+    """Say on a terminal, where someone may be waiting, when scalar code has to be compiled first."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        log = logging.getLogger("rdzip.compile")
+        log.addHandler(_Notes(say))
+        log.setLevel(logging.INFO)
+
+
+def explain(error: Exception) -> str:
+    """Return what went wrong in one printable line, for errors made for users and for those nobody foresaw."""
+    return shown(" ".join(_words(error).split()))
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, RdzipError):
+        return str(error)
+    if isinstance(error, OSError):
+        where = f"{shown(str(error.filename))}: " if error.filename else ""
+        return where + atomic.explain(error)
+    if isinstance(error, MemoryError):
+        return "expected to find enough memory, found too little; close other programs or take a smaller image"
+    what = f"unexpected {type(error).__name__}: {error}"
+    return f"{what}; this is a fault of rdzip: please report it (set {TRACEBACK}=1 to see where)"
+
+
+def print_text(text: str, *, drawn: bool = False) -> None:
+    """Print lines to stdout; drawn: with colours, by what has escaped all that it was given.
+
+    Raises InputError when stdout cannot be written (a full disk, a closed pipe).
+    """
+    text = text if drawn else "\n".join(map(shown, text.split("\n")))
+    atomic.write(None, (text + "\n").encode(getattr(sys.stdout, "encoding", None) or "utf-8", "backslashreplace"))
+
+
+def print_json(record: Mapping[str, Any]) -> None:
+    """Print one JSON object on a line of its own."""
+    print_text(json.dumps(record))
+
+
+def rows(pairs: Sequence[tuple[str, str]], indent: str = "  ") -> str:
+    """Lay out names and values in two columns."""
+    printable = [(shown(name), shown(value)) for name, value in pairs]
+    width = max((len(name) for name, _ in printable), default=0)
+    return "\n".join(f"{indent}{name:<{width}}  {value}".rstrip() for name, value in printable)
+
+
+def table(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Lay out a table in plain text; columns whose cells are all numbers are set to the right."""
+    cells = [[shown(cell) for cell in row] for row in (header, *body)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    right = [all(row[i].replace(",", "").replace(".", "").isdigit() for row in body) for i in range(len(header))]
+    lines = []
+    for row in cells:
+        aligned = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)]
+        lines.append("  ".join(aligned).rstrip())
+    return "\n".join(lines)
+
+
+def bytes_text(count: int) -> str:
+    """Return a number of bytes with its digits in groups of three: ``1,234,567 bytes``."""
+    return f"{count:,} byte{'' if count == 1 else 's'}"
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Return a picture's size in pixels the way people give it, width first: ``768 x 512``."""
+    return f"{shape[1]} x {shape[0]}"

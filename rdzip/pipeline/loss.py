@@ -1,0 +1,55 @@
+"""How much may be lost: by quality, by rate, or of each sample."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from rdzip.errors import InputError
+
+DEFAULT_QUALITY = 75
+MAX_ERROR = 8191  # of 16-bit samples; rdzip.pipeline.quantiser says what a mode allows
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What the user allows: a quality of 1 to 100, a rate in bits of the file per pixel, or an error of each sample;
+    none is no loss, unless a lossy model is named, and then DEFAULT_QUALITY. Raises InputError for others, or two.
+    """
+
+    quality: int | None = None
+    target_bpp: float | None = None
+    max_error: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.quality is not None and self.target_bpp is not None:
+            raise InputError("expected a quality or a rate, found both: leave -q or --target-bpp out")
+        if self.max_error is not None and self.by_model:
+            raise InputError(f"expected {self.option} or --max-error, found both: leave one of them out")
+        if self.quality is not None and not (isinstance(self.quality, int) and 1 <= self.quality <= 100):
+            raise InputError(f"expected a quality of 1 to 100 after -q, found {self.quality}")
+        if self.target_bpp is not None and not (self.target_bpp > 0 and math.isfinite(self.target_bpp)):
+            raise InputError(f"expected more than 0 bits per pixel after --target-bpp, found {self.target_bpp}")
+        error = self.max_error
+        if error is not None and not (type(error) is int and 1 <= error <= MAX_ERROR):
+            raise InputError(f"expected an error of 1 to {MAX_ERROR} after --max-error, found {error}")
+
+    @property
+    def wanted(self) -> bool:
+        """Whether loss is asked for."""
+        return self.by_model or self.max_error is not None
+
+    @property
+    def by_model(self) -> bool:
+        """Whether loss by a lossy model is asked for."""
+        return self.quality is not None or self.target_bpp is not None
+
+    @property
+    def option(self) -> str:
+        """The option by which it was asked for."""
+        if self.target_bpp is not None:
+            return "--target-bpp"
+        return "-q" if self.quality is not None else "--max-error"
+
+
+NO_LOSS = Loss()

@@ -1,0 +1,247 @@
+"""Coded planes of a picture as the header and the sections of a file, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rdzip.codecs.bits_back.options import LATENT_CODECS, LOSSY_CODECS, NETWORKED
+from rdzip.codecs.classic import codec as classic
+from rdzip.errors import CoderError, FormatError
+from rdzip.formats import container, metadata
+from rdzip.formats.container import Container, Section, SectionType
+from rdzip.formats.header import ImageHeader
+from rdzip.formats.images.picture import Picture, symbols_hash
+from rdzip.formats.modes import BY_NAME, BY_NUMBER
+from rdzip.formats.packing import pack_bytes, pack_value, unpack_bytes
+from rdzip.pipeline import arrangement as arranging
+from rdzip.pipeline import near_lossless
+from rdzip.pipeline.selection import CAUSAL, CLASSIC, CODECS, LATENT, MIXING, TRANSFORM, Choice
+from rdzip.system import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from rdzip.pipeline.model_handle import Neural
+
+    Progress = Callable[[float], None]
+
+
+def part_of(progress: Progress | None, start: float, end: float) -> Progress | None:
+    """Return what tells the progress of a part of the work, which takes the share start..end of all."""
+    return (lambda done: progress(start + (end - start) * done)) if progress else None
+
+
+def uses_model(choice: Choice) -> bool:
+    """Return whether a plane needs the model."""
+    return any(plane.uses_model for plane in choice.planes)
+
+
+def pack(picture: Picture, choice: Choice, neural: Neural | None) -> bytes:
+    """Return the file of a picture's coded planes."""
+    height, width = picture.shape[:2]
+    header = ImageHeader(
+        height=height,
+        width=width,
+        mode=BY_NAME[picture.mode].number,
+        pixel_hash=b"" if choice.symbols_hash else picture.pixel_hash(),
+        symbols_hash=choice.symbols_hash,
+        model=neural.stamp if neural and uses_model(choice) else None,
+        reason=int(choice.reason),
+        arrangement=int(choice.arrangement),
+        source_format=picture.source_format or "PNG",
+        quantiser=choice.quantiser,
+    )
+    sections = []
+    if picture.palette_mode:
+        sections.append(Section(SectionType.PALETTE, bytes([len(picture.palette_mode)]) + pack_bytes(picture.palette)))
+    if picture.metadata:
+        sections.append(Section(SectionType.METADATA, pack_value(picture.metadata)))
+    for plane in choice.planes:
+        head = bytes([plane.codec]) + container.write_varint(plane.encoded.layout)
+        sections.append(Section(plane.type, head + plane.encoded.payload))
+    if neural and header.model:
+        sections += neural.origin()
+    return container.pack(header.to_map(), sections)
+
+
+def picture_of(parsed: Container, header: ImageHeader, neural: Neural | None, progress: Progress | None) -> Picture:
+    """Return the picture of a parsed file, its hash checked; FormatError if the file is corrupt."""
+    mode = BY_NUMBER[header.mode]
+    palette, palette_mode = palette_of(parsed, mode.name)
+    kept = metadata.of_container(parsed)
+    coded = header.coded_mode
+    shape = arranging.arranged_shape(coded, header.height, header.width, header.arrangement, palette_mode)
+    alpha = parsed.find(SectionType.ALPHA)
+    colour = parsed.find(SectionType.COLOUR)
+    if colour is None:
+        raise FormatError("header is inconsistent: the file has no section with colours; it is corrupt")
+    try:
+        if header.symbols_hash:
+            samples = _lossy_samples(colour, alpha, shape, header, neural, progress)
+        else:
+            samples = _samples(colour, alpha, shape, coded, neural, progress)
+    except CoderError as error:
+        raise FormatError(f"{error}; get another copy") from error
+    constant = _is_one_pixel(samples)
+    if constant:
+        samples = samples[:1, :1]
+    elif header.arrangement or header.quantiser:
+        made = header.height * header.width * mode.channels * np.dtype(mode.dtype).itemsize
+        beside = arranging.memory_beside(shape, header.arrangement)
+        limits.claim_memory(samples.nbytes + 2 * made + beside, f"{header.width} x {header.height} pixels")
+    samples = arranging.restore(samples, coded, header.arrangement, palette, palette_mode)
+    if header.quantiser:
+        samples = near_lossless.levels(samples, header.quantiser, mode.name)
+    if constant:  # a view, until the hash says that it is worth the memory
+        samples = np.broadcast_to(samples, (header.height, header.width, *samples.shape[2:]))
+    picture = Picture(samples, mode.name, palette, palette_mode, kept, header.source_format)
+    if header.pixel_hash and picture.pixel_hash() != header.pixel_hash:
+        raise FormatError(
+            "the decoded pixels are not those that were coded (their hash differs): the file is corrupt, or the "
+            "model's arithmetic is"
+        )
+    if constant:
+        picture.samples = picture.samples.copy()
+    return picture
+
+
+def _is_one_pixel(samples: NDArray[Any]) -> bool:
+    """Return whether samples are a view of one pixel."""
+    return samples.strides[:2] == (0, 0)
+
+
+def palette_of(parsed: Container, mode: str) -> tuple[bytes, str]:
+    """Return the palette of a file and its mode, both empty for a mode without; FormatError if it is corrupt."""
+    body = parsed.find(SectionType.PALETTE)
+    if (body is not None) != (mode in ("P", "PA")):
+        raise FormatError(
+            f"header is inconsistent: mode {mode} {'without' if body is None else 'with'} palette; the file is corrupt"
+        )
+    if body is None:
+        return b"", ""
+    if len(body) < 1 or body[0] not in (3, 4):
+        raise FormatError("header is inconsistent: the palette is neither RGB nor RGBA; the file is corrupt")
+    palette = unpack_bytes(body[1:])
+    if len(palette) > 256 * body[0]:
+        raise FormatError(f"header is inconsistent: a palette of {len(palette)} bytes; the file is corrupt")
+    return palette, "RGBA"[: body[0]]
+
+
+def _samples(
+    colour: bytes | memoryview,
+    alpha: bytes | memoryview | None,
+    shape: tuple[int, ...],
+    mode: str,
+    neural: Neural | None,
+    progress: Progress | None,
+) -> NDArray[Any]:
+    dtype = np.dtype(BY_NAME[mode].dtype)
+    if alpha is None:
+        return _plane(colour, shape, dtype, neural, progress)
+    colour_shape = _without_alpha(shape, mode)
+    parts = [
+        _plane(colour, colour_shape, dtype, neural, part_of(progress, 0.0, 0.7)),
+        _plane(alpha, shape[:2], dtype, neural, part_of(progress, 0.7, 1.0)),
+    ]
+    return _joined(parts[0], parts[1])
+
+
+def _without_alpha(shape: tuple[int, ...], mode: str) -> tuple[int, ...]:
+    """Return the shape of the colour section where there is one of alpha too."""
+    if len(shape) != 3 or not BY_NAME[mode].alpha:
+        raise FormatError(f"header is inconsistent: mode {mode} with an alpha section; the file is corrupt")
+    return shape[:2] if shape[2] == 2 else (*shape[:2], shape[2] - 1)
+
+
+def _joined(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
+    if _is_one_pixel(colour) and _is_one_pixel(alpha):
+        return np.broadcast_to(
+            _joined(colour[:1, :1].copy(), alpha[:1, :1].copy()), (*alpha.shape, _channels(colour) + 1)
+        )
+    channels = _channels(colour)
+    limits.claim_memory(2 * (colour.nbytes + alpha.nbytes), f"{alpha.shape[1]} x {alpha.shape[0]} pixels with alpha")
+    result = np.empty((*alpha.shape, channels + 1), alpha.dtype)
+    result[:, :, :channels] = colour.reshape(*alpha.shape, channels)
+    result[:, :, channels] = alpha
+    return result
+
+
+def _channels(samples: NDArray[Any]) -> int:
+    return 1 if samples.ndim == 2 else samples.shape[2]
+
+
+def _plane(
+    body: bytes | memoryview,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    neural: Neural | None,
+    progress: Progress | None,
+) -> NDArray[Any]:
+    codec, layout, payload = _read(body)
+    if codec == CLASSIC:
+        return classic.decode(payload, shape, dtype, layout)
+    if codec == TRANSFORM:
+        raise FormatError("header is inconsistent: a lossy payload in a lossless file; the file is corrupt")
+    alone = codec == MIXING and layout not in NETWORKED
+    if (neural is None and not alone) or dtype != np.uint8 or shape[2:] not in ((), (3,)):
+        raise FormatError(
+            "header is inconsistent: a neural payload without a model or of samples that it cannot hold; the file is "
+            "corrupt"
+        )
+    if neural is None or alone:
+        from rdzip.codecs.mixing import codec as mixing
+
+        return mixing.decode(None, bytes(payload), shape, layout, progress)
+    if codec == MIXING:
+        return neural.decode_mixing(bytes(payload), shape, layout, progress)
+    by = neural.decode if codec == CAUSAL else neural.decode_tiles
+    return by(bytes(payload), shape, layout, progress)
+
+
+def _read(body: bytes | memoryview) -> tuple[int, int, bytes | memoryview]:
+    """Return codec, layout and payload of a plane group."""
+    if not len(body):
+        raise FormatError("header is inconsistent: an empty section; the file is corrupt")
+    layout, at = container.read_varint(body, 1)
+    if body[0] not in (CLASSIC, CAUSAL, LATENT, TRANSFORM, MIXING):
+        known = ", ".join((*CODECS, *LATENT_CODECS, *LOSSY_CODECS))
+        raise FormatError(f"the file needs a newer rdzip: its codec {body[0]} is unknown (known: {known})")
+    return body[0], layout, body[at:]
+
+
+def _lossy_samples(
+    colour: bytes | memoryview,
+    alpha: bytes | memoryview | None,
+    shape: tuple[int, ...],
+    header: ImageHeader,
+    neural: Neural | None,
+    progress: Progress | None,
+) -> NDArray[Any]:
+    """Return the samples of a lossy file, the hash of its symbols checked before they become pixels."""
+    mode = BY_NUMBER[header.mode].name
+    codec, layout, payload = _read(colour)
+    if alpha is not None:
+        shape = _without_alpha(shape, mode)
+    if codec != TRANSFORM or neural is None or mode not in ("L", "LA", "RGB", "RGBA") or shape[2:] not in ((), (3,)):
+        raise FormatError(
+            "header is inconsistent: a lossy file without a lossy payload, or of samples that it cannot hold; the "
+            "file is corrupt"
+        )
+    found = neural.unpack_transform(bytes(payload), shape, layout, part_of(progress, 0.0, 0.6))
+    plane = None
+    if alpha is not None:
+        codec, layout, payload = _read(alpha)
+        if codec != CLASSIC:
+            raise FormatError("header is inconsistent: an alpha section that is not classic; the file is corrupt")
+        plane = classic.decode(payload, shape[:2], np.dtype(np.uint8), layout)
+    if symbols_hash(found.digest, mode, shape, found.head.step, plane) != header.symbols_hash:
+        raise FormatError(
+            "the decoded symbols are not those that were coded (their hash differs): the file is corrupt, or the "
+            "model's arithmetic is"
+        )
+    pixels = neural.synthesise(found, shape, part_of(progress, 0.6, 1.0))
+    return pixels if plane is None else _joined(pixels, plane)

@@ -1,0 +1,369 @@
+"""Tasks worked off here, in processes of their own, or on a Ray cluster; what comes out does not depend on where.
+
+A task is a function of a module and an argument, both picklable; the function is called with the argument and with a
+function ``say`` that hands out what is worth telling before it is done. A process of its own is
+Python that runs `_worker`: it reads pickled tasks from stdin and writes pickled pairs to stdout: ("said", anything), at
+the end of a task ("done", result) or ("failed", error). Only this program writes to these pipes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import socket
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from rdzip.errors import InputError, RdzipError
+from rdzip.system.process import ignore_settings_here, own_process, silence_libraries, wait_passively
+
+RETRIES = 1
+"""How often a task is tried again whose process, or machine, died; one that fails by itself is not."""
+
+PATIENCE = 5.0
+"""Seconds in which a cluster must answer."""
+
+WORKER = f"import sys; sys.path[:] = [path for path in sys.path if path]; import {__name__} as it; it._worker()"
+"""What a process of its own runs. Python's -m and -c look for modules in the current folder first, which may be a
+stranger's and hold a numpy.py; it is taken out before anything is imported."""
+
+Function = Callable[[Any, Callable[[Any], None]], Any]
+Put = Callable[[str, Any], None]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Where tasks are worked off: ``jobs`` at a time in processes of this machine (1: in this process), or on the Ray
+    cluster at an address ("local" starts one here), as many at a time as it has processors, at most ``jobs`` if that is
+    above 1."""
+
+    jobs: int = 1
+    ray: str | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether tasks are worked off in this process."""
+        return self.jobs == 1 and self.ray is None
+
+
+def work(
+    function: Function,
+    count: int,
+    make: Callable[[int], Any],
+    pool: Pool,
+    *,
+    on_end: Callable[[int, Any], None],
+    on_said: Callable[[int, Any], None] = lambda index, said: None,
+    order: Sequence[int] | None = None,
+) -> None:
+    """Work ``count`` tasks off; ``make`` gives the argument of each when its turn comes.
+
+    on_end: gets the index of each task with its result, or with the Exception that is why there is none (an error of
+    ``make`` too), in the order in which they end. order: in which they start. Whatever the callbacks raise, and Ctrl-C,
+    ends all. Raises InputError where there is no such cluster.
+    """
+    waiting = deque(range(count) if order is None else order)
+    if pool.alone or (pool.ray is None and count == 1):
+        _here(function, waiting, make, on_end, on_said)
+        return
+    backend: _Backend = _Processes(function, min(pool.jobs, count)) if pool.ray is None else _Ray(function, pool)
+    with backend:
+        _drive(backend, waiting, make, on_end, on_said)
+
+
+class InOrder:
+    """Hands results to ``on_end`` in the order of the tasks, whichever ends first."""
+
+    def __init__(self, on_end: Callable[[int, Any], None]) -> None:
+        self._on_end, self._early, self._next = on_end, dict[int, Any](), 0
+
+    def __call__(self, index: int, result: Any) -> None:
+        """Take the result of a task."""
+        self._early[index] = result
+        while self._next in self._early:
+            self._next += 1
+            self._on_end(self._next - 1, self._early.pop(self._next - 1))
+
+
+def _here(
+    function: Function,
+    waiting: deque[int],
+    make: Callable[[int], Any],
+    on_end: Callable[[int, Any], None],
+    on_said: Callable[[int, Any], None],
+) -> None:
+    for index in waiting:
+        stopped: list[Exception] = []
+
+        def say(said: Any, index: int = index, stopped: list[Exception] = stopped) -> None:
+            try:
+                on_said(index, said)
+            except Exception as error:
+                stopped.append(error)
+                raise
+
+        try:
+            result = function(make(index), say)
+        except Exception as error:
+            if stopped:
+                raise
+            result = error
+        on_end(index, result)
+
+
+class _Backend(Protocol):
+    """What starts tasks and puts what they say."""
+
+    most: int
+
+    def start(self, argument: Any, put: Put) -> None:
+        """Start a task; ``put`` gets "said", and at the end "done", "failed" or "died" (with a text)."""
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+
+def _drive(
+    backend: _Backend,
+    waiting: deque[int],
+    make: Callable[[int], Any],
+    on_end: Callable[[int, Any], None],
+    on_said: Callable[[int, Any], None],
+) -> None:
+    heard: queue.SimpleQueue[tuple[int, str, Any]] = queue.SimpleQueue()
+    tried: dict[int, int] = {}
+    running = 0
+    while waiting or running:
+        while waiting and running < backend.most:
+            index = waiting.popleft()
+            try:
+                argument = make(index)
+            except Exception as error:
+                on_end(index, error)
+                continue
+            tried[index] = tried.get(index, 0) + 1
+            running += 1
+            backend.start(argument, lambda kind, value, index=index: heard.put((index, kind, value)))  # type: ignore[misc]
+        if not running:
+            return
+        index, kind, value = heard.get()
+        if kind == "said":
+            on_said(index, value)
+            continue
+        running -= 1
+        if kind == "died" and tried[index] <= RETRIES:
+            waiting.appendleft(index)
+        elif kind == "died":
+            on_end(index, InputError(f"{value}, {tried[index]} times; if memory was short, take fewer --jobs"))
+        else:
+            on_end(index, value)
+
+
+class _Processes:
+    """Processes of this machine, each of which works off one task after the other."""
+
+    def __init__(self, function: Function, most: int) -> None:
+        self.function, self.most = function, most
+        self._all: list[subprocess.Popen[bytes]] = []
+        self._free: queue.SimpleQueue[tuple[subprocess.Popen[bytes], queue.SimpleQueue[Put]]] = queue.SimpleQueue()
+
+    def __enter__(self) -> _Processes:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for process in self._all:
+            process.kill()
+        for process in self._all:
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                assert pipe is not None
+                with contextlib.suppress(OSError):  # an order that a dead process did not read
+                    pipe.close()
+
+    def start(self, argument: Any, put: Put) -> None:
+        while True:
+            try:
+                process, puts = self._free.get_nowait()
+            except queue.Empty:
+                process, puts = self._new()
+            if process.poll() is None:
+                break
+        puts.put(put)
+        assert process.stdin is not None
+        try:
+            process.stdin.write(pickle.dumps((self.function, argument)))
+            process.stdin.flush()
+        except OSError:
+            pass  # it has died; its end says so
+
+    def _new(self) -> tuple[subprocess.Popen[bytes], queue.SimpleQueue[Put]]:
+        threads = str(max(1, (os.cpu_count() or 1) // self.most))
+        environment = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads} | dict(os.environ)
+        environment["PYTHONPATH"] = _path()
+        process = subprocess.Popen(
+            [sys.executable, "-c", WORKER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is the parent's to handle
+        )
+        self._all.append(process)
+        puts: queue.SimpleQueue[Put] = queue.SimpleQueue()
+        threading.Thread(target=self._read, args=(process, puts), daemon=True).start()
+        return process, puts
+
+    def _read(self, process: subprocess.Popen[bytes], puts: queue.SimpleQueue[Put]) -> None:
+        assert process.stdout is not None
+        put = puts.get()
+        for kind, value in _pairs(process.stdout):
+            if kind == "said":
+                put(kind, value)
+                continue
+            self._free.put((process, puts))
+            put(kind, value)
+            put = puts.get()
+        code = process.wait()
+        how = f"by signal {-code}" if code < 0 else f"with code {code}"
+        put("died", f"its process ended {how} before it was done")
+
+
+def _pairs(stream: IO[bytes]) -> Iterator[tuple[str, Any]]:
+    while True:
+        try:
+            yield pickle.load(stream)
+        except (EOFError, pickle.UnpicklingError, ValueError, OSError):
+            return
+
+
+class _Ray:
+    """The tasks of a Ray cluster."""
+
+    def __init__(self, function: Function, pool: Pool) -> None:
+        try:
+            import ray
+        except ImportError as error:
+            raise InputError("--ray: expected the package ray, found none: pip install 'rdzip[ray]'") from error
+        self._ray = ray
+        self._own = not ray.is_initialized()  # else this process has a cluster at hand already
+        if self._own:
+            options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+            if pool.ray == "local":
+                options |= {"include_dashboard": False}
+                options |= {"num_cpus": pool.jobs} if pool.jobs > 1 else {}
+            _check_address(str(pool.ray))
+            try:
+                with _environment("PYTHONPATH", _path()):  # which workers of a local cluster inherit
+                    ray.init(address=pool.ray, **options)
+            except Exception as error:  # whatever its start, or the network, raises
+                line = str(error).splitlines()[0] if str(error) else type(error).__name__
+                raise InputError(f"--ray: expected a Ray cluster at {pool.ray!r}, found none: {line}") from error
+        processors = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
+        self.most = min(processors, pool.jobs) if pool.jobs > 1 else processors
+        stream = ray.remote(_stream)
+        # Retried by us, so that a task is never done twice without being told.
+        self._remote = stream.options(num_returns="streaming", max_retries=0)
+        self._function = function
+
+    def __enter__(self) -> _Ray:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._own:
+            self._ray.shutdown()
+
+    def start(self, argument: Any, put: Put) -> None:
+        pairs = self._remote.remote(pickle.dumps((self._function, argument)))
+        threading.Thread(target=self._read, args=(pairs, put), daemon=True).start()
+
+    def _read(self, pairs: Any, put: Put) -> None:
+        try:
+            for reference in pairs:
+                kind, value = self._ray.get(reference)
+                put(kind, value)
+                if kind != "said":
+                    return
+        except Exception as error:  # of Ray: the worker, its machine or the cluster is gone
+            line = str(error).strip().splitlines()[0] if str(error) else ""
+            put("died", f"its worker was lost ({type(error).__name__}: {line[:200]})")
+
+
+def _stream(task: bytes) -> Iterator[tuple[str, Any]]:
+    """Work a task off, a function and its argument, and yield what it says while it says it."""
+    wait_passively()
+    function, argument = pickle.loads(task)  # whose modules may load torch
+    heard: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+
+    def run() -> None:
+        heard.put(_outcome(function, argument, lambda said: heard.put(("said", said))))
+
+    threading.Thread(target=run, daemon=True).start()
+    kind = "said"
+    while kind == "said":
+        kind, value = heard.get()
+        yield kind, value
+
+
+def _outcome(function: Function, argument: Any, say: Callable[[Any], None]) -> tuple[str, Any]:
+    try:
+        return "done", function(argument, say)
+    except RdzipError as error:
+        return "failed", error
+    except Exception as error:  # of a class that the other side may not have
+        return "failed", RuntimeError(f"{type(error).__name__}: {error}")
+
+
+def _check_address(address: str) -> None:
+    """Raise InputError where HOST:PORT does not answer; Ray itself would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise InputError(f"--ray: expected a Ray cluster at {address!r}, found none: {error}") from error
+
+
+@contextlib.contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _path() -> str:
+    return os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+
+
+def _worker() -> None:
+    own_process()
+    silence_libraries()
+    ignore_settings_here()
+    # Whatever a library prints must not come between the pairs.
+    with os.fdopen(os.dup(1), "wb") as out:
+        os.dup2(2, 1)
+
+        def say(pair: tuple[str, Any]) -> None:
+            data = pickle.dumps(pair)
+            try:
+                out.write(data)
+                out.flush()
+            except BrokenPipeError:
+                os._exit(1)  # nobody listens any more
+
+        for function, argument in _pairs(sys.stdin.buffer):
+            say(_outcome(function, argument, lambda said: say(("said", said))))  # type: ignore[arg-type]

@@ -1,0 +1,150 @@
+"""The safety net's promise over a corpus: never larger than WebP lossless or optimised PNG plus 64 bytes."""
+
+import io
+import zlib
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from helpers import corpus
+from PIL import Image
+
+from rdzip.codecs.bits_back.options import LEAN_WITH_NETWORK
+from rdzip.codecs.classic import codec as classic
+from rdzip.codecs.result import Bits, Encoded
+from rdzip.formats.header import ModelStamp
+from rdzip.formats.images.picture import Picture, from_array
+from rdzip.formats.images.read import picture_of_image
+from rdzip.pipeline import compress as rdz
+from rdzip.pipeline.compress import compress_picture, decompress_picture, describe
+
+
+class StandIn:
+    """A neural codec whose size a test sets: the samples by zlib, padded or, for a claimed size, kept aside."""
+
+    kept: ClassVar[dict[bytes, np.ndarray]] = {}
+    share: ClassVar[float] = 1.0
+    calls: ClassVar[int] = 0
+
+    def __init__(self, name, **_):
+        self.seconds = 0.0
+
+    def find(self):
+        return True
+
+    @property
+    def stamp(self):
+        return ModelStamp("photo", b"standin!", 5)
+
+    def origin(self):
+        return []
+
+    def encode(self, pixels, progress=None):
+        StandIn.calls += 1
+        size = max(8, int(StandIn.share * classic.webp_size(pixels, 6)))
+        key = zlib.crc32(pixels.tobytes()).to_bytes(4, "little") + len(StandIn.kept).to_bytes(4, "little")
+        StandIn.kept[key] = pixels.copy()
+        return Encoded(key + bytes(size - 8), Bits(8.0 * size, 8.0 * size, 8.0 * size), 3)
+
+    def decode(self, payload, shape, layout, progress=None):
+        assert layout == 3
+        return StandIn.kept[payload[:8]].reshape(shape)
+
+    def encode_mixing(self, pixels, layout, progress=None):
+        return replace(self.encode(pixels, progress), layout=layout)
+
+    def decode_mixing(self, payload, shape, layout, progress=None):
+        assert layout == LEAN_WITH_NETWORK
+        return self.decode(payload, shape, 3, progress)
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    monkeypatch.setattr(rdz, "Neural", StandIn)
+    StandIn.kept, StandIn.share, StandIn.calls = {}, 1.0, 0
+    return StandIn
+
+
+def photo(size: tuple[int, int] = (160, 120)) -> Image.Image:
+    """Return a noisy picture with smooth parts and edges, which stands for a photograph."""
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[0 : size[1], 0 : size[0]]
+    base = 120 + 60 * np.sin(x / 30) + 40 * np.cos(y / 23) + 30 * (x > y)
+    layers = [base * gain + rng.normal(size=base.shape) * 4 for gain in (1.0, 0.8, 0.6)]
+    return Image.fromarray(np.stack(layers, -1).clip(0, 255).astype(np.uint8))
+
+
+def _bound(image: Image.Image) -> int:
+    sizes = []
+    for kind, options in (("WEBP", {"lossless": True, "method": 6, "exact": True}), ("PNG", {"optimize": True})):
+        out = io.BytesIO()
+        image.save(out, kind, **options)
+        sizes.append(out.tell())
+    return min(sizes)
+
+
+PICTURES = {**corpus.graphics((160, 120)), **corpus.treated(photo())}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_no_file_is_larger_than_the_classic_ones_plus_64_bytes(stand_in, name):
+    image = PICTURES[name]
+    bound = _bound(image)
+    for share in (0.8, 0.93, 1.1):
+        stand_in.share = share
+        done = compress_picture(picture_of_image(image), metadata="none")
+        assert len(done.data) <= bound + 64, (share, done.report)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK"])
+def test_the_promise_holds_for_other_modes(stand_in, mode):
+    for image in (photo((64, 48)), corpus.text((160, 120)), corpus.pixel_art((64, 64), 4)):
+        converted = image.convert(mode)
+        bound = _bound(converted if mode != "CMYK" else Image.frombytes("RGBA", image.size, converted.tobytes()))
+        data = compress_picture(picture_of_image(converted), metadata="none").data
+        palette = describe(data)["palette_bytes"]
+        assert len(data) <= bound + 64 + palette
+
+
+def test_a_photograph_pays_for_no_slow_trial(stand_in, monkeypatch):
+    tried: list[int] = []
+    slow = classic._webp
+    monkeypatch.setattr(classic, "_webp", lambda samples, method: tried.append(method) or slow(samples, method))
+    monkeypatch.setattr(
+        stand_in, "encode", lambda self, pixels, progress=None: Encoded(b"12345678", Bits(64, 64, 64), 3)
+    )
+    done = compress_picture(picture_of_image(photo((256, 128))), verify=False)
+    assert (done.report.codec, tried) == ("mixing", [1])
+    assert "quick statistics" in done.report.reason
+
+
+def test_graphics_pay_for_no_network(stand_in):
+    done = compress_picture(picture_of_image(corpus.plot((300, 200)).convert("P").convert("RGB")))
+    assert (done.report.codec, stand_in.calls) == ("classic", 0)
+
+
+def test_alpha_is_coded_apart_and_grey_once(stand_in):
+    stand_in.share = 0.5
+    rgb = np.asarray(photo())
+    alpha = np.zeros((120, 160, 1), np.uint8)
+    alpha[30:90] = 255
+    picture = from_array(np.concatenate([rgb, alpha], 2))
+    data = compress_picture(picture).data
+    facts = describe(data)
+    assert facts["planes"]["colour"]["codec"] == "mixing"
+    assert facts["planes"]["alpha"]["codec"] == "classic"
+    np.testing.assert_array_equal(decompress_picture(data).samples, picture.samples)
+    grey = from_array(np.concatenate([rgb[:, :, [0, 0, 0]], alpha], 2))
+    data = compress_picture(grey).data
+    assert describe(data)["arrangement"] == "grey once"
+    np.testing.assert_array_equal(decompress_picture(data).samples, grey.samples)
+
+
+def test_palette_colours_are_used_where_they_are_smaller():
+    image = photo((256, 200)).convert("P", palette=Image.Palette.ADAPTIVE, colors=200)
+    picture = picture_of_image(image)
+    back = decompress_picture(compress_picture(picture, codec="classic").data)
+    np.testing.assert_array_equal(back.samples, picture.samples)
+    doubled = Picture(picture.samples, "P", picture.palette[:3] * 256, "RGB")
+    assert decompress_picture(compress_picture(doubled, codec="classic").data).palette == doubled.palette
