@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from test_samplers import distribution
+from rec.test_samplers import distribution
 
 from rdzip.entropy.ans import TOTAL
 from rdzip.rec import auxiliary, index_code, shared

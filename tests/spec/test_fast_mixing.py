@@ -10,7 +10,7 @@ import pytest
 from helpers import synthetic, tiny_causal
 from reference import fast_mixing
 from reference.container import Context, Mixture, Network, read_model
-from test_slow_mixing import picture
+from spec.test_slow_mixing import picture
 
 from rdzip.codecs.bits_back.options import NETWORKED
 from rdzip.codecs.mixing import codec as mixing

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from bounds.hidden_density import gaussian
+from helpers.hidden_density import gaussian
 
 from rdzip.bounds.lower.ck import DensityObjective, SampleObjective, Shape, starting_points, supremum
 from rdzip.bounds.sources.banana import Banana

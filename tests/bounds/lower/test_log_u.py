@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bounds.hidden_density import exact_value, finite, gaussian, hidden
+from helpers.hidden_density import exact_value, finite, gaussian, hidden
 
 from rdzip.bounds.lower.estimator import one_draw, two_fold
 from rdzip.bounds.lower.log_u import Options, solve

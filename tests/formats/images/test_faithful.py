@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from helpers.tiff_files import big_tiff, tiff
 from PIL import Image, TiffImagePlugin
-from test_reading_writing import CASES
+from formats.images.test_read_write import CASES
 
 from rdzip.codecs.classic import png as pngstream
 from rdzip.errors import InputError
