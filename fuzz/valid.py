@@ -30,10 +30,10 @@ from rdzip.formats.container import Section, SectionType
 from rdzip.formats.header import Arrangement, ImageHeader
 from rdzip.formats.images.picture import Picture, symbols_hash
 from rdzip.formats.modes import BY_NAME, MODES
+from rdzip.formats.quantiser import QUANTISED, largest_allowed
 from rdzip.pipeline import near_lossless
 from rdzip.pipeline.arrangement import arrange, palette_colours
 from rdzip.pipeline.model_handle import Neural
-from rdzip.pipeline.quantiser import QUANTISED, largest_allowed
 from rdzip.pipeline.selection import CAUSAL, CLASSIC, LATENT, MIXING, TRANSFORM, apart
 
 CODECS = ("classic", "causal", "brisk", "thorough", "latent", "lossy")

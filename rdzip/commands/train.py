@@ -37,7 +37,7 @@ def first() -> bool:
 def train(wanted: Wanted, say: Output) -> None:
     """Train one run and print where its model file is."""
     from rdzip.system.process import own_process
-    from rdzip.train import run
+    from rdzip.train.run import run
 
     own_process()
     with notes(say, first=first()):

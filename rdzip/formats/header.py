@@ -8,7 +8,7 @@ from typing import Any
 
 from rdzip.errors import FormatError
 from rdzip.formats.modes import BY_NUMBER
-from rdzip.pipeline.quantiser import Quantiser
+from rdzip.formats.quantiser import Quantiser
 
 SHAPE, MODE, PIXEL_HASH, MODEL, REASON, ARRANGEMENT, SOURCE_FORMAT, MEMBERS = range(8)
 SYMBOLS_HASH, QUANTISER = 14, 15

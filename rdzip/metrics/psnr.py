@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rdzip.codecs.strips import strips
+from rdzip.system.strips import strips
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rdzip.codecs.strips import STRIP, strips
 from rdzip.errors import FormatError
 from rdzip.formats.header import Arrangement
 from rdzip.formats.modes import BY_NAME
+from rdzip.system.strips import STRIP, strips
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

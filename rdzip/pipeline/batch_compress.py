@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from rdzip.codecs.result import Bits
-from rdzip.codecs.strips import same as same_samples
 from rdzip.errors import FormatError, InputError
 from rdzip.formats import container
 from rdzip.formats.batch import mosaic
@@ -27,6 +26,7 @@ from rdzip.pipeline.codec_options import NO_WISHES, Wishes, codec_for, factor_of
 from rdzip.pipeline.compress import Progress
 from rdzip.pipeline.model_handle import Neural, latent_model, lossy_model
 from rdzip.system import limits
+from rdzip.system.strips import same as same_samples
 
 
 def compress_batch(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rdzip.codecs.strips import strips
 from rdzip.errors import CoderError, FormatError, InputError
 from rdzip.formats import container
 from rdzip.formats.batch import mosaic
@@ -23,6 +22,7 @@ from rdzip.pipeline import compress as rdz
 from rdzip.pipeline.compress import Progress
 from rdzip.pipeline.model_handle import Neural, check_coder, origin_of
 from rdzip.system import limits
+from rdzip.system.strips import strips
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

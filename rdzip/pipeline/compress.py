@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rdzip.codecs.bits_back.options import LATENT_CODECS, LOSSY_CODECS, NETWORKED
-from rdzip.codecs.strips import same as same_samples
 from rdzip.codecs.threads import at_most
 from rdzip.errors import FormatError, InputError
 from rdzip.formats import container
@@ -26,6 +25,7 @@ from rdzip.pipeline.planes import part_of
 from rdzip.pipeline.report import Compressed, Decoded, Lossy, Near, Report
 from rdzip.pipeline.selection import CODECS, NEURAL_MODES, choose, choose_latent
 from rdzip.system import limits
+from rdzip.system.strips import same as same_samples
 
 __all__ = [
     "Compressed",

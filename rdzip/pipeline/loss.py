@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rdzip.errors import InputError
 
 DEFAULT_QUALITY = 75
-MAX_ERROR = 8191  # of 16-bit samples; rdzip.pipeline.quantiser says what a mode allows
+MAX_ERROR = 8191  # of 16-bit samples; rdzip.formats.quantiser says what a mode allows
 
 
 @dataclass(frozen=True)

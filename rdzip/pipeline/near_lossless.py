@@ -14,9 +14,9 @@ from rdzip.errors import InputError
 from rdzip.formats.images.picture import Picture
 from rdzip.formats.images.to_8bit import transparent_colour
 from rdzip.formats.modes import BY_NAME
+from rdzip.formats.quantiser import NARROWED, QUANTISED, Quantiser, depth, largest_allowed
 from rdzip.metrics.psnr import largest_error, psnr
 from rdzip.pipeline.arrangement import arrange
-from rdzip.pipeline.quantiser import NARROWED, QUANTISED, Quantiser, depth, largest_allowed
 from rdzip.pipeline.report import Near
 from rdzip.pipeline.selection import CLASSIC, Choice, lossless_rival
 

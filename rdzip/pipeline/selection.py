@@ -11,13 +11,13 @@ import numpy as np
 from rdzip.codecs.bits_back.options import NETWORKED
 from rdzip.codecs.classic import codec as classic
 from rdzip.codecs.result import Bits, Encoded
-from rdzip.codecs.strips import strips
 from rdzip.errors import InputError
 from rdzip.formats.container import SectionType
 from rdzip.formats.header import Arrangement, Reason
 from rdzip.pipeline.arrangement import arrange, histogram, palette_colours
 from rdzip.pipeline.codec_options import factor_of
 from rdzip.pipeline.effort import Mixing
+from rdzip.system.strips import strips
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from rdzip.codecs.bits_back.options import Options
     from rdzip.formats.images.picture import Picture
+    from rdzip.formats.quantiser import Quantiser
     from rdzip.pipeline.model_handle import Neural
-    from rdzip.pipeline.quantiser import Quantiser
 
 CODECS = ("classic", "causal", "mixing")
 CLASSIC, CAUSAL, LATENT, TRANSFORM, MIXING = range(5)

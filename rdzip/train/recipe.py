@@ -10,12 +10,13 @@ from typing import Any
 
 from rdzip.errors import InputError
 from rdzip.models.model_file import is_id
-from rdzip.train import RECIPES
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+RECIPES = Path(__file__).parent / "recipes"
 
 _OPTIMISER_KEYS = {
     "steps": int,

@@ -13,8 +13,8 @@ from typing import Any
 from rdzip.errors import InputError
 from rdzip.system import atomic, workers
 from rdzip.system.workers import InOrder, Pool
-from rdzip.train import run
 from rdzip.train.recipe import load_recipe
+from rdzip.train.run import run
 
 SUMMARY = "sweep.jsonl"
 

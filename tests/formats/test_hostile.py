@@ -324,7 +324,7 @@ def test_classic_payloads_hold_no_more_than_their_method_can() -> None:
 
 @pytest.mark.parametrize("name", ["one colour", "a WebP"])
 def test_pillow_refuses_them_too(tmp_path: Path, name: str) -> None:
-    import rdzip.formats.pillow_plugin  # noqa: F401
+    import rdzip.pillow_plugin  # noqa: F401
 
     path = tmp_path / "a.rdz"
     path.write_bytes(BOMBS[name]())

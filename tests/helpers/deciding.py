@@ -22,7 +22,7 @@ EXCUSED_BY_REASON = {
     "the encoder's choices": """pipeline/batch_compress.py pipeline/effort.py pipeline/alpha_fill.py pipeline/loss.py
         pipeline/selection.py""",
     "reads and writes files of other formats, and what they hold beside samples": """formats/images/facts.py
-        formats/images/facts_tiff.py formats/images/faithful.py formats/images/losses.py formats/metadata.py formats/pillow_plugin.py
+        formats/images/facts_tiff.py formats/images/faithful.py formats/images/losses.py formats/metadata.py pillow_plugin.py
         formats/images/read.py formats/images/transparency.py formats/images/write.py""",
     "bytes of files and names, no samples": "formats/archive.py formats/batch/files.py pipeline/fetching.py",
 }  # fmt: skip

@@ -19,12 +19,12 @@ from rdzip.formats.container import Section
 from rdzip.formats.images.picture import Picture, from_array
 from rdzip.formats.images.read import read_picture
 from rdzip.formats.modes import BY_NAME
+from rdzip.formats.quantiser import QUANTISED, Quantiser, depth, largest_allowed
 from rdzip.metrics.psnr import largest_error, psnr
 from rdzip.pipeline import near_lossless
 from rdzip.pipeline import planes as sections
 from rdzip.pipeline.compress import compress_picture, decompress_picture, describe
 from rdzip.pipeline.loss import Loss
-from rdzip.pipeline.quantiser import QUANTISED, Quantiser, depth, largest_allowed
 
 EXACT = sorted(set(BY_NAME) - set(QUANTISED))
 

@@ -13,10 +13,10 @@ import pytest
 import torch
 from helpers.train_support import log
 
-from rdzip import train
 from rdzip.errors import InputError
 from rdzip.models import model_file
 from rdzip.train import descent
+from rdzip.train import run as train
 
 SMALL = ["model.colour.width=8", "model.colour.blocks=2"]
 

@@ -13,7 +13,7 @@ from rdzip.codecs.transform import codec as transform
 from rdzip.errors import InputError
 from rdzip.models import check_known_answer, model_file
 from rdzip.models.hyperprior.file import from_tensors
-from rdzip.train import run
+from rdzip.train.run import run
 
 TINY = """
 name = "tiny-hyper"

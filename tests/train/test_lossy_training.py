@@ -12,8 +12,8 @@ from PIL import Image
 from rdzip.errors import InputError
 from rdzip.models import check_known_answer, model_file
 from rdzip.models.lapped_transform.file import from_tensors
-from rdzip.train import run
 from rdzip.train.recipe import load_recipe
+from rdzip.train.run import run
 
 TINY = """
 name = "tiny-lossy"

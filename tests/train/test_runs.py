@@ -19,10 +19,10 @@ from helpers.train_support import fill, log, picture
 from PIL import Image
 from rich.console import Console
 
-from rdzip import train
 from rdzip.errors import InputError
 from rdzip.models import model_file as modelfile
 from rdzip.models.causal.export import freeze, trainable
+from rdzip.train import run as train
 from rdzip.train import watch
 from rdzip.train.processes import Group
 

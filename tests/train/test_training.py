@@ -12,11 +12,11 @@ from PIL import Image
 from rdzip.codecs.causal import codec as causal
 from rdzip.errors import InputError
 from rdzip.models import check_known_answer, model_file
-from rdzip.train import run
 from rdzip.train.data.augment import half_chroma, variant
 from rdzip.train.data.crops import CropSampler
 from rdzip.train.data.images import read_folder
 from rdzip.train.recipe import load_recipe
+from rdzip.train.run import run
 from rdzip.train.tasks.causal import CausalTask
 
 

@@ -29,9 +29,9 @@ from PIL import Image
 from rdzip.codecs.classic import png as pngstream
 from rdzip.codecs.classic import raw_lzma
 from rdzip.codecs.result import Bits, Encoded
-from rdzip.codecs.strips import strips
 from rdzip.errors import CoderError
 from rdzip.system import limits
+from rdzip.system.strips import strips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

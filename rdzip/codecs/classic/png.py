@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageFile
 
-from rdzip.codecs.strips import strips
+from rdzip.system.strips import strips
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,37 +9,14 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
 from rdzip.codecs.classic import png as pngstream
-
-
-@dataclass
-class Facts:
-    """format: Pillow's name. structure: how stored numbers are meant, by names or TIFF tags. items: whatever else the
-    file holds, by names for the user. lossy: the lossy coding of its samples, "" for none.
-    """
-
-    format: str
-    structure: dict[Any, Any] = field(default_factory=dict)
-    items: dict[str, Any] = field(default_factory=dict)
-    lossy: str = ""
-
-    def add(self, name: str, value: Any) -> None:
-        """Add an item; several of one name are numbered."""
-        number = 2
-        key = name
-        while key in self.items:
-            key = f"{name} {number}"
-            number += 1
-        self.items[key] = value
+from rdzip.formats.images import facts_tiff
+from rdzip.formats.images.facts_base import Facts
 
 
 def facts(data: bytes) -> Facts | None:
     """Return the facts of an image file; None for a format that is not known here, or a file that is damaged."""
-    from rdzip.formats.images import facts_tiff
-
     readers: tuple[tuple[bytes, Callable[[bytes], Facts]], ...] = (
         (rb"\x89PNG\r\n\x1a\n", _png),
         (rb"II[*+]\0|MM\0[*+]", facts_tiff.facts),

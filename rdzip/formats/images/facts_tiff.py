@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import TiffTags
 
-from rdzip.formats.images.facts import Facts
+from rdzip.formats.images.facts_base import Facts
 
 BITS, COMPRESSION, PHOTOMETRIC, COLOR_MAP, EXTRA, FORMAT = 258, 259, 262, 320, 338, 339
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}

@@ -16,7 +16,8 @@ from PIL import Image
 
 from rdzip.errors import InputError
 from rdzip.formats import metadata
-from rdzip.formats.images.facts import Facts, facts
+from rdzip.formats.images.facts import facts
+from rdzip.formats.images.facts_base import Facts
 from rdzip.formats.images.facts_tiff import BITS, EXTRA, FORMAT, PHOTOMETRIC
 from rdzip.formats.images.losses import facts_written, lost
 from rdzip.formats.images.read import pillow_limit

@@ -5,7 +5,8 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-from rdzip.formats.images.facts import Facts, facts
+from rdzip.formats.images.facts import facts
+from rdzip.formats.images.facts_base import Facts
 
 _RESOLUTION = frozenset(("pHYs", "XResolution (282)", "YResolution (283)", "ResolutionUnit (296)", "resolution"))
 _TEXTS = {"ImageDescription (270)": b"Description", "Software (305)": b"Software", "Artist (315)": b"Author"}

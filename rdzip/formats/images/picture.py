@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rdzip.codecs.strips import strips
 from rdzip.errors import InputError
 from rdzip.formats.modes import BY_NAME
+from rdzip.system.strips import strips
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

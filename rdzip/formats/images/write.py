@@ -13,14 +13,15 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from rdzip.codecs.classic import png as pngstream
-from rdzip.codecs.strips import same as same_samples
 from rdzip.errors import InputError, RdzipError
 from rdzip.formats import metadata
 from rdzip.formats.images import tiff_tags
-from rdzip.formats.images.facts import Facts, facts
+from rdzip.formats.images.facts import facts
+from rdzip.formats.images.facts_base import Facts
 from rdzip.formats.images.losses import facts_written, lost
 from rdzip.formats.images.read import pillow_limit, read_picture
 from rdzip.formats.images.transparency import as_shown, with_alpha
+from rdzip.system.strips import same as same_samples
 
 if TYPE_CHECKING:
     from rdzip.formats.images.picture import Picture

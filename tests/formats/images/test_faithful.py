@@ -9,9 +9,9 @@ import zlib
 
 import numpy as np
 import pytest
+from formats.images.test_read_write import CASES
 from helpers.tiff_files import big_tiff, tiff
 from PIL import Image, TiffImagePlugin
-from formats.images.test_read_write import CASES
 
 from rdzip.codecs.classic import png as pngstream
 from rdzip.errors import InputError

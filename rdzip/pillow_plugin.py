@@ -1,4 +1,4 @@
-"""Pillow plugin: after `import rdzip.formats.pillow_plugin`, Image.open("x.rdz") and Image.save("x.rdz") work.
+"""Pillow plugin: after `import rdzip.pillow_plugin`, Image.open("x.rdz") and Image.save("x.rdz") work.
 
 Opening reads the headers; pixels are decoded when Pillow asks for them, and no model is ever fetched. Saving takes the
 options model, codec, quality, target_bpp, max_error, metadata, threads, offline, verify and effort of rdzip.compress,
@@ -66,7 +66,7 @@ class RdzImageFile(ImageFile.ImageFile):
     def load(self) -> Any:
         """Decode the pixels when they are first needed."""
         if self._data:
-            from rdzip import decompress
+            from rdzip.api import decompress
 
             limit = Image.MAX_IMAGE_PIXELS
             try:
@@ -87,7 +87,7 @@ class RdzImageFile(ImageFile.ImageFile):
 
 
 def _save(image: Image.Image, out: IO[bytes], filename: str | bytes) -> None:
-    from rdzip import compress
+    from rdzip.api import compress
     from rdzip.formats.images.read import picture_of_image
 
     given = image.encoderinfo
