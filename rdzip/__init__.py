@@ -15,16 +15,7 @@ Importing rdzip imports neither torch nor numpy nor Pillow; what a call needs is
 
 from __future__ import annotations
 
-from rdzip.api import (
-    bound,
-    compress,
-    decompress,
-    decompress_array,
-    info,
-    open_rdz,
-    register_pillow,
-    wait_passively,
-)
+from rdzip.api import bound, compress, decompress, decompress_array, info, open_rdz, wait_passively
 
 __version__ = "0.1.0"
 __all__ = [
@@ -38,3 +29,10 @@ __all__ = [
     "register_pillow",
     "wait_passively",
 ]
+
+
+def register_pillow() -> None:
+    """Let Pillow's Image.open and Image.save handle .rdz files (as importing rdzip.pillow_plugin does)."""
+    from rdzip.pillow_plugin import register
+
+    register()

@@ -237,13 +237,6 @@ def bound(
     return result.records
 
 
-def register_pillow() -> None:
-    """Let Pillow's Image.open and Image.save handle .rdz files (as importing rdzip.pillow_plugin does)."""
-    from rdzip.pillow_plugin import register
-
-    register()
-
-
 def wait_passively() -> None:
     """Have the threads of torch sleep while they wait for each other, not spin: ten times as fast on a busy machine.
 

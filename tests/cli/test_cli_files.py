@@ -190,7 +190,8 @@ def test_closed_descriptors(photo: Path, closed: int) -> None:
 def test_what_libraries_say_never_gets_into_a_result(tmp_path: Path) -> None:
     """With stderr closed, the first file that is opened has its number, and libtiff writes there."""
     Image.new("L", (9, 9)).save(tmp_path / "a.tif")
-    script = "import os; from rdzip.system.process import open_standard; open_standard(); print(os.open('a.tif', os.O_RDONLY))"
+    script = "import os; from rdzip.system.process import open_standard; open_standard(); "
+    script += "print(os.open('a.tif', os.O_RDONLY))"
     line = f'exec {sys.executable} -c "{script}" 2>&- 0<&-'
     ran = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, check=True, env=os.environ)
     assert int(ran.stdout) > 2

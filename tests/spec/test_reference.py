@@ -1,0 +1,30 @@
+"""The second decoders, tests/reference/, are in plain Python: no float, and nothing of rdzip."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+MODULES = {
+    "__future__", "bisect", "collections", "collections.abc", "dataclasses", "decimal", "fractions", "functools", "hashlib", "io",
+    "itertools", "json", "lzma", "math", "pathlib", "re", "struct", "typing", "zlib", "PIL",
+}  # fmt: skip
+"""decimal makes tables of entropy coding, to many digits; PIL unpacks the WebP and PNG that docs/format.md names."""
+DIVIDES = {"binary_coder": "of decimals, in its tables", "files": "joins paths"}
+
+
+@pytest.mark.parametrize("path", sorted(REFERENCE.glob("*.py")), ids=lambda path: path.stem)
+def test_no_float_and_nothing_of_rdzip(path: Path) -> None:
+    """No float literal, no true division, no module that could compute with floats."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Constant):
+            assert not isinstance(node.value, float | complex), f"line {node.lineno}"
+        if isinstance(node, ast.BinOp | ast.AugAssign):
+            assert not isinstance(node.op, ast.Div) or path.stem in DIVIDES, f"line {node.lineno}"
+        if isinstance(node, ast.ImportFrom):
+            assert node.module in MODULES or str(node.module).startswith("reference"), node.module
+        if isinstance(node, ast.Import):
+            assert {alias.name for alias in node.names} <= MODULES, f"line {node.lineno}"
