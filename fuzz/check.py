@@ -93,11 +93,11 @@ def _check_batch(made: Made) -> None:
     slow = slow_files.batch(made.data, model_of)
     assert found.samples.dtype == wanted.samples.dtype
     assert np.array_equal(found.samples.view("u1"), wanted.samples.view("u1"))
-    assert (found.form, found.single, found.fortran, found.side) == (
+    assert (found.form, found.single, found.fortran, found.length_dtype) == (
         wanted.form,
         wanted.single,
         wanted.fortran,
-        wanted.side,
+        wanted.length_dtype,
     )
     assert found.lengths == wanted.lengths == slow.lengths
     assert [list(pair) for pair in zip(found.names, found.formats, strict=True)] == slow.names

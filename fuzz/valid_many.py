@@ -14,7 +14,7 @@ from fuzz.valid import Made, chance, one_of, rng_of, samples_of, sides
 from rdzip.errors import InputError
 from rdzip.formats.archive import pack_archive
 from rdzip.formats.batch import items as batch
-from rdzip.formats.batch.header import DTYPES, Form
+from rdzip.formats.batch.header import DTYPES, LENGTH_DTYPES, Form
 from rdzip.pipeline.batch_compress import compress_batch
 from rdzip.pipeline.codec_options import NO_WISHES, Wishes
 from rdzip.pipeline.compress import decompress_picture
@@ -114,21 +114,15 @@ def array_of(rng: np.random.Generator, model: str | None) -> batch.Batch:
 
 
 def sequences_of(rng: np.random.Generator, model: str | None) -> batch.Batch:
-    """Sequences of an .npz or of a JSON file."""
-    json = model != "toy-hmm" and chance(rng, 0.5)
-    dims = {"vrnn": 88, "toy-hmm": 1}.get(model or "", 88 if json else int(rng.integers(1, 9)))
+    """Sequences of an .npz."""
+    dims = {"vrnn": 88, "toy-hmm": 1}.get(model or "", int(rng.integers(1, 9)))
     lengths = [int(n) for n in rng.integers(0, 4, int(rng.integers(1, 6)))]
     lengths[0] = lengths[0] or 1
-    values = 2 if json or model == "vrnn" else tiny.model(model).values() if model else 256
+    values = 2 if model == "vrnn" else tiny.model(model).values() if model else 256
     steps = [rng.integers(0, values, (n, dims)).astype(np.uint8) for n in lengths]
     if dims == 88:
         steps = [(rng.random((n, dims)) < 0.05).astype(np.uint8) for n in lengths]
-    side = b"\0" + bytes([int(rng.integers(0, 8))])
-    if json:
-        side = b'\1[", ",": ","",true,%d]' % len(lengths)
-        if chance(rng, 0.5):
-            side = b'\1[",",":","\\n",false,[["a",1],["\xc3\xa9",%d]]]' % (len(lengths) - 1)
-    return batch.of_sequences(steps, form=Form.JSON if json else Form.NPZ, side=side)
+    return batch.of_sequences(steps, length_dtype=one_of(rng, LENGTH_DTYPES))
 
 
 def made_archive(number: int) -> Made:

@@ -52,7 +52,7 @@ def _batch_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     else:
         shape = " x ".join(str(n) for n in facts["shape"])
         items = f"{facts['items']:,}, {shape}, {facts['mode'] or facts['dtype']}"
-    kinds = {"npy": "an array (.npy)", "images": "image files", "npz": "sequences (.npz)", "json": "sequences (.json)"}
+    kinds = {"npy": "an array (.npy)", "images": "image files", "npz": "sequences (.npz)"}
     options = "".join(f", {name} {value}" for name, value in facts["options"].items())
     lines = [
         ("items", f"{items}, from {kinds[facts['form']]}"),

@@ -212,14 +212,14 @@ def _tables(batch: Batch) -> list[Section]:
     if batch.form == Form.IMAGES:
         return [Section(SectionType.NAMES, batch_frame.pack_names(batch.names, batch.formats))]
     if batch.sequences:
-        return [Section(SectionType.SEQUENCES, batch_frame.pack_lengths(batch.lengths, batch.side))]
+        return [Section(SectionType.SEQUENCES, batch_frame.pack_lengths(batch.lengths, batch.length_dtype))]
     return []
 
 
 def _compare(batch: Batch, back: Batch) -> None:
+    kept = ("form", "fortran", "single", "mode", "names", "formats", "lengths", "length_dtype")
     same = (
-        (batch.form, batch.fortran, batch.single, batch.mode, batch.names, batch.formats, batch.lengths, batch.side)
-        == (back.form, back.fortran, back.single, back.mode, back.names, back.formats, back.lengths, back.side)
+        all(getattr(batch, name) == getattr(back, name) for name in kept)
         and batch.samples.shape == back.samples.shape
         and batch.samples.dtype == back.samples.dtype
         and same_samples(batch.samples, back.samples)

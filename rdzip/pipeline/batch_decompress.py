@@ -114,7 +114,7 @@ def _frame(frame: Frame, header: BatchHeader) -> Batch:
         frame.names,
         frame.formats,
         frame.lengths,
-        frame.side,
+        frame.length_dtype,
     )
 
 
@@ -191,13 +191,7 @@ def _gathered(frame: Batch, header: BatchHeader, found: dict[int, NDArray[Any]],
         names=[frame.names[number] for number in numbers] if frame.names else [],
         formats=[frame.formats[number] for number in numbers] if frame.formats else [],
         lengths=[frame.lengths[number] for number in numbers] if frame.lengths else [],
-        side=frame.side if whole else _plain_side(frame.side, len(numbers)),
     )
-
-
-def _plain_side(side: bytes, count: int) -> bytes:
-    """Return the record for a file of some of the sequences: the same .npz, or JSON as Python writes a list."""
-    return side if side[:1] in (b"", b"\0") else b'\x01[", ",": ","",true,%d]' % count
 
 
 def part_of(progress: Progress | None, start: float, end: float) -> Progress | None:

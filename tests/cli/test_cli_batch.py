@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,18 +128,18 @@ def test_an_array_without_a_model(rdzip: Cli, digits: Path) -> None:
 
 def test_sequences(rdzip: Cli, tmp_path: Path) -> None:
     model = latent_stub.write(tmp_path / "rolls.safetensors", [88], values=2, codecs=("bb-smc",))
-    source = tmp_path / "chorales.json"
-    source.write_text(json.dumps({"train": [[[60, 64], []], [[21]]]}))
+    source = tmp_path / "chorales.npz"
+    np.savez(source, data=np.eye(3, 88, dtype=np.uint8), lengths=np.array([2, 1]))
     wanted = source.read_bytes()
     (found,) = rdzip("compress", source, "-m", model, "--particles", 4, "--rm", "--json").objects
     assert found["shape"] == [3, 88]
-    text = rdzip("info", tmp_path / "chorales.json.rdz").out.decode()
+    text = rdzip("info", tmp_path / "chorales.npz.rdz").out.decode()
     assert "2 sequences, 3 steps of 88 in all" in text
     assert "bb-smc, particles 4" in text
-    assert rdzip("decompress", tmp_path / "chorales.json.rdz").code == 0
+    assert rdzip("decompress", tmp_path / "chorales.npz.rdz").code == 0
     assert source.read_bytes() == wanted
     assert rdzip("compress", source, "-f").code == 0
-    assert rdzip("decompress", tmp_path / "chorales.json.rdz", "-f").code == 0
+    assert rdzip("decompress", tmp_path / "chorales.npz.rdz", "-f").code == 0
     assert source.read_bytes() == wanted
 
 

@@ -290,8 +290,8 @@ def batch(data: bytes, models: Models) -> Batch:
         found.names = [name if isinstance(name, list) else [name, "PNG"] for name in names]
         need(len(names) == count, "names")
     if form > 1:
-        found.lengths, _ = cbor(unpacked(file.body(SEQUENCES) or b""))
-        need(len(found.lengths) == count and any(found.lengths), "lengths")
+        found.lengths, kind = cbor(unpacked(file.body(SEQUENCES) or b""))
+        need(len(found.lengths) == count and any(found.lengths) and re.fullmatch("[<|][iu][1248]", kind), "lengths")
     bodies = [body for kind, body, _ in file.sections if kind == (CHAIN if 3 in head else MEMBER)]
     need(len(bodies) == -(-count // of_segment), "segments")
     model = models(head[3][1]) if 3 in head else b""

@@ -1,4 +1,4 @@
-"""Files of many items to batches and back: arrays (.npy), sequences (.npz, .json)."""
+"""Files of many items to batches and back: arrays (.npy), sequences (.npz)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rdzip.errors import CoderError, FormatError, InputError
+from rdzip.errors import InputError
 from rdzip.formats.batch import items as batch
 from rdzip.formats.batch import npy, npz
 from rdzip.formats.batch.header import Form
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rdzip.formats.batch.items import Batch
 
 _ZIP = b"PK"
-SUFFIXES = {Form.NPY: ".npy", Form.NPZ: ".npz", Form.JSON: ".json"}
+SUFFIXES = {Form.NPY: ".npy", Form.NPZ: ".npz"}
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ def read_ways(data: bytes, *, max_pixels: int | None = None) -> list[Batch] | No
     if data.startswith(npy.MAGIC):
         file = npy.read_npy(data)
         ways = batch.of_array(file.array, fortran=file.fortran, source_bytes=len(data))
-    elif data.startswith(_ZIP) or data[:64].lstrip()[:1] in (b"[", b"{"):
-        read = npz.read_sequences(data, "the file", limit)
-        form = Form.NPZ if read.side[0] == npz.NPZ else Form.JSON
-        ways = [batch.of_sequences(read.items, form=form, side=read.side, source_bytes=len(data))]
+    elif data.startswith(_ZIP):
+        steps, lengths = npz.read_sequences(data, "the file", limit)
+        items = np.split(steps, np.cumsum(lengths.astype(np.int64))[:-1]) if len(lengths) else []
+        ways = [batch.of_sequences(items, length_dtype=lengths.dtype.str, source_bytes=len(data))]
     else:
         return None
     pixels = ways[0].pixels
@@ -55,8 +55,5 @@ def write_items(items: Batch) -> WrittenBatch:
         return WrittenBatch(npy.write_npy(items.array(), fortran=items.fortran), SUFFIXES[items.form])
     if not items.sequences:
         raise InputError("expected an array, found images: write them to a folder")
-    try:
-        data = npz.write_sequences(npz.Sequences(items.samples, np.array(items.lengths, np.int64), items.side))
-    except CoderError as error:
-        raise FormatError(f"{error}; get another copy") from error
+    data = npz.write_sequences(items.samples, items.lengths, items.length_dtype)
     return WrittenBatch(data, SUFFIXES[items.form])

@@ -12,6 +12,8 @@ from rdzip.formats.header import BATCH_KIND, MAX_SIDE, MEMBERS, MODE, MODEL, SHA
 
 FORM, SEGMENT, DTYPE, FORTRAN, SINGLE, FACTOR = range(8, 14)
 DTYPES = ("|b1", "|u1", "<u2", ">u2", "<i4", ">i4", "<f4", ">f4")
+LENGTH_DTYPES = ("<i8", "<u8", "<i4", "<u4", "<i2", "<u2", "|i1", "|u1")
+"""Types of the lengths of sequences, numpy's default first."""
 IMAGE_MODES = {0: "RGB", 2: "L", 5: "1"}
 MAX_CHANNELS = 4
 
@@ -22,7 +24,6 @@ class Form(IntEnum):
     NPY = 0  # an array
     IMAGES = 1  # image files with names
     NPZ = 2  # sequences
-    JSON = 3  # sequences
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class BatchHeader:
     @property
     def sequences(self) -> bool:
         """Whether the items are sequences, each with a length of its own."""
-        return self.form in (Form.NPZ, Form.JSON)
+        return self.form == Form.NPZ
 
     @property
     def values(self) -> int:

@@ -11,14 +11,12 @@ import numpy as np
 
 from rdzip.errors import InputError
 from rdzip.formats import container
-from rdzip.formats.batch.header import DTYPES, MAX_CHANNELS, Form
+from rdzip.formats.batch.header import DTYPES, LENGTH_DTYPES, MAX_CHANNELS, Form
 from rdzip.formats.header import BATCH_KIND, MEMBERS
 from rdzip.formats.images.picture import Picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-NPZ_SIDE = bytes([0, 7])  # an .npz with lengths of int64 and uint64
 
 
 @dataclass
@@ -27,7 +25,7 @@ class Batch:
 
     samples: [n, h, w] or [n, h, w, c]; of sequences the steps of all, one after the other, uint8 [steps, dims].
     single: the array that came had no axis of items. mode, names, formats: of images (Pillow's words). lengths: of
-    sequences, in steps. side: how the file of sequences was written (rdzip.formats.batch.npz).
+    sequences, in steps. length_dtype: the type of these in the .npz, in numpy's words.
     """
 
     samples: NDArray[Any]
@@ -38,14 +36,14 @@ class Batch:
     names: list[str] = field(default_factory=list)
     formats: list[str] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
-    side: bytes = b""
+    length_dtype: str = LENGTH_DTYPES[0]
     source_bytes: int = 0
     notes: list[str] = field(default_factory=list)
 
     @property
     def sequences(self) -> bool:
         """Whether the items are sequences."""
-        return self.form in (Form.NPZ, Form.JSON)
+        return self.form == Form.NPZ
 
     @property
     def count(self) -> int:
@@ -116,7 +114,7 @@ def of_array(array: NDArray[Any], *, fortran: bool = False, source_bytes: int = 
 
 
 def of_sequences(
-    sequences: Sequence[NDArray[Any]], *, form: Form = Form.NPZ, side: bytes = NPZ_SIDE, source_bytes: int = 0
+    sequences: Sequence[NDArray[Any]], *, length_dtype: str = LENGTH_DTYPES[0], source_bytes: int = 0
 ) -> Batch:
     """Return the batch of sequences, uint8 [steps, dims] each with the same dims; InputError for anything else."""
     arrays = [np.asarray(sequence) for sequence in sequences]
@@ -129,7 +127,9 @@ def of_sequences(
                 f"as number {number}"
             )
     lengths = [len(array) for array in arrays]
-    return Batch(np.concatenate(arrays), form, lengths=lengths, side=side, source_bytes=source_bytes)
+    return Batch(
+        np.concatenate(arrays), Form.NPZ, lengths=lengths, length_dtype=length_dtype, source_bytes=source_bytes
+    )
 
 
 def of_pictures(pictures: Sequence[tuple[str, Picture]]) -> Batch:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from rdzip.errors import FormatError, InputError
 from rdzip.formats.archive import check_name
-from rdzip.formats.batch.header import BatchHeader, Form
+from rdzip.formats.batch.header import LENGTH_DTYPES, BatchHeader, Form
 from rdzip.formats.container import Container, SectionType
 from rdzip.formats.header import MAX_SIDE, bad, is_int
 from rdzip.formats.packing import pack_value, unpack_value
@@ -19,12 +19,12 @@ HASH = 8  # bytes before each chain
 
 @dataclass(frozen=True)
 class Frame:
-    """Names and formats of images; lengths of sequences, and how their file was written (rdzip.formats.batch.npz)."""
+    """Names and formats of images; lengths of sequences, and the type of these in the .npz."""
 
     names: list[str] = field(default_factory=list)
     formats: list[str] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
-    side: bytes = b""
+    length_dtype: str = LENGTH_DTYPES[0]
 
 
 def read_frame(parsed: Container, header: BatchHeader) -> Frame:
@@ -35,8 +35,8 @@ def read_frame(parsed: Container, header: BatchHeader) -> Frame:
     if names is not None:
         return Frame(*unpack_names(names, header.count))
     if lengths is not None:
-        table, side = unpack_lengths(lengths, header.count)
-        return Frame(lengths=table, side=side)
+        table, dtype = unpack_lengths(lengths, header.count)
+        return Frame(lengths=table, length_dtype=dtype)
     return Frame()
 
 
@@ -98,19 +98,22 @@ def unpack_names(body: bytes | memoryview, count: int) -> tuple[list[str], list[
     return names, formats
 
 
-def pack_lengths(lengths: Sequence[int], side: bytes) -> bytes:
-    """Return the body of a sequences section: the lengths, and how the file was written."""
-    return pack_value([list(lengths), side])
+def pack_lengths(lengths: Sequence[int], dtype: str) -> bytes:
+    """Return the body of a sequences section: the lengths, and their type in the .npz."""
+    return pack_value([list(lengths), dtype])
 
 
-def unpack_lengths(body: bytes | memoryview, count: int) -> tuple[list[int], bytes]:
-    """Return the lengths and the record beside them; FormatError unless they are `count` lengths with a step in all."""
+def unpack_lengths(body: bytes | memoryview, count: int) -> tuple[list[int], str]:
+    """Return the lengths and their type; FormatError unless they are `count` lengths of it with a step in all."""
     table = unpack_value(body)
-    if not (isinstance(table, list) and len(table) == 2 and isinstance(table[1], bytes)):
+    if not (isinstance(table, list) and len(table) == 2):
         raise FormatError("header is inconsistent: the table of sequences has another form; the file is corrupt")
-    lengths, side = table
-    if not (isinstance(lengths, list) and len(lengths) == count and all(is_int(n, 0, MAX_SIDE) for n in lengths)):
+    lengths, dtype = table
+    if dtype not in LENGTH_DTYPES:
+        raise bad("the type of lengths", dtype)
+    most = min(MAX_SIDE, (1 << 8 * int(dtype[2]) - (dtype[1] == "i")) - 1)
+    if not (isinstance(lengths, list) and len(lengths) == count and all(is_int(n, 0, most) for n in lengths)):
         raise FormatError(f"the batch has not {count} lengths of sequences: the file is corrupt")
     if not any(lengths):
         raise FormatError("header is inconsistent: sequences without any step; the file is corrupt")
-    return lengths, side
+    return lengths, dtype

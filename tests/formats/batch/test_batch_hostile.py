@@ -14,7 +14,7 @@ from rdzip import hub
 from rdzip.errors import FormatError, RdzipError
 from rdzip.formats import container
 from rdzip.formats.batch.items import of_pictures
-from rdzip.formats.batch.tables import pack_lengths, pack_names
+from rdzip.formats.batch.tables import pack_lengths, pack_names, unpack_lengths
 from rdzip.formats.container import Section, SectionType
 from rdzip.formats.images.picture import Picture
 from rdzip.pipeline.batch_compress import compress_batch
@@ -67,7 +67,7 @@ def test_segments_that_lie(grey: str) -> None:
         [(SectionType.CHAIN, body[:9] + b"\x00" + body[10:]), *sections[1:]],
         [(SectionType.MEMBER, body), *sections[1:]],
         [*sections, (SectionType.NAMES, pack_names(["a"] * 1, ["PNG"]))],
-        [*sections, (SectionType.SEQUENCES, pack_lengths([1] * 10, b""))],
+        [*sections, (SectionType.SEQUENCES, pack_lengths([1] * 10, "<i8"))],
         [*sections, (SectionType.COLOUR, b"\0\0")],
     ]
     for parts in bad:
@@ -93,9 +93,22 @@ def test_huge_claims_take_no_memory(grey: str) -> None:
 def test_lengths_that_lie(rolls: str, lengths: Any) -> None:
     data = rdzip.compress([some((n, 5), 2) for n in (3, 1, 7)], model=rolls)
     header, sections = chain_parts(data)
-    sections[0] = (SectionType.SEQUENCES, pack_lengths(lengths, b""))
+    sections[0] = (SectionType.SEQUENCES, pack_lengths(lengths, "<i8"))
     with pytest.raises(FormatError):
         decode_batch(packed(header, *sections))
+
+
+@pytest.mark.parametrize("kind", ["", "<f8", "i8", 7, None, [], b"<i8"])
+def test_types_of_lengths_that_lie(kind: Any) -> None:
+    with pytest.raises(FormatError, match="the type of lengths"):
+        unpack_lengths(pack_lengths([3, 1], kind), 2)
+
+
+@pytest.mark.parametrize(("kind", "most"), [("|i1", 127), ("|u1", 255), ("<i2", 32767), ("<i8", (1 << 31) - 1)])
+def test_lengths_fit_their_type(kind: str, most: int) -> None:
+    assert unpack_lengths(pack_lengths([0, most], kind), 2) == ([0, most], kind)
+    with pytest.raises(FormatError, match="lengths of sequences"):
+        unpack_lengths(pack_lengths([0, most + 1], kind), 2)
 
 
 @pytest.mark.parametrize("names", [["a", "b"], ["a", "b", "../c"], ["a", "b", "B"], ["a", "b", 3], ["a", "b", ["c"]]])
