@@ -11,15 +11,8 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
+from rdzip.errors import Stopped, UsageError
 from rdzip.system.process import wait_passively
-
-
-class Stopped(BaseException):
-    """The program was asked to stop by this signal; no `except Exception` holds it up."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
 
 
 def main() -> NoReturn:
@@ -49,7 +42,6 @@ def _run() -> int:
     ignore_settings_here()
     from rdzip import cli_bench, cli_bound  # noqa: F401  (add their commands)
     from rdzip.cli_commands import app
-    from rdzip.commands.files import UsageError
     from rdzip.commands.output import Output
 
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,14 +13,14 @@ from rdzip.commands.options import Device, Force, Json, Quiet, Ray, finish
 from rdzip.commands.output import Output
 
 
-class RateUnit(str, Enum):
+class RateUnit(StrEnum):
     """Units of rates in pictures of bounds."""
 
     nats = "nats"
     bits_per_dim = "bits-per-dim"
 
 
-class DistortionUnit(str, Enum):
+class DistortionUnit(StrEnum):
     """Units of distortions in pictures of bounds."""
 
     mse = "mse"

@@ -13,7 +13,6 @@ import typer
 
 from rdzip.cli_model_commands import models
 from rdzip.commands import files
-from rdzip.commands.files import UsageError
 from rdzip.commands.options import (
     HELP,
     Compressed,
@@ -41,7 +40,7 @@ from rdzip.commands.options import (
     finish,
 )
 from rdzip.commands.output import Output, notes, print_text
-from rdzip.errors import InputError
+from rdzip.errors import InputError, UsageError
 from rdzip.pipeline.loss import Loss
 from rdzip.system.workers import Pool
 

@@ -10,6 +10,10 @@ class RdzipError(Exception):
     """Base of every error that rdzip raises on purpose; its text is one line for users."""
 
 
+class UsageError(RdzipError):
+    """Arguments that do not go together; nothing was done (exit code 2)."""
+
+
 class InputError(RdzipError):
     """An input image or argument cannot be used (unreadable, truncated, unsupported, too large)."""
 
@@ -24,3 +28,11 @@ class ModelError(RdzipError):
 
 class CoderError(RdzipError):
     """The entropy coder ran out of words or met a symbol outside its table: a corrupt payload."""
+
+
+class Stopped(BaseException):
+    """The program was asked to stop by this signal; no `except Exception` holds it up."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number

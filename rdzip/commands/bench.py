@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from rdzip.commands import files
-from rdzip.commands.files import UsageError
 from rdzip.commands.output import Output, print_json, print_text
 from rdzip.commands.progress_bar import bar
-from rdzip.errors import InputError
+from rdzip.errors import InputError, UsageError
 from rdzip.system import atomic
 from rdzip.system.atomic import shown
 

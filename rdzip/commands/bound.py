@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from rdzip.commands.files import UsageError
 from rdzip.commands.output import Output, notes, print_json, print_text
 from rdzip.commands.progress_bar import bar
+from rdzip.errors import Stopped, UsageError
 from rdzip.system.atomic import shown
 
 if TYPE_CHECKING:
@@ -74,7 +74,6 @@ def bound(
     request = _request(wanted)
     from rdzip.bounds import plot, run
     from rdzip.bounds.folder import RECORDS
-    from rdzip.cli import Stopped
     from rdzip.system.process import own_process
 
     own_process()

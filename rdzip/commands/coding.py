@@ -14,12 +14,12 @@ from rdzip.commands import fetch as cli_fetch
 from rdzip.commands import files
 from rdzip.commands import removal as cli_removal
 from rdzip.commands import report as cli_told
-from rdzip.commands.files import Destination, Found, UsageError
+from rdzip.commands.files import Destination, Found
 from rdzip.commands.output import Output, bytes_text
 from rdzip.commands.progress_bar import Report, bar
 from rdzip.commands.removal import Coded
-from rdzip.errors import InputError
-from rdzip.formats import archive, container
+from rdzip.errors import InputError, UsageError
+from rdzip.formats import archive, container, member_names
 from rdzip.formats.batch import files as batch_files
 from rdzip.formats.batch import items as batch
 from rdzip.formats.images import faithful
@@ -176,7 +176,7 @@ def _members(
 def member_name(item: Found, names: set[str]) -> str:
     """Return the name of an input in an archive; InputError for a bad one, or one of `names` (in lower case)."""
     files.compressed_name(item)
-    name = archive.check_name(item.relative.as_posix())
+    name = member_names.check_name(item.relative.as_posix())
     if name.casefold() in names:
         raise InputError(f"expected names that differ, found two inputs called {shown(name)}; rename one")
     return name

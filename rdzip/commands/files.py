@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from rdzip.errors import InputError, RdzipError
+from rdzip.errors import InputError, UsageError
 from rdzip.system.atomic import exists_already, explain, is_stream, kind_of, not_a_file, shown
 
 SUFFIX = ".rdz"
@@ -32,10 +32,6 @@ _IMAGES = (
     ".webp .xbm"
 )
 IMAGE_SUFFIXES = frozenset(_IMAGES.split())
-
-
-class UsageError(RdzipError):
-    """Arguments that do not go together; nothing was done (exit code 2)."""
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ def _archive(name: str, facts: dict[str, Any]) -> str:
     header = ["IMAGE", "PIXELS", "MODE", "BYTES", "BITS PER SAMPLE", "CODEC"]
     body = [
         [
-            shown(member["name"]) if member["kind"] == "image" else f"{member['items']} images in a chain",
-            shape_text(member["shape"] if member["kind"] == "image" else member["shape"][1:]),
+            shown(member["name"]) if member["kind"] == "image" else f"{member['items']} {_items(member)} in a chain",
+            _size(member),
             member["mode"] or "",
             f"{member['bytes']:,}",
             f"{member['bpsp']:.3f}",
@@ -43,6 +43,17 @@ def _archive(name: str, facts: dict[str, Any]) -> str:
     count = sum(member.get("items", 1) for member in facts["members"])
     top = f"{name}: {count} image{'' if count == 1 else 's'}, {bytes_text(facts['bytes'])}"
     return f"{top}\n{table(header, body)}"
+
+
+def _items(facts: dict[str, Any]) -> str:
+    return "images" if facts["form"] == "images" else "sequences" if facts["lengths"] else "arrays"
+
+
+def _size(facts: dict[str, Any]) -> str:
+    """Size of a picture, or of each item of a batch."""
+    if facts["kind"] == "image" or facts["form"] == "images":
+        return shape_text(facts["shape"][facts["kind"] != "image" :])
+    return " x ".join(str(n) for n in facts["shape"][1:])
 
 
 def _batch_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:

@@ -9,10 +9,9 @@ from typing import Any
 
 from rdzip import hub
 from rdzip.codecs.bits_back.options import with_unnamed
-from rdzip.commands.files import UsageError
 from rdzip.commands.output import Output, bytes_text, print_json, print_text, rows, table
 from rdzip.commands.progress_bar import bar
-from rdzip.errors import ModelError
+from rdzip.errors import ModelError, UsageError
 from rdzip.hub import ModelRef
 from rdzip.system.atomic import shown
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rdzip.commands import files
-from rdzip.commands.files import UsageError
 from rdzip.commands.output import Output, tell_compiling
+from rdzip.errors import UsageError
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
 
-class Resample(str, Enum):
+class Resample(StrEnum):
     """When the particles of bb-smc are drawn anew."""
 
     always = "always"
@@ -24,7 +24,7 @@ class Resample(str, Enum):
     adaptive = "adaptive"
 
 
-class Metadata(str, Enum):
+class Metadata(StrEnum):
     """What of a picture's metadata is kept."""
 
     all = "all"

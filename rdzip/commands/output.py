@@ -16,8 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from rdzip.commands.files import UsageError
-from rdzip.errors import RdzipError
+from rdzip.errors import RdzipError, UsageError
 from rdzip.system import atomic
 from rdzip.system.atomic import shown
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rdzip.commands.files import UsageError
 from rdzip.commands.output import Output, notes, print_text
-from rdzip.errors import InputError
+from rdzip.errors import InputError, UsageError
 from rdzip.system.atomic import shown
 from rdzip.system.workers import Pool
 

@@ -26,6 +26,8 @@ from rdzip.exact.numba_there import numba_is_there
 
 KEPT_DAYS = 30
 NAME_LENGTH = 16
+COMPILED_FROM = ("entropy", "exact", "rec", "models", "codecs")
+"""Folders of the package with whatever compiled code is made of: compiled functions, and what they call or name."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 FUNCTIONS: list[Callable[..., Any]] = []
@@ -93,18 +95,23 @@ if COMPILES:
                 super().save_overload(sig, data)
 
 
+def _name(package: Path) -> str:
+    """Name of the folder for compiled code of these sources: their hash, with their paths in the package."""
+    digest = hashlib.sha256()
+    for part in COMPILED_FROM:
+        for path in sorted((package / part).rglob("*.py")):
+            data = path.read_bytes()
+            digest.update(f"{path.relative_to(package).as_posix()} {len(data)}\n".encode() + data)
+    return digest.hexdigest()[:NAME_LENGTH]
+
+
 @lru_cache(maxsize=1)
 def _folder() -> Path | None:
     """Where compiled code is kept; None if nothing can be kept."""
-    digest = hashlib.sha256()
-    package = Path(__file__).resolve().parents[1]
-    for part in ("entropy", "exact", "models", "codecs"):
-        for path in sorted((package / part).rglob("*.py")):
-            digest.update(path.read_bytes())
     own = os.environ.get("NUMBA_CACHE_DIR")
     try:
         cache = Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rdzip"
-        folder = cache / "compiled" / digest.hexdigest()[:NAME_LENGTH]
+        folder = cache / "compiled" / _name(Path(__file__).resolve().parents[1])
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
@@ -14,11 +13,10 @@ from rdzip.errors import FormatError, InputError
 from rdzip.formats import container
 from rdzip.formats.container import END, SIGNATURE, Section, SectionType
 from rdzip.formats.header import ARCHIVE_KIND, MEMBERS
+from rdzip.formats.member_names import check_name
 from rdzip.formats.packing import pack_value, unpack_value
 
-MAX_NAME = 1024
 _TAIL_BYTES = 15  # type, length, 8 bytes of position, CRC-32, end mark
-_WINDOWS_NAME = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -30,25 +28,6 @@ class Member:
     name: str
     offset: int
     length: int
-
-
-def check_name(name: str) -> str:
-    """Return `name` if it is a relative path that cannot leave its folder on any system; InputError says what is wrong
-    with it.
-    """
-    parts = name.split("/")
-    wrong = None
-    if not name or len(name.encode("utf-8", "surrogateescape")) > MAX_NAME:
-        wrong = f"it has {len(name.encode('utf-8', 'surrogateescape'))} bytes, 1 to {MAX_NAME} are allowed"
-    elif any(part in ("", ".", "..") for part in parts):
-        wrong = "it is absolute, or has an empty part, . or .."
-    elif any(character < " " or character in "\\:\x7f" for character in name):
-        wrong = "it has a control character, a backslash or a colon"
-    elif any(_WINDOWS_NAME.fullmatch(part) or part[-1] in " ." for part in parts):
-        wrong = "a part of it is not a file name on every system"
-    if wrong:
-        raise InputError(f"expected a relative path as name of an archive's member, found {name!r}: {wrong}")
-    return name
 
 
 class Writes(Protocol):
@@ -184,20 +163,6 @@ def _members(index: Any, first: int, end: int) -> list[Member]:
     if at != end:
         raise FormatError("the archive's index does not cover its members: the file is corrupt")
     return members
-
-
-def describe_archive(data: bytes | memoryview) -> dict[str, Any]:
-    """Return the facts about an archive and about each of its members; FormatError if anything in it is not sound."""
-    from rdzip.formats.describe import describe
-
-    archive = Archive(data)
-    members = []
-    for member in archive.members:
-        body = archive.read(member.name)
-        if is_archive(body):
-            raise FormatError(f"the archive holds another archive as {member.name!r}: the file is hostile or corrupt")
-        members.append({"name": member.name, **describe(body)})
-    return {"kind": "archive", "format_version": container.VERSION, "bytes": len(data), "members": members}
 
 
 def _write(out: Writes, pieces: Iterable[bytes | memoryview]) -> int:

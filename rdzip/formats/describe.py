@@ -34,10 +34,22 @@ def describe(data: bytes | memoryview) -> dict[str, Any]:
         if parsed.header[MEMBERS] == BATCH_KIND:
             return _batch(parsed, len(data))
         if parsed.header[MEMBERS] == ARCHIVE_KIND:
-            from rdzip.formats.archive import describe_archive
-
             return describe_archive(data)
     return _image(parsed, len(data))
+
+
+def describe_archive(data: bytes | memoryview) -> dict[str, Any]:
+    """Return the facts about an archive and about each of its members; FormatError if anything in it is not sound."""
+    from rdzip.formats.archive import Archive, is_archive
+
+    archive = Archive(data)
+    members = []
+    for member in archive.members:
+        body = archive.read(member.name)
+        if is_archive(body):
+            raise FormatError(f"the archive holds another archive as {member.name!r}: the file is hostile or corrupt")
+        members.append({"name": member.name, **describe(body)})
+    return {"kind": "archive", "format_version": container.VERSION, "bytes": len(data), "members": members}
 
 
 def _image(parsed: Container, size: int) -> dict[str, Any]:
@@ -118,11 +130,11 @@ def _model(stamp: ModelStamp | None) -> dict[str, Any]:
 
 def _options(payload: bytes | memoryview, *, tiles: bool = False) -> dict[str, Any]:
     """Return the codec of latents and its options as their payload states them."""
-    from rdzip.codecs.bits_back import chain
-    from rdzip.codecs.bits_back import tiles as tiled
+    from rdzip.codecs.bits_back import head
 
     try:
-        facts: dict[str, Any] = (tiled if tiles else chain).describe(bytes(payload))
+        read = head.describe_tiles if tiles else head.describe
+        facts = read(bytes(payload))
     except CoderError as error:
         raise FormatError(f"{error}; get another copy") from error
     return facts

@@ -10,6 +10,7 @@ import argparse
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -18,11 +19,6 @@ from typing import Any
 from rdzip import models
 from rdzip.errors import ModelError
 from rdzip.models import model_file
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 REGISTRY = "registry.toml"

@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from rdzip.codecs.bits_back.head import read_head
 from rdzip.codecs.bits_back.options import LATENT_CODECS, LOSSY_CODECS, with_unnamed
 from rdzip.errors import CoderError, FormatError, InputError, ModelError
 from rdzip.formats import cbor
@@ -190,7 +191,7 @@ class Neural:
         from rdzip.codecs.bits_back import chain
 
         model = self._latent_model()
-        _, _, sizes, _ = chain.read_head(payload)
+        _, _, sizes, _ = read_head(payload)
         count = len(shape) if isinstance(shape, list) else shape[0]
         if sum(sizes) != count:  # before memory is taken for them
             raise CoderError(f"the chain holds {sum(sizes)} items, expected {count}: the file is corrupt")

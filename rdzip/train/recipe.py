@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +11,7 @@ from typing import Any
 from rdzip.errors import InputError
 from rdzip.models.model_file import is_id
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 RECIPES = Path(__file__).parent / "recipes"
-
 _OPTIMISER_KEYS = {
     "steps": int,
     "batch": int,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,14 +72,6 @@ def test_info(rdzip: Cli, scene: Path, stub: Path) -> None:
     assert (facts["lossy"], facts["q"], facts["setting"], facts["codec"]) == (True, 60, 103, "channel-ar")
     assert rdzip("compress", scene, "-m", stub, "--target-bpp", 2, "-f").code == 0
     assert "of the quantiser\n" in rdzip("info", packed).out.decode()
-
-
-def test_info_of_a_lossy_file_imports_nothing_heavy(rdzip: Cli, scene: Path, stub: Path) -> None:
-    assert rdzip("compress", scene, "-m", stub, "-q", 60).code == 0
-    program = "import sys\nfrom rdzip.cli import main\ntry:\n    main()\nexcept SystemExit:\n    print(*sys.modules)"
-    arguments = [sys.executable, "-c", program, "info", str(scene.with_name("a.png.rdz"))]
-    ran = subprocess.run(arguments, capture_output=True, check=True, text=True)
-    assert not set(ran.stdout.splitlines()[-1].split()) & {"torch", "numpy", "PIL", "rich", "constriction"}
 
 
 def test_what_is_said(rdzip: Cli, scene: Path, stub: Path) -> None:

@@ -11,8 +11,8 @@ from helpers import needs
 from helpers.needs import posix
 
 from rdzip.commands import files
-from rdzip.commands.files import Destination, Found, UsageError
-from rdzip.errors import InputError
+from rdzip.commands.files import Destination, Found
+from rdzip.errors import InputError, UsageError
 from rdzip.system import atomic
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -41,6 +42,28 @@ def test_compiled_code_is_kept_by_the_hash_of_all_sources(monkeypatch: pytest.Mo
     read = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + (b"#" if path.name == "binary.py" else b""))
     assert compiled._folder.__wrapped__() not in (None, first)
+
+
+@pytest.mark.parametrize("part", compiled.COMPILED_FROM)
+@pytest.mark.parametrize("below", ["", "family/", "family/part/"])
+def test_a_change_at_any_depth_changes_the_name(part: str, below: str, tmp_path: Path) -> None:
+    path = tmp_path / part / below / "code.py"
+    path.parent.mkdir(parents=True)
+    names = [compiled._name(tmp_path)]
+    for content in ("", "a = 1\n", "a = 2\n"):
+        path.write_text(content)
+        names.append(compiled._name(tmp_path))
+    path.rename(path.with_name("other.py"))  # a file that moves is another module, whose cache numba would not find
+    names.append(compiled._name(tmp_path))
+    assert len(set(names)) == len(names)
+
+
+def test_whatever_is_compiled_is_in_the_name() -> None:
+    users = [
+        path for path in (ROOT / "rdzip").rglob("*.py") if re.search(r"^@compiled$", path.read_text("utf-8"), re.M)
+    ]
+    assert len(users) > 10
+    assert {path.relative_to(ROOT / "rdzip").parts[0] for path in users} <= set(compiled.COMPILED_FROM)
 
 
 def test_without_a_place_to_write_nothing_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

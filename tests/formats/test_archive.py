@@ -6,9 +6,10 @@ import pytest
 import rdzip
 from rdzip.errors import FormatError, InputError, RdzipError
 from rdzip.formats import cbor, container
-from rdzip.formats.archive import Archive, check_name, describe_archive, is_archive, pack_archive
+from rdzip.formats.archive import Archive, is_archive, pack_archive
 from rdzip.formats.container import Section, SectionType
-from rdzip.formats.describe import describe
+from rdzip.formats.describe import describe, describe_archive
+from rdzip.formats.member_names import check_name
 from rdzip.formats.packing import pack_bytes
 from rdzip.pipeline.compress import decompress_picture
 

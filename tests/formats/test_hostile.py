@@ -16,6 +16,7 @@ from helpers import hostile
 from PIL import Image
 
 import rdzip
+from rdzip.codecs.bits_back.head import MAX_GROUPS, read_head
 from rdzip.codecs.bits_back.options import CALM_ALONE, LEAN_FITTED
 from rdzip.codecs.classic import codec as classic
 from rdzip.codecs.mixing import codec as mixing
@@ -288,7 +289,6 @@ def test_members_of_archives_neither_overlap_nor_leave_gaps() -> None:
 
 
 def test_groups_of_a_chain_are_few() -> None:
-    from rdzip.codecs.bits_back import chain
     from rdzip.codecs.bits_back.options import LATENT_CODECS, Options
     from rdzip.codecs.varint import write_numbers
     from rdzip.errors import CoderError
@@ -297,11 +297,11 @@ def test_groups_of_a_chain_are_few() -> None:
         numbers = Options().to_numbers("bb-ans")
         return write_numbers([LATENT_CODECS.index("bb-ans"), *numbers, len(runs) // 2, *runs])
 
-    most = chain.MAX_GROUPS
-    assert len(chain.read_head(head(1, most))[2]) == most
+    most = MAX_GROUPS
+    assert len(read_head(head(1, most))[2]) == most
     for runs in ((1, most + 1), (1, most, 1, 1), (1, 1, 2, most), (256, (1 << 28) - 1)):
         with pytest.raises(CoderError, match="damaged"):
-            chain.read_head(head(*runs))
+            read_head(head(*runs))
 
 
 def test_archives_within_archives_are_not_entered() -> None:

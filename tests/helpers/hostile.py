@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from rdzip import hub
-from rdzip.codecs.bits_back import chain
+from rdzip.codecs.bits_back.head import write_head
 from rdzip.codecs.bits_back.options import Options
 from rdzip.formats import container
 from rdzip.formats.container import Section, SectionType, write_varint
@@ -51,7 +51,7 @@ def image(
 
 def chained(shape: Sequence[int], model: str, codec: str, sizes: Sequence[int], words: bytes, **options: int) -> bytes:
     """A batch of one chain of groups of these sizes."""
-    head = chain.write_head(codec, Options(**options), sizes)
+    head = write_head(codec, Options(**options), sizes)
     section = Section(SectionType.CHAIN, bytes(8) + head + words)
     return container.pack({0: list(shape), 3: stamp(model), 7: 2}, [section])
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import lossy_stub, tiny_causal, tiny_hyper, tiny_irec, tiny_transform
-from helpers.deciding import ALLOWED, ELSEWHERE, EXCUSED, FOLDERS
+from helpers.deciding import ALLOWED, ELSEWHERE, EXCUSED, FOLDERS, LENIENT, OUTSIDE
 from helpers.float_operations import PACKAGE, operations
 
 from rdzip.codecs.causal import codec as causal
@@ -28,18 +28,29 @@ from rdzip.models.causal.model import CausalModel
 from rdzip.models.causal.numpy_network import ExactNet, Parameters
 from rdzip.models.shared import units as mixture_units
 
-DECIDING = [
-    name
-    for folder in FOLDERS
-    for name in sorted(f"{folder}/{path.name}" for path in (PACKAGE / folder).glob("*.py"))
-    if name not in EXCUSED
-]
+
+def deciding(package: Path) -> list[str]:
+    """Files of a package that decide, by their paths in it: all in its folders, and below, that are not excused."""
+    found = (path.relative_to(package).as_posix() for folder in FOLDERS for path in (package / folder).rglob("*.py"))
+    return sorted(name for name in found if name not in EXCUSED)
+
+
+DECIDING = deciding(PACKAGE)
 
 
 def operations_of(name: str) -> set[tuple[str, str, str]]:
-    """Operations of a file with their places; of formats, which call much that knows no numbers, those of numbers."""
-    source, strict = (PACKAGE / name).read_text("utf-8"), not name.startswith("formats/")
+    """Operations of a file with their places."""
+    source, strict = (PACKAGE / name).read_text("utf-8"), name.partition("/")[0] not in LENIENT
     return {(name, *use) for use in operations(source, ELSEWHERE.get(name, ()), strict=strict)}
+
+
+def test_a_file_in_any_folder_below_is_a_deciding_one(tmp_path: Path) -> None:
+    new = [f"{folder}/{below}new.py" for folder in FOLDERS for below in ("", "family/", "family/part/")]
+    for name in (*new, *EXCUSED, "bounds/new.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert deciding(tmp_path) == sorted(new)
+    assert {"codecs/bits_back/head.py", "entropy/ans.py"} <= set(DECIDING)
 
 
 @pytest.mark.parametrize("name", DECIDING)
@@ -73,7 +84,7 @@ print(*(getattr(module, "__file__", None) for name, module in sys.modules.items(
     done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
     names = {Path(file).relative_to(PACKAGE).as_posix() for file in done.stdout.split()}
     assert len(names) > 60
-    assert {name.split("/")[0] for name in names if "/" in name} <= set(FOLDERS)
+    assert {name.split("/")[0] for name in names if "/" in name} <= {*FOLDERS, *OUTSIDE}
 
 
 @pytest.mark.parametrize(

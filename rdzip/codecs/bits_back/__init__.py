@@ -1,1 +1,1 @@
-"""Codecs of models with latents: bits-back coding and relative entropy coding."""
+"""Bits-back coding of latent-variable models."""

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.codecs.bits_back import annealed, bb_ans, bit_swap, importance, irec, particle_filter
-from rdzip.codecs.bits_back.options import LATENT_CODECS, RESAMPLE, Options
+from rdzip.codecs.bits_back.head import MAX_ROWS, read_head, write_head
+from rdzip.codecs.bits_back.options import Options
 from rdzip.codecs.result import Bits
-from rdzip.codecs.varint import DAMAGED, read_numbers, write_numbers
 from rdzip.entropy.ans import AnsStack
 from rdzip.entropy.initial_bits import WORDS, SuppliedStack, SupplyError, check_left
 from rdzip.errors import CoderError, InputError
@@ -30,12 +30,10 @@ Samples = NDArray[np.uint8]
 Shape = tuple[int, ...]
 Items = Samples | Sequence[Samples]
 
-MAX_ROWS = 256
 MAX_ENTRIES = 1 << 20
 """Samples' entries times particles in a group of more than one sample, which bounds memory."""
 ENOUGH_ENTRIES = 1 << 16
 """Entries of a group of a codec without initial bits: more would gain nothing, and hide the progress."""
-MAX_GROUPS = 1 << 22
 MAX_WORDS = 1 << 24
 GROUP_TIME, REFINE_TIME, ANNEAL_TIME, STEP_TIME = 1500, 800, 1000, 800
 """Microseconds that a group takes on one core, about, and each step of refinement, annealing and sequences in it."""
@@ -162,25 +160,6 @@ def decode(model: Any, payload: bytes, shape: Shape | Sequence[Shape], progress:
     return found if listed else np.stack(found) if found else np.zeros(whole, np.uint8)
 
 
-def describe(payload: bytes, at: int = 0) -> dict[str, Any]:
-    """The codec and its options, from the beginning of a payload."""
-    codec, options, _, _ = read_head(payload, at)
-    facts: dict[str, Any] = {"codec": codec}
-    if codec in ("bb-is", "bb-cis", "bb-smc"):
-        facts["particles"] = options.particles
-    if options.refine:
-        facts["refine"] = options.refine
-    if codec == "bb-ais":
-        facts |= {"steps": options.steps, "interleave": bool(options.interleave)}
-    if codec == "bb-cis":
-        facts["precision"] = options.precision
-    if codec == "irec":
-        facts |= options.settings.facts()
-    if codec == "bb-smc":
-        facts["resample"] = RESAMPLE[options.resample]
-    return facts
-
-
 def _order(shapes: Sequence[Shape]) -> list[list[int]]:
     """Runs of samples of one shape, which groups do not cross: numbers of the samples.
 
@@ -303,36 +282,3 @@ def _claim_entries(model: Any, groups: Sequence[tuple[int, Shape]], options: Opt
 def _told(options: Options) -> str:
     told = {"particles": options.particles, "steps of refinement": options.refine, "steps": options.steps}
     return "".join(f", {count} {name}" for name, count in told.items() if count > 1)
-
-
-def write_head(codec: str, options: Options, sizes: Sequence[int]) -> bytes:
-    """Codec, options, and the groups' sizes as runs (size, how often); InputError if there are too many."""
-    if len(sizes) > MAX_GROUPS:
-        raise InputError(f"expected at most {MAX_GROUPS} groups of samples, found {len(sizes)}: code less at once")
-    runs: list[list[int]] = []
-    for size in sizes:
-        if runs and runs[-1][0] == size:
-            runs[-1][1] += 1
-        else:
-            runs.append([size, 1])
-    numbers = options.to_numbers(codec)
-    return write_numbers([LATENT_CODECS.index(codec), *numbers, len(runs), *(n for run in runs for n in run)])
-
-
-def read_head(payload: bytes, at: int = 0) -> tuple[str, Options, list[int], int]:
-    """Codec, options and groups' sizes from a position of a payload, and where the words begin; or CoderError."""
-    (number,), at = read_numbers(payload, at, 1)
-    if number >= len(LATENT_CODECS):
-        raise CoderError(f"the coded data are of codec {number}, unknown to this rdzip: update it")
-    codec = LATENT_CODECS[number]
-    (*values, runs), at = read_numbers(payload, at, len(Options.names(codec)) + 1)
-    options = Options.from_numbers(codec, values)
-    if runs > len(payload):
-        raise CoderError(DAMAGED)
-    pairs, at = read_numbers(payload, at, 2 * runs)
-    sizes: list[int] = []
-    for size, count in zip(pairs[::2], pairs[1::2], strict=True):
-        if not 1 <= size <= MAX_ROWS or count < 1 or len(sizes) + count > MAX_GROUPS:
-            raise CoderError(DAMAGED)
-        sizes += [size] * count
-    return codec, options, sizes, at

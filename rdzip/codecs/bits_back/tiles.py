@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from rdzip.codecs.bits_back import chain
 from rdzip.codecs.bits_back.chain import Progress
+from rdzip.codecs.bits_back.head import TileHead, read_head, read_tile_head, write_head, write_tile_head
 from rdzip.codecs.bits_back.options import Options
 from rdzip.codecs.classic import codec as classic
 from rdzip.codecs.result import Bits, Encoded
-from rdzip.codecs.varint import read_numbers, write_numbers
 from rdzip.entropy.ans import AnsStack
 from rdzip.entropy.initial_bits import SuppliedStack, SupplyError, check_left, left_data
 from rdzip.errors import CoderError, FormatError, InputError
@@ -141,18 +141,18 @@ def encode(model: Any, pixels: Pixels, codec: str, options: Options, progress: P
             if words > chain.MAX_WORDS:
                 raise InputError(f"{codec} needs too many initial bits: use fewer particles, or bb-cis") from None
             supply = _first_rows(pixels, demand, rate) if supply.rows else supply
-    head = write_numbers([side, supply.rows, len(supply.payload), supply.layout])
+    head = write_tile_head(TileHead(side, supply.rows, len(supply.payload), supply.layout))
     spent = 8.0 * len(supply.payload)
     bits = Bits(sum(g.ideal for g in groups) + spent, stack.net_bits() + spent, float(stack.total_bits()))
-    return Encoded(head + chain.write_head(codec, options, sizes) + stack.to_bytes(), bits, LAYOUT)
+    return Encoded(head + write_head(codec, options, sizes) + stack.to_bytes(), bits, LAYOUT)
 
 
 def decode(model: Any, payload: bytes, shape: tuple[int, ...], layout: int, progress: Progress = None) -> Pixels:
     """Pixels uint8 of ``shape`` from a payload; CoderError if it is corrupt."""
     if layout != LAYOUT:
         raise CoderError(f"tiles: expected layout {LAYOUT}, found {layout}: the file needs a newer rdzip")
-    (side, rows, length, kind), at = read_numbers(payload, 0, 4)
-    codec, options, sizes, start = chain.read_head(payload, at)
+    (side, rows, length, kind), at = read_tile_head(payload)
+    codec, options, sizes, start = read_head(payload, at)
     if not 1 <= side <= MOST_SIDE or rows > shape[0] or length > 4 * len(payload) or (rows == 0) != (length == 0):
         raise CoderError("the head of the coded data is damaged: the file is corrupt")
     try:
@@ -184,9 +184,3 @@ def decode(model: Any, payload: bytes, shape: tuple[int, ...], layout: int, prog
     except FormatError as error:
         raise CoderError(str(error)) from error
     return pixels
-
-
-def describe(payload: bytes) -> dict[str, Any]:
-    """The codec and its options, from the beginning of a payload."""
-    _, at = read_numbers(payload, 0, 4)
-    return chain.describe(payload, at)

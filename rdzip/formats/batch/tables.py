@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rdzip.errors import FormatError, InputError
-from rdzip.formats.archive import check_name
 from rdzip.formats.batch.header import LENGTH_DTYPES, BatchHeader, Form
 from rdzip.formats.container import Container, SectionType
 from rdzip.formats.header import MAX_SIDE, bad, is_int
+from rdzip.formats.member_names import check_name
 from rdzip.formats.packing import pack_value, unpack_value
 
 HASH = 8  # bytes before each chain

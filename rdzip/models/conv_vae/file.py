@@ -39,7 +39,7 @@ LIMITS = {
 }
 """Least and largest sizes of networks."""
 MAX_LEVELS, MAX_HALVINGS = 64, 7
-INTEGER_PARTS = {"weight": np.int8, "exponent": np.int8, "bias": np.int32}
+INTEGER_PARTS: dict[str, type[np.generic]] = {"weight": np.int8, "exponent": np.int8, "bias": np.int32}
 Tensors = dict[str, NDArray[Any]]
 
 

@@ -127,7 +127,7 @@ class Refinement:
             for i in range(2 * PAIRS):
                 total += slope[:, i]
                 spread += _unit(slope[:, i] * offset[:, i])
-            rate = _unit(np.float64(STEP * (steps - step) / steps))
+            rate = _unit(np.asarray(STEP * (steps - step) / steps))
             variance = _unit(s * s)
             up = total * (0.5 / PAIRS) - (mu - CENTRE) * prior
             wide = 1 + spread * (0.5 / PAIRS) - variance * prior

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from rdzip.codecs.bits_back import chain
 from rdzip.codecs.bits_back import tiles as tiled
+from rdzip.codecs.bits_back.head import MAX_GROUPS, describe, describe_tiles, read_head, write_head
 from rdzip.codecs.bits_back.options import LATENT_CODECS, Options
+from rdzip.codecs.varint import read_numbers, write_numbers
 from rdzip.errors import CoderError, InputError
 from rdzip.exact.devices import threads
 
@@ -58,7 +60,7 @@ def test_samples_come_back_and_rates_are_those_of_the_model(models: dict[str, An
     assert bits.net == pytest.approx(bits.ideal, rel=0.005)
     assert bits.net <= bits.total <= 8 * len(coded.payload)
     assert coded.groups[-1].total == bits.total
-    facts = chain.describe(coded.payload)
+    facts = describe(coded.payload)
     assert facts["codec"] == codec
     assert facts.get("particles", 3) == 3
 
@@ -130,19 +132,19 @@ def test_damage_is_noticed(models: dict[str, Any]) -> None:
 
 def test_numbers_have_one_form_and_limits() -> None:
     numbers = [0, 1, 127, 128, 16384, (1 << 28) - 1]
-    written = chain.write_numbers(numbers)
+    written = write_numbers(numbers)
     assert len(written) == 3 + 2 + 3 + 4
-    assert chain.read_numbers(written, 0, 6) == (numbers, len(written))
+    assert read_numbers(written, 0, 6) == (numbers, len(written))
     for wrong in (1 << 28, -1):
         with pytest.raises(InputError, match="numbers below"):
-            chain.write_numbers([wrong])
+            write_numbers([wrong])
     for longer in (b"\x80\0", b"\xff\x80\0", b"\xff\xff\xff\xff\1", b"\x80", b""):
         with pytest.raises(CoderError, match="head"):
-            chain.read_numbers(longer, 0, 1)
+            read_numbers(longer, 0, 1)
     with pytest.raises(InputError, match="groups"):
-        chain.write_head("bb-ans", Options(), [1] * (chain.MAX_GROUPS + 1))
-    head = chain.write_head("bb-ans", Options(), [1] * chain.MAX_GROUPS)
-    assert len(chain.read_head(head)[2]) == chain.MAX_GROUPS
+        write_head("bb-ans", Options(), [1] * (MAX_GROUPS + 1))
+    head = write_head("bb-ans", Options(), [1] * MAX_GROUPS)
+    assert len(read_head(head)[2]) == MAX_GROUPS
 
 
 def test_groups_that_no_encoder_writes_are_refused(models: dict[str, Any]) -> None:
@@ -154,7 +156,7 @@ def test_groups_that_no_encoder_writes_are_refused(models: dict[str, Any]) -> No
         (2, 4096, (16, 16), "1 are the most"),
         (1, 4096, (16, 32), "end before the last symbol"),
     ):
-        payload = chain.write_head("bb-cis", Options(particles=particles), [size]) + body
+        payload = write_head("bb-cis", Options(particles=particles), [size]) + body
         with pytest.raises(CoderError, match=message):
             chain.decode(models["grey"], payload, (size, *shape))
 
@@ -176,7 +178,7 @@ def test_pictures_of_any_size(height: int, width: int, codec: str) -> None:
     pixels = smooth(1, (height, width, 3))[0]
     coded = tiled.encode(model, pixels, codec, Options(particles=2))
     np.testing.assert_array_equal(tiled.decode(model, coded.payload, pixels.shape, coded.layout), pixels)
-    assert tiled.describe(coded.payload)["codec"] == codec
+    assert describe_tiles(coded.payload)["codec"] == codec
 
 
 def waves(height: int, width: int) -> np.ndarray:
@@ -197,14 +199,14 @@ def test_a_picture_pays_no_initial_bits(models: dict[str, Any]) -> None:
     coded = tiled.encode(models["deep"], pixels, "bit-swap", Options())
     np.testing.assert_array_equal(tiled.decode(models["deep"], coded.payload, pixels.shape, coded.layout), pixels)
     assert 8 * len(coded.payload) < 1.002 * coded.bits.net
-    assert chain.read_numbers(coded.payload, 0, 2)[0][1] > 0
+    assert read_numbers(coded.payload, 0, 2)[0][1] > 0
 
 
 def test_damage_of_pictures_is_noticed(models: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiled, "TILE", 16)
     pixels = waves(64, 24)
     coded = tiled.encode(models["deep"], pixels, "bit-swap", Options())
-    (_, rows, length, _), start = chain.read_numbers(coded.payload, 0, 4)
+    (_, rows, length, _), start = read_numbers(coded.payload, 0, 4)
     assert rows > 0
     in_the_rows = start + 16 + length // 2
     for at in (0, 1, 2, 3, 9, in_the_rows, len(coded.payload) // 2, len(coded.payload) - 2):
@@ -228,7 +230,7 @@ def test_a_model_of_one_size_codes_one_tile(monkeypatch: pytest.MonkeyPatch) -> 
     np.testing.assert_array_equal(tiled.decode(model, coded.payload, pixels.shape, coded.layout), pixels)
     assert coded.payload[:4] == bytes([6, 0, 0, 0])
     for side in (5, 4):  # of 1 and 4 tiles
-        head = bytes([side, 0, 0, 0]) + chain.write_head("bb-ans", Options(), [1] * (2 if side == 5 else 4))
+        head = bytes([side, 0, 0, 0]) + write_head("bb-ans", Options(), [1] * (2 if side == 5 else 4))
         with pytest.raises(CoderError, match="tiles of such sizes"):
             tiled.decode(model, head + coded.payload[-8:], pixels.shape, coded.layout)
 
@@ -236,7 +238,7 @@ def test_a_model_of_one_size_codes_one_tile(monkeypatch: pytest.MonkeyPatch) -> 
 def test_more_tiles_than_groups_hold_are_refused_before_they_are_listed(models: dict[str, Any]) -> None:
     sizes = [256] * (1 << 20)
     for side, message in ((1, "268435456 tiles"), (32, "262144 tiles"), (4096, "16 tiles"), (0, "damaged")):
-        payload = chain.write_numbers([side, 0, 0, 0]) + chain.write_head("bb-ans", Options(), sizes) + b"\1\0\0\0"
+        payload = write_numbers([side, 0, 0, 0]) + write_head("bb-ans", Options(), sizes) + b"\1\0\0\0"
         with pytest.raises(CoderError, match=message):
             tiled.decode(models["deep"], payload, (1 << 14, 1 << 14, 3), tiled.LAYOUT)
     with pytest.raises(InputError, match="cut the picture"):

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from rdzip.codecs.bits_back import chain
 from rdzip.codecs.bits_back import tiles as tiled
+from rdzip.codecs.bits_back.head import describe, describe_tiles, read_head
 from rdzip.codecs.bits_back.options import Options, with_unnamed
+from rdzip.codecs.varint import read_numbers, write_numbers
 from rdzip.entropy.ans import AnsStack
 from rdzip.errors import CoderError, InputError
 from rdzip.exact.devices import threads
@@ -49,7 +51,7 @@ def test_samples_come_back_without_initial_bits(models: dict[str, Any], kind: st
     np.testing.assert_array_equal(chain.decode(models[kind], coded.payload, x.shape), x)
     assert coded.bits.total == coded.bits.net + 24  # the stack's first word
     assert coded.bits.total == pytest.approx(coded.bits.ideal, rel=0.15)
-    assert chain.describe(coded.payload) == {"codec": "irec", "omega": 3.0, "epsilon": 0.2, "beams": 4, "seed": 0}
+    assert describe(coded.payload) == {"codec": "irec", "omega": 3.0, "epsilon": 0.2, "beams": 4, "seed": 0}
 
 
 def test_one_image_costs_what_each_of_many_does() -> None:
@@ -83,7 +85,7 @@ def test_any_options(rows: int, omega: int, epsilon: int, beams: int, seed: int,
     model, x = tiny_vae.model(), tiny_vae.images(rows, seed % 100)
     coded = chain.encode(model, x, "irec", options)
     np.testing.assert_array_equal(chain.decode(model, coded.payload, x.shape), x)
-    facts = chain.describe(coded.payload)
+    facts = describe(coded.payload)
     assert (facts["omega"], facts["seed"]) == (omega / 100, seed)
     assert "refine" not in facts  # a decoder has no posterior to refine
 
@@ -117,8 +119,8 @@ def test_pictures(models: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> No
     pixels = smooth(1, (37, 20, 3))[0]
     coded = tiled.encode(models["resnet"], pixels, "irec", QUICK)
     np.testing.assert_array_equal(tiled.decode(models["resnet"], coded.payload, pixels.shape, coded.layout), pixels)
-    assert chain.read_numbers(coded.payload, 0, 4)[0] == [16, 0, 0, 0]
-    assert tiled.describe(coded.payload)["codec"] == "irec"
+    assert read_numbers(coded.payload, 0, 4)[0] == [16, 0, 0, 0]
+    assert describe_tiles(coded.payload)["codec"] == "irec"
 
 
 def test_damage_is_noticed() -> None:
@@ -152,7 +154,7 @@ def test_numbers_that_no_encoder_writes_are_refused() -> None:
     with pytest.raises(CoderError, match="more choices"):
         popped(level._gamma(2 * 60_000) + [0] * 4)
     with pytest.raises(CoderError, match="omega"):
-        chain.read_head(chain.write_numbers([7, 10, 0, 1, 0, 0]))
+        read_head(write_numbers([7, 10, 0, 1, 0, 0]))
     with pytest.raises(InputError, match="beams"):
         Options(beams=0)
 
