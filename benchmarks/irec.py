@@ -21,6 +21,7 @@ import latent_data as sets
 import numpy as np
 import torch
 from PIL import Image
+from rec_samplers import Auxiliary, Coder, Importance, Ordered, Pair, Poisson, Rejection
 
 import rdzip
 from rdzip import hub
@@ -28,7 +29,6 @@ from rdzip.codecs.bits_back import chain
 from rdzip.codecs.bits_back.options import Options
 from rdzip.entropy.ans import TOTAL
 from rdzip.rec import index_code
-from rdzip.rec.samplers import Auxiliary, Coder, Importance, Ordered, Pair, Poisson, Rejection
 
 MODELS = {"cifar10-resnet-vae": ("bb-ans", "bb-cis"), "cifar10-bitswap": ("bb-ans", "bit-swap")}
 SETTINGS: tuple[dict[str, Any], ...] = ({}, {"beams": 1}, {"beams": 100})

@@ -5,7 +5,6 @@ A stamp in a header whose hash belongs to none of them is read as one of them, s
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,10 +13,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from rdzip.errors import ModelError
-
-TESTS = Path(__file__).parents[1] / "tests"
-if str(TESTS) not in sys.path:
-    sys.path.append(str(TESTS))
 
 IMAGES = ("toy-mixture", "vae", "grey", "deep", "resnet")
 SEQUENCES = ("toy-hmm", "vrnn")
@@ -29,9 +24,8 @@ NAMES = ("causal", *IMAGES, *SEQUENCES, *LOSSY)
 def files() -> dict[str, bytes]:
     """Model files by name."""
     import torch
-    from helpers import tiny_causal, tiny_hyper, tiny_irec, tiny_latent, tiny_transform, tiny_vae, tiny_vrnn
+    from helpers import tiny_causal, tiny_hyper, tiny_irec, tiny_latent, tiny_transform, tiny_vae, tiny_vrnn, toy_models
 
-    from rdzip.models import toy
     from rdzip.models.vae_mlp.file import export
 
     torch.set_num_threads(1)
@@ -42,7 +36,7 @@ def files() -> dict[str, bytes]:
             return folder / f"{stem}.safetensors"
 
         tiny_causal.write(at("causal"))
-        toy.write_models(folder)
+        toy_models.write_models(folder)
         export(at("vae"), tiny_vae.net(), {"id": "tiny-vae"})
         for kind in tiny_latent.nets():
             tiny_latent.write(folder, kind)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from helpers.packed import pack_archive
 from numpy.typing import NDArray
 
 import rdzip
 from fuzz import tiny, valid
 from fuzz.valid import Made, chance, one_of, rng_of, samples_of, sides
 from rdzip.errors import InputError
-from rdzip.formats.archive import pack_archive
 from rdzip.formats.batch import items as batch
 from rdzip.formats.batch.header import DTYPES, LENGTH_DTYPES, Form
 from rdzip.pipeline.batch_compress import compress_batch

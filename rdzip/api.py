@@ -121,14 +121,12 @@ def decompress(
     that is a ModelError which names it. Raises FormatError, ModelError, or InputError for what is no file, and for
     16-bit colour (see decompress_array).
     """
+    from rdzip.formats.images.picture import Picture
     from rdzip.formats.images.write import to_image
 
-    data, options = _given(data, max_pixels, threads, device, offline, fetch)
-    found = _items(data, items, options)
-    if found is None:
-        from rdzip.pipeline.compress import decompress_picture
-
-        return to_image(decompress_picture(data, **options))
+    found = _decode(data, items, max_pixels, threads, device, offline, fetch)
+    if isinstance(found, Picture):
+        return to_image(found)
     if found.names:
         return [to_image(picture) for _, picture in found.pictures()]
     return found.split() if found.sequences else found.array()
@@ -149,11 +147,10 @@ def decompress_array(
 
     Its arguments are those of decompress.
     """
-    from rdzip.pipeline.compress import decompress_picture
+    from rdzip.formats.images.picture import Picture
 
-    data, options = _given(data, max_pixels, threads, device, offline, fetch)
-    found = _items(data, items, options)
-    return decompress_picture(data, **options).samples if found is None else found.array()
+    found = _decode(data, items, max_pixels, threads, device, offline, fetch)
+    return found.samples if isinstance(found, Picture) else found.array()
 
 
 def open_rdz(path: str | os.PathLike[str], *, max_pixels: int | None = None) -> Any:
@@ -254,12 +251,15 @@ def wait_passively() -> None:
     wait_passively()
 
 
-def _given(
-    data: Any, max_pixels: Any, threads: Any, device: Any, offline: Any, fetch: Any
-) -> tuple[bytes, dict[str, Any]]:
-    """Return the bytes of a .rdz file and the options of decoding it; fetches the models that it needs, if asked to."""
+def _decode(
+    data: Any, items: Any, max_pixels: Any, threads: Any, device: Any, offline: Any, fetch: Any
+) -> Picture | Batch:
+    """Return the picture in a .rdz file, or its items if it is a batch; fetches missing models if asked to."""
     from rdzip import arguments as given
     from rdzip.errors import InputError
+    from rdzip.formats.batch.items import check_items, is_batch
+    from rdzip.pipeline.batch_decompress import decode_batch
+    from rdzip.pipeline.compress import decompress_picture
 
     options = given.decoding(max_pixels, threads, device, offline)
     data = given.read(data, "data")
@@ -269,7 +269,12 @@ def _given(
         from rdzip.pipeline.fetching import fetch_models
 
         fetch_models(data)
-    return data, options
+    items = given.numbers_of_items(items)
+    if is_batch(data):
+        return decode_batch(data, items=items, **options).batch
+    if items is not None:
+        check_items(items, 1)
+    return decompress_picture(data, **options)
 
 
 def _ways(image: Any, batch: bool | None) -> tuple[Any, list[Batch] | None]:
@@ -300,20 +305,6 @@ def _ways(image: Any, batch: bool | None) -> tuple[Any, list[Batch] | None]:
     kinds = "a path, bytes, an open binary file, a Pillow image, an array or a list of sequences"
     data = given.read(image, "image", kinds)
     return data, batch_files.read_ways(data)
-
-
-def _items(data: bytes, items: Sequence[int] | None, options: dict[str, Any]) -> Batch | None:
-    """Return the items of a batch, None if the data are no batch."""
-    from rdzip import arguments as given
-    from rdzip.formats.batch.items import check_items, is_batch
-    from rdzip.pipeline.batch_decompress import decode_batch
-
-    items = given.numbers_of_items(items)
-    if not is_batch(data):
-        if items is not None:
-            check_items(items, 1)
-        return None
-    return decode_batch(data, items=items, **options).batch
 
 
 def _picture(image: Any, keep: str) -> Picture:

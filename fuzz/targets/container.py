@@ -6,12 +6,14 @@ import io
 from collections.abc import Iterator
 from contextlib import suppress
 
+from helpers.packed import pack_archive
+
 import rdzip
 from fuzz import seal
 from fuzz.targets import cbor as values
 from rdzip.errors import RdzipError
 from rdzip.formats import cbor, container, packing
-from rdzip.formats.archive import Archive, pack_archive
+from rdzip.formats.archive import Archive
 from rdzip.formats.container import Section
 
 CODE = "python"

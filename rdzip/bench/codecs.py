@@ -15,7 +15,6 @@ GROUPS = {
     "lossy": ("rdzip:photo-lossy", *(codec.name for codec in PEERS if not codec.lossless)),
     "lossless": ("rdzip", *(codec.name for codec in PEERS if codec.lossless)),
 }
-DEFAULT = "lossy,lossless"
 
 
 @dataclass(frozen=True)

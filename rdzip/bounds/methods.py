@@ -46,7 +46,6 @@ class Method:
     name: str
     role: str
     module: str
-    about: str
     takes: tuple[str, ...] = (VECTORS,)
     most_dim: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -59,43 +58,32 @@ class Method:
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
-        Method("exact", "exact", ".exact", "reverse water-filling", (GAUSSIANS,), joint=False, cost=0.001),
-        Method("ba", "estimate", ".blahut_arimoto", "Blahut-Arimoto on a histogram", most_dim=3, joint=False, cost=0.5),
-        Method("mixture", "upper", ".upper.mixture", "channels of a Gaussian mixture, in closed form", most_dim=4096),
-        Method("vae", "upper", ".upper.vae", "beta-VAE", quick={"steps": 800, "samples": 50_000}, cost=5),
+        Method("exact", "exact", ".exact", (GAUSSIANS,), joint=False, cost=0.001),
+        Method("ba", "estimate", ".blahut_arimoto", most_dim=3, joint=False, cost=0.5),
+        Method("mixture", "upper", ".upper.mixture", most_dim=4096),
+        Method("vae", "upper", ".upper.vae", quick={"steps": 800, "samples": 50_000}, cost=5),
         Method(
             "ntc",
             "upper",
             ".upper.ntc",
-            "transform coding: uniform noise, factorised prior",
             sandwich=False,
             quick={"steps": 800, "samples": 50_000},
             cost=5,
         ),
-        Method("wgd", "upper", ".upper.wgd", "Wasserstein gradient descent of particles", joint=False, sandwich=False),
+        Method("wgd", "upper", ".upper.wgd", joint=False, sandwich=False),
         Method(
             "wgd-ba",
             "upper",
             ".upper.wgd",
-            "the same with weights that move as in Blahut-Arimoto",
             joint=False,
             sandwich=False,
             options={"reweigh": True},
         ),
-        Method(
-            "resnet-vae",
-            "upper",
-            ".upper.image_vae",
-            "hierarchical VAE of images",
-            (IMAGES,),
-            quick={"steps": 200},
-            cost=10,
-        ),
+        Method("resnet-vae", "upper", ".upper.image_vae", (IMAGES,), quick={"steps": 200}, cost=10),
         Method(
             "hyperprior",
             "upper",
             ".upper.hyperprior",
-            "transform coding of images: mean-scale hyperprior",
             (IMAGES,),
             sandwich=False,
             quick={"steps": 200},
@@ -105,13 +93,12 @@ METHODS: dict[str, Method] = {
             "channel-ar",
             "upper",
             ".upper.channel_ar",
-            "the same, channels in slices given those before",
             (IMAGES,),
             sandwich=False,
             quick={"steps": 200},
             cost=15,
         ),
-        Method("log-u", "lower", ".lower.log_u", "Csiszar's dual", (VECTORS, IMAGES), cost=3),
+        Method("log-u", "lower", ".lower.log_u", (VECTORS, IMAGES), cost=3),
     )
 }
 

@@ -19,7 +19,6 @@ Shape = tuple[int, ...]
 class Convention:
     """Units of some papers: their rate is rate(shape) times ours, their distortion distortion(shape) times ours."""
 
-    about: str
     rate: Callable[[Shape], float]
     distortion: Callable[[Shape], float]
 
@@ -38,14 +37,6 @@ class Convention:
     def their_rate(self, nats: float, shape: Shape) -> float:
         """Return their rate, of nats per sample."""
         return nats * self.rate(shape)
-
-    def their_distortion(self, mse: float, shape: Shape) -> float:
-        """Return their distortion, of a mean squared error."""
-        return mse * self.distortion(shape)
-
-    def their_lam(self, lam: float, shape: Shape) -> float:
-        """Return their l, of our lambda."""
-        return lam * self.rate(shape) / self.distortion(shape)
 
 
 def _one(shape: Shape) -> float:
@@ -73,20 +64,16 @@ def _bits_per_pixel(shape: Shape) -> float:
 
 
 CONVENTIONS = {
-    "nats": Convention("ours; RD-sandwich ba.py, rdlb.py, rdub_mlp.py --nats", _one, _one),
-    "nats-per-dim": Convention("RD-sandwich rdub_mlp.py --nats --rpd", _per_dim, _one),
-    "bits": Convention("RD-sandwich rdub_mlp.py", _bits, _one),
-    "bits-per-dim": Convention("RD-sandwich rdub_mlp.py --rpd", _bits_per_dim, _one),
+    "nats": Convention(_one, _one),
+    "nats-per-dim": Convention(_per_dim, _one),
+    "bits": Convention(_bits, _one),
+    "bits-per-dim": Convention(_bits_per_dim, _one),
     "bpp-255": Convention(
-        "learned image compression (RD-sandwich resnet_vae.py, tensorflow/compression, CompressAI): bits per pixel, "
-        "squared error on 0..255, mean over samples",
         _bits_per_pixel,
         lambda shape: 255.0**2,
     ),
-    "half-sse": Convention(
-        "WGD (Yang et al. 2023): nats, half the squared error, summed", _one, lambda s: math.prod(s) / 2
-    ),
-    "sse": Convention("nats, squared error, summed over dimensions", _one, lambda shape: float(math.prod(shape))),
+    "half-sse": Convention(_one, lambda s: math.prod(s) / 2),
+    "sse": Convention(_one, lambda shape: float(math.prod(shape))),
 }
 
 

@@ -17,7 +17,7 @@ from rdzip.system.atomic import shown
 
 
 def list_models(*, as_json: bool) -> None:
-    """Print every known model: a table, or one JSON object a line."""
+    """Print every known model, those for research last: a table, or one JSON object a line."""
     refs = hub.list_models()
     if as_json:
         for ref in refs:
@@ -28,7 +28,11 @@ def list_models(*, as_json: bool) -> None:
         [ref.id, f"{ref.bytes:,}", ref.source, ", ".join(codecs), ref.licence, ref.sha256[:16], _rates(ref)]
         for ref, codecs in ((ref, with_unnamed(ref.codecs)) for ref in refs)
     ]
-    print_text(table(header, body))
+    for_users = sum(not ref.research for ref in refs)
+    lines = table(header, body).splitlines()
+    if for_users < len(refs):
+        lines.insert(1 + for_users, "\nfor research (the tables of docs/latents.md, docs/lossy.md and docs/irec.md):")
+    print_text("\n".join(lines))
 
 
 def show(name: str, *, as_json: bool) -> None:

@@ -69,9 +69,6 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
 Model = Annotated[
     str, typer.Argument(metavar="MODEL", help="An id, a hash, or a .safetensors file.", show_default=False)
 ]
-Models = Annotated[
-    list[str], typer.Argument(metavar="MODEL", help="Ids, hashes, or .safetensors files.", show_default=False)
-]
 
 
 def begin(as_json: bool, verbose: bool, quiet: bool, *, offline: bool = False) -> Output:

@@ -18,7 +18,6 @@ SEED = 0x72647A6970  # "rdzip"
 STREAM = 0
 WORDS = 1 << 14
 """Random words that are laid below the stack."""
-_LEFT = "what is left after the last sample is not what was there before the first: the file is corrupt"
 _EMPTY = np.array([BOTTOM], "<u4").tobytes()
 
 

@@ -59,13 +59,6 @@ def write_archive(out: Writes, members: Iterable[tuple[str, bytes]]) -> int:
     return at + _write(out, [*container.pack_section(tail), bytes([END])])
 
 
-def pack_archive(members: Iterable[tuple[str, bytes]]) -> bytes:
-    """Return the archive of (name, .rdz file) pairs; InputError for a bad or repeated name."""
-    out = io.BytesIO()
-    write_archive(out, members)
-    return out.getvalue()
-
-
 def is_archive(data: bytes | memoryview) -> bool:
     """Return whether a file (or its first 64 bytes) is an archive; FormatError if it is no .rdz file."""
     header, _ = container.unpack_prefix(data)

@@ -42,7 +42,7 @@ class ModelRef:
 
     sha256 is that of the whole model file, in hex; a .rdz file stores its first 8 bytes. source: "bundled", "cache",
     "file" (given by its path), or, from `list_models` and `show` only, "hub": known but not on this machine, with
-    `path` where it will be.
+    `path` where it will be. research: whether it is there for published tables rather than for a user's files.
     """
 
     id: str
@@ -55,6 +55,7 @@ class ModelRef:
     repo: str | None
     revision: str | None
     measured: Mapping[str, float | str]
+    research: bool = False
 
     @property
     def origin(self) -> Origin | None:
@@ -114,7 +115,7 @@ def load(
 
 
 def list_models() -> list[ModelRef]:
-    """Every registered model, in the registry's order, then cached ones that it does not know.
+    """Registered models for users' files, then cached ones that the registry does not know, then those for research.
 
     Looks for the files but neither hashes nor fetches any.
     """
@@ -127,7 +128,7 @@ def list_models() -> list[ModelRef]:
                 refs.append(_ref_of_file(path, "cache", trusted=path.stem))
             except ModelError:
                 continue  # a damaged stray file is no model; asking for it by its hash gives the error
-    return refs
+    return sorted(refs, key=lambda ref: ref.research)
 
 
 def show(name: str | bytes | Path) -> dict[str, Any]:

@@ -28,7 +28,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _HEAD = """\
 # The models that this rdzip knows, written by `python -m rdzip.hub.registry` (docs/models.md).
-# A model without repo and revision is bundled only.
+# A model without repo and revision is bundled only; research: for published tables, not for users' files.
 """
 
 
@@ -37,7 +37,8 @@ class Entry:
     """A known model: what its file is called in weights/ and in `repo`, its SHA-256 (hex) and length in bytes.
 
     codecs: default first. repo, revision: Hugging Face repository and pinned commit, None for a bundled-only model.
-    measured: published rates, such as {"kodak_bpsp": 3.0}.
+    measured: published rates, such as {"kodak_bpsp": 3.0}. research: whether it is there for published tables
+    rather than for a user's files.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Entry:
     repo: str | None = None
     revision: str | None = None
     measured: Mapping[str, float | str] = field(default_factory=dict)
+    research: bool = False
 
     def __post_init__(self) -> None:
         path = PurePosixPath(self.file)
@@ -58,6 +60,7 @@ class Entry:
             "sha256": _SHA256.fullmatch(self.sha256) is not None,
             "bytes": 0 < self.bytes <= model_file.MAX_FILE_BYTES,
             "codecs": len(self.codecs) > 0 and all(model_file.is_id(codec) for codec in self.codecs),
+            "research": isinstance(self.research, bool),
             "repo and revision": (self.repo is None) == (self.revision is None),
             "repo": self.repo is None or _REPO.fullmatch(self.repo) is not None,
             "revision (a commit of 40 hex digits)": self.revision is None
@@ -92,6 +95,8 @@ def to_toml(entry: Entry) -> str:
         value = getattr(entry, key)
         if value is not None:
             lines.append(f"{key} = {_toml(list(value) if key == 'codecs' else value)}")
+    if entry.research:
+        lines.append("research = true")
     if entry.measured:
         pairs = ", ".join(f"{_toml(key)} = {_toml(value)}" for key, value in entry.measured.items())
         lines.append(f"measured = {{ {pairs} }}")
@@ -99,7 +104,7 @@ def to_toml(entry: Entry) -> str:
 
 
 def entry_of(path: str | Path, **more: Any) -> Entry:
-    """Registry entry for a model file; `more` may hold repo, revision and measured."""
+    """Registry entry for a model file; `more` may hold repo, revision, measured and research."""
     path = Path(path)
     meta = model_file.read_meta(path)
     return Entry(
@@ -116,7 +121,7 @@ def entry_of(path: str | Path, **more: Any) -> Entry:
 def add(path: str | Path, *, weights: Path | None = None, bundle: bool = True, **more: Any) -> Entry:
     """Enter a model file into the registry, in place of an entry of the same id, and copy it into the weights.
 
-    The file is read with every check and its known-answer test is run first. more: repo, revision, measured.
+    The file is read with every check and its known-answer test is run first. more: repo, revision, measured, research.
     Raises ModelError when the file is no good, or when bundle=False and no repo is given.
     """
     folder = WEIGHTS if weights is None else weights
@@ -138,7 +143,8 @@ def _toml(value: object) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m rdzip.hub.registry FILE [--repo ORG/NAME --revision COMMIT] [--measured KEY=VALUE] [--no-bundle]`."""
+    """`python -m rdzip.hub.registry FILE [--repo ID --revision COMMIT] [--measured K=V]... [--research]
+    [--no-bundle]`."""
     parser = argparse.ArgumentParser(
         prog="python -m rdzip.hub.registry", description="Enter a model into the registry."
     )
@@ -146,6 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repo", help="Hugging Face repository that holds the file")
     parser.add_argument("--revision", help="commit of that repository, 40 hex digits")
     parser.add_argument("--measured", action="append", default=[], metavar="KEY=VALUE", help="a published rate")
+    parser.add_argument("--research", action="store_true", help="for published tables, not for users' files")
     parser.add_argument("--no-bundle", action="store_true", help="do not copy the file into the package")
     options = parser.parse_args(arguments)
     measured: dict[str, float | str] = {}
@@ -156,7 +163,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except ValueError:
             measured[key] = value
     try:
-        more = {"repo": options.repo, "revision": options.revision, "measured": measured}
+        more = {
+            "repo": options.repo,
+            "revision": options.revision,
+            "measured": measured,
+            "research": options.research,
+        }
         entry = add(options.file, bundle=not options.no_bundle, **more)
     except ModelError as error:
         sys.stderr.write(f"{error}\n")

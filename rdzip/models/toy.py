@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,14 +17,10 @@ from numpy.typing import NDArray
 
 from rdzip.entropy.ans import TOTAL, AnsStack
 from rdzip.errors import InputError, ModelError
-from rdzip.models import build, model_file
 from rdzip.models.latent_model import SAMPLE, Draw, Samples, Shape
 from rdzip.models.shared.sites import CategoricalSite, Symbols
 
 VERSION = 1
-MIXTURE, HMM = "toy-mixture", "toy-hmm"
-MIXTURE_CODECS = ["bb-cis", "bb-is", "bb-ans", "bb-ais", "stochastic"]
-HMM_CODECS = ["bb-smc", "bb-ans", "bb-is", "stochastic"]
 LARGEST = 256
 """Largest number of symbols and of latent values."""
 
@@ -107,17 +102,6 @@ class ToyMixture:
         p: Float64 = (self.prior / TOTAL) @ (self.emission / TOTAL)
         return p
 
-    def entropy(self) -> float:
-        """Entropy of the data in bits per symbol: the best rate of any codec."""
-        p = self.probabilities()
-        return float(-(p * np.log2(p)).sum())
-
-    def evidence_bound(self) -> float:
-        """Mean of the negative evidence lower bound, bits per symbol: the rate of bb-ans."""
-        joint = self.prior[:, None] / TOTAL * self.emission / TOTAL
-        q = self.proposal.T / TOTAL
-        return float((self.probabilities() * (q * (np.log2(q) - np.log2(joint))).sum(0)).sum())
-
     def sample(self, n: int, rng: np.random.Generator) -> Samples:
         """Random data, uint8 [n, 1, 1], for tests and benchmarks."""
         return rng.choice(self.values(), size=(n, 1, 1), p=self.probabilities()).astype(np.uint8)
@@ -190,18 +174,6 @@ class ToyHmm:
             belief = joint / share[:, None] @ transition[:-1]
         return total
 
-    def entropy(self, steps: int) -> float:
-        """Entropy of the data in bits per symbol, exactly, by all sequences of ``steps`` steps: the best mean rate.
-
-        Raises InputError if there are more than 2**21 sequences.
-        """
-        k = self.values()
-        if k**steps > 1 << 21:
-            raise InputError(f"expected at most {1 << 21} sequences to enumerate, found {k}**{steps}: use fewer steps")
-        every = np.stack(np.unravel_index(np.arange(k**steps), (k,) * steps), 1).astype(np.uint8)
-        bits = self.bits(every[:, :, None])
-        return float((np.exp2(-bits) * bits).sum() / steps)
-
     def sample(self, n: int, steps: int, rng: np.random.Generator) -> Samples:
         """Random data, uint8 [n, steps, 1], for tests and benchmarks."""
         z = np.full(n, len(self.emission))
@@ -253,69 +225,3 @@ def mixture_from_tensors(tensors: Tensors, meta: Mapping[str, Any]) -> ToyMixtur
 def hmm_from_tensors(tensors: Tensors, meta: Mapping[str, Any]) -> ToyHmm:
     """The hidden Markov model of a model file; ModelError for tables that do not fit."""
     return ToyHmm(*_tables(tensors, meta, {"transition": "lm", "emission": "mk", "proposal": "lkm"}))
-
-
-def _frequencies(p: Float64) -> Int32:
-    """Frequencies of 2**24 in proportion to positive numbers [..., m]; the largest takes the remainder."""
-    p = p / p.sum(-1, keepdims=True)
-    f = 1 + np.floor(p * (TOTAL - p.shape[-1])).astype(np.int64)
-    flat = f.reshape(-1, f.shape[-1])
-    flat[np.arange(len(flat)), flat.argmax(1)] += TOTAL - flat.sum(1)
-    frequencies: Int32 = flat.reshape(f.shape).astype(np.int32)
-    return frequencies
-
-
-def _bumps(m: int, k: int, rng: np.random.Generator) -> Float64:
-    """Rows of emission probabilities: peaks of several widths over k symbols, [m, k]."""
-    centre = (np.arange(m)[:, None] + 0.5) * (k / m)
-    width = rng.uniform(0.5, 2.0, (m, 1)) * (k / m)
-    p = np.exp(-np.abs(np.arange(k) - centre) / width) + 1e-3
-    normalised: Float64 = p / p.sum(1, keepdims=True)
-    return normalised
-
-
-def make_mixture(m: int = 8, k: int = 64, seed: int = 1) -> dict[str, Int32]:
-    """Tables of a toy mixture: the proposal is the square root of the true posterior, normalised."""
-    rng = np.random.default_rng(seed)
-    prior, emission = rng.dirichlet(np.full(m, 3.0)), _bumps(m, k, rng)
-    posterior = (prior[:, None] * emission).T
-    return {
-        "prior": _frequencies(prior),
-        "emission": _frequencies(emission),
-        "proposal": _frequencies(np.sqrt(posterior)),
-    }
-
-
-def make_hmm(m: int = 8, k: int = 16, seed: int = 2) -> dict[str, Int32]:
-    """Tables of a toy HMM: the proposal is the square root of p(z_t | z_{t-1}) p(x_t | z_t), normalised."""
-    rng = np.random.default_rng(seed)
-    transition = np.concatenate([rng.dirichlet(np.full(m, 0.5), m), np.full((1, m), 1 / m)]) + 1e-3
-    emission = _bumps(m, k, rng)
-    joint = transition[:, None, :] * emission.T
-    return {
-        "transition": _frequencies(transition),
-        "emission": _frequencies(emission),
-        "proposal": _frequencies(np.sqrt(joint)),
-    }
-
-
-def write_models(folder: Path) -> list[Path]:
-    """Write toy-mixture.safetensors and toy-hmm.safetensors into a folder; returns their paths."""
-    paths = []
-    for name, tables, codecs, sample in (
-        (MIXTURE, make_mixture(), MIXTURE_CODECS, {"kind": "image", "shape": [1, 1]}),
-        (HMM, make_hmm(), HMM_CODECS, {"kind": "sequence", "shape": [None, 1]}),
-    ):
-        meta = {
-            "architecture": name,
-            "version": VERSION,
-            "id": name,
-            "codecs": codecs,
-            "sample": {**sample, "values": tables["emission"].shape[1]},
-            "licence": "Apache-2.0",
-            "known_answer": "0" * 64,
-        }
-        meta["known_answer"] = build(tables, meta).known_answer()
-        paths.append(folder / f"{name}.safetensors")
-        model_file.write(paths[-1], tables, meta)
-    return paths

@@ -21,7 +21,6 @@ from safetensors.torch import save_file
 from rdzip.bounds.sources.banana import ROTATION
 from rdzip.bounds.sources.base import held_out_halves, open_source, training_set
 from rdzip.bounds.sources.finite import FiniteSource
-from rdzip.bounds.sources.generator import sequential_metadata
 from rdzip.bounds.sources.images import _read
 from rdzip.bounds.sources.speech import log_spectra
 from rdzip.errors import InputError
@@ -248,7 +247,7 @@ def test_arrays_that_are_no_source(tmp_path: Path, array: np.ndarray, message: s
 
 def save_generator(path: Path, layers: list[Any], network: torch.nn.Sequential, *, image: bool = False) -> str:
     tensors = {name: value.contiguous() for name, value in network.state_dict().items() if value.ndim}
-    save_file(tensors, path, metadata=sequential_metadata(3, layers, image=image))
+    save_file(tensors, path, metadata={"generator": json.dumps({"latent": 3, "layers": layers, "image": image})})
     return str(path)
 
 

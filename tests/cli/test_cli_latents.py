@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import tiny_vae
+from helpers import tiny_vae, toy_models
 from helpers.cli_support import Cli, same_image
 from PIL import Image
 
@@ -15,7 +15,7 @@ from rdzip import hub
 from rdzip.errors import FormatError, RdzipError
 from rdzip.formats import container
 from rdzip.formats.container import Section
-from rdzip.models import toy
+from rdzip.models.toy import ToyMixture
 from rdzip.models.vae_mlp import file as vae_mlp_file
 from rdzip.pipeline.batch_decompress import decode_batch
 
@@ -23,7 +23,7 @@ from rdzip.pipeline.batch_decompress import decode_batch
 @pytest.fixture
 def mixture(tmp_path: Path) -> Path:
     """The toy mixture's file, in the cache too."""
-    path = toy.write_models(tmp_path)[0]
+    path = toy_models.write_models(tmp_path)[0]
     hub.pull(path)
     return path
 
@@ -31,7 +31,7 @@ def mixture(tmp_path: Path) -> Path:
 @pytest.fixture
 def hmm(tmp_path: Path) -> Path:
     """The toy hidden Markov model's file, in the cache too."""
-    path = toy.write_models(tmp_path)[1]
+    path = toy_models.write_models(tmp_path)[1]
     hub.pull(path)
     return path
 
@@ -45,7 +45,7 @@ def vae(tmp_path: Path) -> Path:
     return path
 
 
-def model_of(path: Path) -> toy.ToyMixture:
+def model_of(path: Path) -> ToyMixture:
     return hub.load(path)  # type: ignore[return-value]
 
 

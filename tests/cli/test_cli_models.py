@@ -22,6 +22,18 @@ def test_models_list_and_show(rdzip: Cli) -> None:
         assert facts["id"] == model["id"]
 
 
+def test_models_for_users_come_before_those_for_research(rdzip: Cli) -> None:
+    listed = [(model["id"], model["research"]) for model in rdzip("models", "list", "--json").objects]
+    assert [name for name, research in listed if not research][:2] == ["photo", "photo-lossy"]
+    assert ("mnist-binary", True) in listed
+    assert [research for _, research in listed] == sorted(research for _, research in listed)
+    lines = rdzip("models", "list").out.decode().splitlines()
+    (at,) = (i for i, line in enumerate(lines) if line.startswith("for research"))
+    names = [line.split()[0] for line in lines[1 : at - 1] + lines[at + 1 :]]
+    assert names == [name for name, _ in listed]
+    assert lines[at - 2].split()[0] == [name for name, research in listed if not research][-1]
+
+
 def test_models_verify(rdzip: Cli) -> None:
     bundled = [model for model in rdzip("models", "list", "--json").objects if model["source"] == "bundled"]
     assert bundled

@@ -2,11 +2,12 @@ import io
 
 import numpy as np
 import pytest
+from helpers.packed import pack_archive
 
 import rdzip
 from rdzip.errors import FormatError, InputError, RdzipError
 from rdzip.formats import cbor, container
-from rdzip.formats.archive import Archive, is_archive, pack_archive
+from rdzip.formats.archive import Archive, is_archive
 from rdzip.formats.container import Section, SectionType
 from rdzip.formats.describe import describe, describe_archive
 from rdzip.formats.member_names import check_name

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import hostile
+from helpers.packed import pack_archive
 from PIL import Image
 
 import rdzip
@@ -22,7 +23,7 @@ from rdzip.codecs.classic import codec as classic
 from rdzip.codecs.mixing import codec as mixing
 from rdzip.errors import FormatError, RdzipError
 from rdzip.formats import cbor, container, packing
-from rdzip.formats.archive import Archive, pack_archive
+from rdzip.formats.archive import Archive
 from rdzip.formats.describe import describe
 from rdzip.pipeline.effort import Mixing
 from rdzip.system import limits

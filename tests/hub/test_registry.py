@@ -35,6 +35,7 @@ def test_registry_round_trip_and_replacement(places: Path) -> None:
         {"codecs": []},
         {"repo": "one/two/three"},
         {"bytes": 0},
+        {"research": 1},
         {"surprise": 1},
     ],
 )
@@ -50,9 +51,10 @@ def test_a_wrong_registry_is_refused(change: dict[str, Any]) -> None:
 def test_the_registry_tool(places: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = places / "new.safetensors"
     path.write_bytes(tiny_bytes(id="new"))
-    assert registry.main([str(path), "--measured", "kodak_bpsp=3.01"]) == 0
+    assert registry.main([str(path), "--research", "--measured", "kodak_bpsp=3.01"]) == 0
     assert "[[model]]" in capsys.readouterr().out
     assert registry.entries()[0].measured == {"kodak_bpsp": 3.01}
+    assert registry.entries()[0].research
     assert hub.resolve("new").source == "bundled"
     assert registry.main([str(path), "--no-bundle"]) == 1
     assert "neither bundled nor on the hub" in capsys.readouterr().err

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from rec_samplers import Auxiliary, Coder, Importance, Ordered, Pair, Poisson, Rejection
 
 from rdzip.entropy.ans import TOTAL
 from rdzip.rec import index_code
-from rdzip.rec.samplers import Auxiliary, Coder, Importance, Ordered, Pair, Poisson, Rejection
 
 DRAWS = 600
 KS_999 = 1.95 / math.sqrt(DRAWS)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import tiny_latent, tiny_vae, tiny_vrnn
+from helpers import tiny_latent, tiny_vae, tiny_vrnn, toy_models
 from reference import container as slow_decoder
 from reference import latents as slow_latents
 
@@ -16,7 +16,8 @@ from rdzip.codecs.bits_back import tiles as tiled
 from rdzip.codecs.bits_back.options import LATENT_CODECS, Options
 from rdzip.codecs.classic import codec as classic
 from rdzip.hub import registry
-from rdzip.models import build, model_file, toy
+from rdzip.models import build, model_file
+from rdzip.models.toy import ToyHmm, ToyMixture
 from rdzip.models.vae_mlp.file import export
 
 FILES = ("sites", "bits_back", "irec", "models", "images", "latents")
@@ -28,7 +29,7 @@ CONVOLUTIONAL = {"grey": (5, 6), "deep": (5, 4, 3), "resnet": (3, 5, 3)}
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file of each kind."""
     folder = tmp_path_factory.mktemp("models")
-    toy.write_models(folder)
+    toy_models.write_models(folder)
     for kind in CONVOLUTIONAL:
         tiny_latent.write(folder, kind)
     tiny_vrnn.write(folder / "vrnn.safetensors")
@@ -74,7 +75,7 @@ def check(folder: Path, kind: str, items: list[np.ndarray], codec: str, options:
     ],
 )
 def test_toy_mixture(folder: Path, codec: str, options: Options) -> None:
-    x = toy.ToyMixture(**toy.make_mixture()).sample(40, np.random.default_rng(0))
+    x = ToyMixture(**toy_models.make_mixture()).sample(40, np.random.default_rng(0))
     check(folder, "toy-mixture", list(x), codec, options)
 
 
@@ -91,7 +92,7 @@ def test_toy_mixture(folder: Path, codec: str, options: Options) -> None:
     ],
 )
 def test_toy_hmm(folder: Path, codec: str, options: Options) -> None:
-    hmm, rng = toy.ToyHmm(**toy.make_hmm()), np.random.default_rng(0)
+    hmm, rng = ToyHmm(**toy_models.make_hmm()), np.random.default_rng(0)
     x = [hmm.sample(1, steps, rng)[0] for steps in (3, 7, 7, 1, 7, 3, 9, *[7] * 9)]
     check(folder, "toy-hmm", x, codec, options)
 
@@ -176,7 +177,7 @@ def test_picture(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_damage_is_noticed(folder: Path) -> None:
     model, slow = both(folder, "toy-mixture")
-    x = toy.ToyMixture(**toy.make_mixture()).sample(40, np.random.default_rng(0))
+    x = ToyMixture(**toy_models.make_mixture()).sample(40, np.random.default_rng(0))
     payload = chain.encode(model, x, "bb-ans", Options()).payload
     for at in range(len(payload) - 4, len(payload)):
         damaged = bytearray(payload)

@@ -153,8 +153,3 @@ def _layer(i: int, entry: Any, tensors: dict[str, Tensor]) -> Layer:
     if settings:
         raise ValueError(f"layer {i}, {name}: unknown settings {', '.join(settings)}")
     return layer
-
-
-def sequential_metadata(latent: int, layers: list[Any], *, image: bool = False) -> dict[str, str]:
-    """Return the metadata with which safetensors.torch.save_file writes the state of a Sequential as a generator."""
-    return {"generator": json.dumps({"latent": latent, "layers": layers, "image": image})}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import tiny_latent, tiny_vae
+from helpers import tiny_latent, tiny_vae, toy_models
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -63,7 +63,7 @@ def test_one_image_costs_what_each_of_many_does() -> None:
 
 def test_rates_are_near_the_bound_of_the_model() -> None:
     """The toy mixture, one latent of 64 symbols: 1 to 4 steps, far from what the codec is for, yet it decodes."""
-    mixture = toy.ToyMixture(**toy.make_mixture())
+    mixture = toy.ToyMixture(**toy_models.make_mixture())
     x = mixture.sample(100, np.random.default_rng(0))
     ideal = chain.encode(mixture, x, "bb-ans", Options()).bits.ideal
     coded = chain.encode(mixture, x, "irec", Options(omega=50, epsilon=100))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from helpers import tiny_vrnn
+from helpers.toy_models import make_hmm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from rdzip.entropy.initial_bits import SuppliedStack
 from rdzip.errors import InputError
 from rdzip.models import build, model_file
 from rdzip.models.latent_model import SequenceModel
-from rdzip.models.toy import ToyHmm, make_hmm
+from rdzip.models.toy import ToyHmm
 from rdzip.models.vrnn.model import VrnnModel
 
 
