@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rdzip.errors import InputError
-
-Pixels = NDArray[np.uint8]
-"""RGB, [h, w, 3]."""
+from rdzip.exact.types import Pixels
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from rdzip.bench.codec import Codec, Pixels
+from rdzip.bench.codec import Codec
 from rdzip.bounds.units import psnr
 from rdzip.errors import InputError, RdzipError
+from rdzip.exact.types import Pixels
 from rdzip.metrics.ms_ssim import ms_ssim
 
 Record = dict[str, Any]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rdzip.bench.codec import Pixels
 from rdzip.errors import InputError
+from rdzip.exact.types import Pixels
 from rdzip.formats.images.read import read_picture
 from rdzip.formats.images.write import to_image
 from rdzip.formats.modes import BY_NAME

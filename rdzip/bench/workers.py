@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rdzip.bench import codecs, pictures
-from rdzip.bench.codec import Codec, Pixels
+from rdzip.bench.codec import Codec
 from rdzip.bench.measure import Record, measure, warm
+from rdzip.exact.types import Pixels
 from rdzip.system import workers
 from rdzip.system.workers import InOrder, Pool
 

@@ -11,8 +11,8 @@ from threading import Event
 from typing import TypeVar
 
 from rdzip.errors import CoderError
+from rdzip.system.progress import Progress
 
-Progress = Callable[[float], None] | None
 T = TypeVar("T")
 
 _most: ContextVar[int | None] = ContextVar("_most", default=None)
@@ -34,7 +34,7 @@ def workers() -> int:
     return _most.get() or (int(told) if told.isdigit() and int(told) else os.cpu_count() or 1)
 
 
-def side_by_side(count: int, work: Callable[[int, Progress], T], progress: Progress) -> list[T]:
+def side_by_side(count: int, work: Callable[[int, Progress | None], T], progress: Progress | None) -> list[T]:
     """Results of ``work`` for each band, in order.
 
     work: takes a band's number and what it is to call now and then. Where one fails or the caller is interrupted, the

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rdzip.entropy.ans import PRECISION, TOTAL
-
-Int32 = NDArray[np.int32]
+from rdzip.exact.types import Int32
 
 MEAN_BITS = 6
 WEIGHT_BITS = 12

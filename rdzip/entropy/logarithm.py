@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.entropy.ans import TOTAL
-
-Int64 = NDArray[np.int64]
+from rdzip.exact.types import Int64
 
 LOG_BITS = 16
 LOG_UNIT = 1 << LOG_BITS

@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,11 +25,11 @@ from rdzip.hub.download import MOST_UNNAMED, fetch
 from rdzip.hub.origin import Origin
 from rdzip.models import model_file
 from rdzip.models.model_file import SUFFIX
+from rdzip.system.progress import Progress
 
 if TYPE_CHECKING:
     from rdzip.hub.registry import Entry
 
-Progress = Callable[[float], None]
 Source = Literal["bundled", "cache", "file", "hub"]
 
 _log = logging.getLogger(__name__)

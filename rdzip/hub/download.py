@@ -6,18 +6,17 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rdzip.errors import ModelError
 from rdzip.models import model_file
 from rdzip.models.model_file import SUFFIX
+from rdzip.system.progress import Progress
 
 if TYPE_CHECKING:
     from rdzip.hub.origin import Origin
 
-Progress = Callable[[float], None]
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 MOST_UNNAMED = 1 << 28

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rdzip.exact.types import Int32
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from rdzip.models.shared.residual_site import ResidualSite
     from rdzip.rec.settings import Settings
 
-Int32 = NDArray[np.int32]
 Decoded = dict[str, NDArray[np.int32]]
 """Decoded latents by name, [channels, rows * k, columns * k] with k of the name."""
 Draw = Callable[[str, "ResidualSite"], Int32]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from rdzip.entropy.ans import TOTAL, AnsStack
 from rdzip.errors import InputError, ModelError
+from rdzip.exact.types import Float64, Int32
 from rdzip.models.latent_model import SAMPLE, Draw, Samples, Shape
 from rdzip.models.shared.sites import CategoricalSite, Symbols
 
@@ -24,8 +25,6 @@ VERSION = 1
 LARGEST = 256
 """Largest number of symbols and of latent values."""
 
-Int32 = NDArray[np.int32]
-Float64 = NDArray[np.float64]
 Tensors = Mapping[str, NDArray[Any]]
 
 

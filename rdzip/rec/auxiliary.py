@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from rdzip.exact.types import Int64
 from rdzip.rec import shared
 from rdzip.rec.schedule import WEIGHT_BITS, weights
-from rdzip.rec.shared import BLOCK, Int64
+from rdzip.rec.shared import BLOCK
 
 _AT_ONCE = 1 << 12
 """Choices whose rows are drawn together: many blocks have the same in a step."""

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rdzip.exact.types import Float64
 from rdzip.rec.schedule import BENDS
 
-Float64 = NDArray[np.float64]
 TOTAL = 1 << 24
 SMALLEST = 1e-6
 """Variance."""

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from rdzip.entropy.ans import AnsStack
 from rdzip.errors import CoderError
+from rdzip.exact.types import Int64
 from rdzip.rec import auxiliary, index_code, shared
 from rdzip.rec.schedule import BENDS, MAX_STEPS
-from rdzip.rec.shared import BLOCK, Int64
+from rdzip.rec.shared import BLOCK
 from rdzip.system import limits
 
 Choices = NDArray[np.int64]

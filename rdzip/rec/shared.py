@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rdzip.entropy import normal, philox
 from rdzip.entropy.philox import Philox
+from rdzip.exact.types import Int64
 
 BLOCK = 1024
 """Variables of a block, at most; length of a row of normal values."""
@@ -21,7 +22,6 @@ ORDER_STREAM = 1 << 32
 MIX = 0x9E3779B1
 _TURN_SHIFT = 22  # of a 32-bit path, which leaves 10 bits: 0..BLOCK - 1
 _AT_ONCE = 256
-Int64 = NDArray[np.int64]
 
 
 def order(seed: int, count: int) -> Int64:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -29,11 +29,11 @@ from rdzip.bounds.quadratic import FULL_DIM
 from rdzip.bounds.sources.base import Source, grouped, held_out_halves, training_set
 from rdzip.bounds.upper.mixture_law import Frame, Mixture, fit, one_component, start
 from rdzip.errors import InputError
+from rdzip.system.progress import Progress
 
 MOST_DIM = 4096
 ROTATED_DIM = 1024  # principal axes are tried up to here
 FEATURES = 20_000_000  # numbers in the features of the samples that several components are fitted to
-Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)

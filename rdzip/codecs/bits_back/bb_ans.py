@@ -14,8 +14,8 @@ from rdzip.codecs.bits_back.options import Options
 from rdzip.codecs.bits_back.trace import Trace
 from rdzip.entropy.ans import AnsStack
 from rdzip.entropy.initial_bits import SuppliedStack
+from rdzip.exact.types import Float64
 from rdzip.models.latent_model import SAMPLE, LatentModel, Samples, Shape
-from rdzip.models.shared.sites import Float64
 
 
 def encode(model: LatentModel, x: Samples, stack: AnsStack, options: Options) -> Float64:

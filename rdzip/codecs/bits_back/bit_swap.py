@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from rdzip.codecs.bits_back.options import Options
 from rdzip.entropy.ans import AnsStack
 from rdzip.errors import InputError
+from rdzip.exact.types import Float64
 from rdzip.models.latent_model import LatentModel, MarkovModel, Samples, Shape
-from rdzip.models.shared.sites import Float64
 
 
 def _markov(model: LatentModel) -> MarkovModel:

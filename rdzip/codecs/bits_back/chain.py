@@ -24,8 +24,8 @@ from rdzip.entropy.ans import AnsStack
 from rdzip.entropy.initial_bits import WORDS, SuppliedStack, SupplyError, check_left
 from rdzip.errors import CoderError, InputError
 from rdzip.system import limits
+from rdzip.system.progress import Progress
 
-Progress = Callable[[float], None] | None
 Samples = NDArray[np.uint8]
 Shape = tuple[int, ...]
 Items = Samples | Sequence[Samples]
@@ -109,7 +109,7 @@ def coder_of(model: Any, codec: str, options: Options) -> tuple[Coder, Options]:
 
 
 def encode(
-    model: Any, items: Items, codec: str, options: Options, progress: Progress = None, largest: int = MAX_ROWS
+    model: Any, items: Items, codec: str, options: Options, progress: Progress | None = None, largest: int = MAX_ROWS
 ) -> Chain:
     """Code samples uint8 [n, ...], or a sequence of rolls uint8 [steps, dims], into one payload.
 
@@ -138,7 +138,7 @@ def encode(
     return Chain(write_head(codec, options, sizes) + stack.to_bytes(), bits, groups)
 
 
-def decode(model: Any, payload: bytes, shape: Shape | Sequence[Shape], progress: Progress = None) -> Any:
+def decode(model: Any, payload: bytes, shape: Shape | Sequence[Shape], progress: Progress | None = None) -> Any:
     """Samples of a payload: uint8 [n, ...] for a shape (n, ...), or a list of rolls for a list of shapes (steps, dims).
 
     Raises CoderError if the payload is corrupt.
@@ -193,7 +193,7 @@ def push_groups(
     shapes: Sequence[Shape],
     stack: SuppliedStack,
     options: Options,
-    progress: Progress,
+    progress: Progress | None,
     largest: int = MAX_ROWS,
 ) -> tuple[list[int], list[Group]]:
     """Push all samples; the sizes of the groups and what they cost, in the order of coding."""
@@ -232,7 +232,7 @@ def pop_groups(
     sizes: Sequence[int],
     stack: AnsStack,
     options: Options,
-    progress: Progress,
+    progress: Progress | None,
 ) -> list[Samples]:
     """Pop all samples, in their own order; CoderError if the sizes of the groups do not fit them, or are too large."""
     groups: list[list[int]] = []

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from rdzip.codecs.bits_back.options import Options
 from rdzip.entropy import normal
 from rdzip.entropy.ans import AnsStack
+from rdzip.exact.types import Float64
 from rdzip.models.latent_model import SAMPLE, LatentModel, Samples, Shape
-from rdzip.models.shared.sites import Float64, LatentSite, Site
+from rdzip.models.shared.sites import LatentSite, Site
 from rdzip.rec import index_code
 from rdzip.rec.level import Cut, Level
 

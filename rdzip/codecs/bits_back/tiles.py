@@ -10,10 +10,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rdzip.codecs.bits_back import chain
-from rdzip.codecs.bits_back.chain import Progress
 from rdzip.codecs.bits_back.head import TileHead, read_head, read_tile_head, write_head, write_tile_head
 from rdzip.codecs.bits_back.options import Options
 from rdzip.codecs.classic import codec as classic
@@ -21,6 +19,8 @@ from rdzip.codecs.result import Bits, Encoded
 from rdzip.entropy.ans import AnsStack
 from rdzip.entropy.initial_bits import SuppliedStack, SupplyError, check_left, left_data
 from rdzip.errors import CoderError, FormatError, InputError
+from rdzip.exact.types import Pixels
+from rdzip.system.progress import Progress
 
 TILE = 64
 LEAST_SIDE = 16
@@ -31,7 +31,6 @@ LAYOUT = 1
 MAX_TILES, MOST_SIDE = 1 << 20, 1 << 12
 SPARE = 512
 """Bits of the first rows beyond those that the first tile was seen to take."""
-Pixels = NDArray[np.uint8]
 
 
 class _Tile(NamedTuple):
@@ -100,7 +99,7 @@ def _first_rows(pixels: Pixels, demand: float, rate: float) -> _Supply:
     return _Supply()
 
 
-def encode(model: Any, pixels: Pixels, codec: str, options: Options, progress: Progress = None) -> Encoded:
+def encode(model: Any, pixels: Pixels, codec: str, options: Options, progress: Progress | None = None) -> Encoded:
     """Payload of uint8 pixels [h, w] or [h, w, 3] with its rates; InputError for what the model cannot code.
 
     The bits of the first rows count as they are in ideal and net.
@@ -147,7 +146,7 @@ def encode(model: Any, pixels: Pixels, codec: str, options: Options, progress: P
     return Encoded(head + write_head(codec, options, sizes) + stack.to_bytes(), bits, LAYOUT)
 
 
-def decode(model: Any, payload: bytes, shape: tuple[int, ...], layout: int, progress: Progress = None) -> Pixels:
+def decode(model: Any, payload: bytes, shape: tuple[int, ...], layout: int, progress: Progress | None = None) -> Pixels:
     """Pixels uint8 of ``shape`` from a payload; CoderError if it is corrupt."""
     if layout != LAYOUT:
         raise CoderError(f"tiles: expected layout {LAYOUT}, found {layout}: the file needs a newer rdzip")

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.entropy.ans import AnsStack
+from rdzip.exact.types import Float64, Int64
 from rdzip.models.latent_model import Draw
-from rdzip.models.shared.sites import Float64, Int64, Site
+from rdzip.models.shared.sites import Site
 
 Values = dict[str, NDArray[Any]]
 

@@ -5,26 +5,20 @@ The encoder knows all pixels, so it evaluates bands of steps at once; a decoder 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rdzip.entropy.cdf import Intervals
 from rdzip.errors import CoderError
+from rdzip.exact.types import Int16, Int32, Int64, Pixels
 from rdzip.models.causal.numpy_network import ExactNet
 from rdzip.models.causal.template import OUTSIDE, PAD, SAMPLE_ORDER, SLANT, TEMPLATE, Wavefronts, padded_planes
+from rdzip.system.progress import Progress
 
 if TYPE_CHECKING:
     from rdzip.entropy.ans import AnsStack
     from rdzip.models.causal.model import CausalModel
-
-Int16 = NDArray[np.int16]
-Int32 = NDArray[np.int32]
-Int64 = NDArray[np.int64]
-Pixels = NDArray[np.uint8]
-Progress = Callable[[float], None] | None
 
 
 class _Canvas:
@@ -94,7 +88,7 @@ def _in_order(parts: list[Int32], counts: Int64) -> Int32:
 
 
 def decode(
-    model: CausalModel, net: ExactNet, stack: AnsStack, shape: tuple[int, ...], progress: Progress = None
+    model: CausalModel, net: ExactNet, stack: AnsStack, shape: tuple[int, ...], progress: Progress | None = None
 ) -> Pixels:
     """Pixels uint8 of ``shape`` from a stack; CoderError if it is corrupt."""
     height, width = shape[:2]

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rdzip.codecs.causal import batched as causal_batch
 from rdzip.codecs.result import Bits, Encoded
@@ -25,17 +24,16 @@ from rdzip.codecs.threads import workers
 from rdzip.entropy.ans import PRECISION, TOTAL, AnsStack
 from rdzip.entropy.cdf import FLOOR
 from rdzip.errors import CoderError, InputError
+from rdzip.exact.types import Int32, Pixels
 from rdzip.models.causal.template import SLANT, Wavefronts
 from rdzip.system import limits
+from rdzip.system.progress import Progress
 
 if TYPE_CHECKING:
     from rdzip.codecs.causal import compiled as causal_compiled
     from rdzip.models.causal.model import CausalModel
     from rdzip.models.causal.numpy_network import ExactNet
 
-Progress = Callable[[float], None] | None
-Pixels = NDArray[np.uint8]
-Int32 = NDArray[np.int32]
 
 BAND_PIXELS = 1 << 13
 SAMPLE_TIME = 3.0
@@ -79,7 +77,7 @@ def _one_thread(model: CausalModel) -> Iterator[None]:
         yield
 
 
-def encode(model: CausalModel, pixels: Pixels, progress: Progress = None) -> Encoded:
+def encode(model: CausalModel, pixels: Pixels, progress: Progress | None = None) -> Encoded:
     """Lossless payload of uint8 pixels [h, w] or [h, w, 3], h, w >= 1, with its rates in bits."""
     if pixels.dtype != np.uint8 or not pixels.size:
         raise InputError(f"causal codec: expected uint8 pixels, found {pixels.dtype} {list(pixels.shape)}")
@@ -114,7 +112,7 @@ def _bits(shares: Int32) -> float:
 
 
 def decode(
-    model: CausalModel, payload: bytes, shape: tuple[int, ...], layout: int, progress: Progress = None
+    model: CausalModel, payload: bytes, shape: tuple[int, ...], layout: int, progress: Progress | None = None
 ) -> Pixels:
     """Pixels uint8 of ``shape`` from a payload; CoderError if it is corrupt."""
     if layout != SLANT:

@@ -6,7 +6,6 @@ products of many pixels take to decode on a processor, and needs no torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -18,18 +17,14 @@ from rdzip.entropy.ans import BOTTOM, PRECISION, TOTAL
 from rdzip.entropy.cdf import FLOOR
 from rdzip.errors import CoderError
 from rdzip.exact.compiled import compiled
+from rdzip.exact.types import Int32, Int64, Pixels, UInt32, UInt64
 from rdzip.models.causal.compiled_network import COMPONENTS, PARTS, ScalarNet, cumulative, run_head, run_trunk
 from rdzip.models.causal.template import OUTSIDE, PAD, SAMPLE_ORDER, SLANT, Wavefronts, padded_samples
+from rdzip.system.progress import Progress
 
 if TYPE_CHECKING:
     from rdzip.models.causal.model import CausalModel
 
-Int32 = NDArray[np.int32]
-Int64 = NDArray[np.int64]
-UInt32 = NDArray[np.uint32]
-UInt64 = NDArray[np.uint64]
-Pixels = NDArray[np.uint8]
-Progress = Callable[[float], None] | None
 
 CALL_PIXELS = 1 << 12
 """Pixels that are decoded in one call, after which the caller hears of it."""
@@ -69,7 +64,7 @@ class Bands:
         return starts, sizes, mass
 
 
-def decode(model: CausalModel, kind: str, payload: bytes, shape: tuple[int, ...], progress: Progress) -> Pixels:
+def decode(model: CausalModel, kind: str, payload: bytes, shape: tuple[int, ...], progress: Progress | None) -> Pixels:
     """Pixels uint8 of ``shape`` from a payload of whole words; CoderError if it is corrupt."""
     height, width = shape[:2]
     channels = 1 if len(shape) == 2 else shape[2]

@@ -8,7 +8,7 @@ differ by a level from machine to machine.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,7 +24,9 @@ from rdzip.codecs.varint import DAMAGED, read_numbers, write_numbers
 from rdzip.entropy.ans import AnsStack
 from rdzip.errors import CoderError, InputError
 from rdzip.exact.devices import exactly
+from rdzip.exact.types import Int32, Pixels
 from rdzip.system import limits
+from rdzip.system.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,9 +35,6 @@ if TYPE_CHECKING:
     from rdzip.models.shared.residual_site import ResidualSite
     from rdzip.rec.settings import Settings
 
-Progress = Callable[[float], None] | None
-Pixels = NDArray[np.uint8]
-Int32 = NDArray[np.int32]
 EMPTY_BITS = 24
 """Bits of a stack that holds nothing."""
 WORD_BITS = 32
@@ -73,7 +72,7 @@ def encode(
     quality: int = 0,
     codec: str | None = None,
     settings: Settings | None = None,
-    progress: Progress = None,
+    progress: Progress | None = None,
 ) -> Coded:
     """Payload of uint8 pixels [h, w] or [h, w, 3], h, w >= 1, at a setting of the quantiser.
 
@@ -131,7 +130,7 @@ def framed_bits(tiles: Sequence[float], head: int) -> float:
 
 
 def unpack(
-    model: LossyModel, payload: bytes, shape: tuple[int, ...], layout: int, progress: Progress = None
+    model: LossyModel, payload: bytes, shape: tuple[int, ...], layout: int, progress: Progress | None = None
 ) -> Unpacked:
     """Decoded latents of a payload of a picture of `shape` [h, w] or [h, w, 3]; CoderError if it is corrupt."""
     if codec_of(layout) not in model.codecs:
@@ -161,7 +160,7 @@ def unpack(
     return Unpacked(latents, grid, head, state.digest())
 
 
-def synthesise(model: LossyModel, found: Unpacked, shape: tuple[int, ...], progress: Progress = None) -> Pixels:
+def synthesise(model: LossyModel, found: Unpacked, shape: tuple[int, ...], progress: Progress | None = None) -> Pixels:
     """Pixels uint8 of `shape` from decoded latents; grey ones are the mean of red, green and blue."""
     pixels = np.empty(shape, np.uint8)
     height, width = shape[:2]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rdzip.codecs.transform import codec as transform
 from rdzip.codecs.transform.tiles import Grid, Region
 from rdzip.errors import InputError
+from rdzip.system.progress import Progress
 
 if TYPE_CHECKING:
     from rdzip.models.lossy_model import LossyModel
@@ -29,7 +30,6 @@ ROUNDS = 3
 HALVE_AFTER = 5
 USUAL_SLOPE = -1 / 50
 """Change of a rate's natural logarithm by a setting: a first guess."""
-Progress = Callable[[float], None] | None
 
 
 def find_setting(
@@ -37,7 +37,7 @@ def find_setting(
     pixels: NDArray[np.uint8],
     bits: float,
     extra: float = 0.0,
-    progress: Progress = None,
+    progress: Progress | None = None,
     *,
     settings: Settings | None = None,
 ) -> int:

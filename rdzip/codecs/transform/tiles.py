@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.errors import CoderError, ModelError
+from rdzip.exact.types import Pixels
 
 TILE = 1024
 """Side of an encoder's tiles in pixels, at most."""
 MAX_TILE_PIXELS = 1 << 22
 """Pixels of a tile that decoders take, which bounds their memory."""
 MAX_TILES = 1 << 20
-Pixels = NDArray[np.uint8]
 Int = NDArray[Any]
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rdzip.exact.aligned import lined, lined_zeros
 from rdzip.exact.compiled import compiled
+from rdzip.exact.types import Float32, Int32, Int64
 from rdzip.models.causal.config import ACTIVITY_MAX, COLOUR_DIFFERENCES, DIFFERENCE_MAX, FIRST_DIFFERENCES
 from rdzip.models.causal.template import PAD, TEMPLATE
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from rdzip.entropy.cdf import MixtureTables
     from rdzip.models.causal.numpy_network import ExactNet
 
-Int32 = NDArray[np.int32]
-Int64 = NDArray[np.int64]
-Float32 = NDArray[np.float32]
 COMPONENTS = 3
 PARTS = 3 * COMPONENTS
 """Numbers of a mixture: means in 1/64, inverse scales, weights of 2**12."""

@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rdzip.entropy.cdf import MixtureCdf, MixtureTables
 from rdzip.entropy.philox import Philox
+from rdzip.exact.types import Int16
 from rdzip.models.causal.config import CausalConfig
 from rdzip.models.causal.numpy_network import ExactNet
 
-Int16 = NDArray[np.int16]
 BATCHES = (1, 3, 64, 500)
 """Pixels that are evaluated together."""
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.exact.integers import ACT_MAX, IntegerLayer
+from rdzip.exact.types import Int16, Int32
 from rdzip.models.causal.config import (
     ACTIVITY_MAX,
     COLOUR_DIFFERENCES,
@@ -25,8 +26,6 @@ from rdzip.models.causal.config import (
 )
 from rdzip.models.shared.units import LOGIT_UNIT, MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCALES
 
-Int16 = NDArray[np.int16]
-Int32 = NDArray[np.int32]
 SMALLEST_BATCH_STEP = 32
 
 

@@ -23,9 +23,10 @@ from rdzip.entropy.logarithm import log2_fixed
 from rdzip.exact.convolution import QuantisedConv, settle
 from rdzip.exact.integers import INPUT_MAX
 from rdzip.exact.layers import activate, clip, ste_round
+from rdzip.exact.types import Float64, Int64
 from rdzip.models.conv_vae.grid import CENTRE, MEAN_GAIN, SCALE_GAIN, USUAL_SCALE
 from rdzip.models.shared import logistic_mixture as mixture
-from rdzip.models.shared.sites import FULL, Float64, Int64, Symbols, grid_bits, per_row
+from rdzip.models.shared.sites import FULL, Symbols, grid_bits, per_row
 from rdzip.models.shared.units import LOGIT_UNIT, MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 
 POSITIONS = ((0, 0), (1, 1), (0, 1), (1, 0))

@@ -19,8 +19,9 @@ from torch.nn import functional as F
 
 from rdzip.entropy.ans import TOTAL
 from rdzip.errors import ModelError
+from rdzip.exact.types import Int32
 from rdzip.models.lapped_transform.slices import SETTINGS
-from rdzip.models.shared.residual_site import Int32, ResidualSite, ResidualTables
+from rdzip.models.shared.residual_site import ResidualSite, ResidualTables
 
 BANDS = 8
 BAND = SETTINGS // BANDS

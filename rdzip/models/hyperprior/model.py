@@ -19,12 +19,13 @@ from torch import Tensor, nn
 
 from rdzip.exact.devices import exactly
 from rdzip.exact.layers import ste_round
+from rdzip.exact.types import Int32
 from rdzip.models.hyperprior.factorised_prior import ChannelSite, ChannelTables, FactorisedPrior, row_of
 from rdzip.models.hyperprior.gdn import GdnAnalysis, GdnSynthesis, HyperAnalysis
 from rdzip.models.hyperprior.slices import QUALITIES, HyperConfig, HyperSlices
 from rdzip.models.lapped_transform.model import STEP_MIN, residual_bits, step_size
 from rdzip.models.lapped_transform.slices import MEAN_MAX, SETTINGS, UNIT
-from rdzip.models.lossy_model import Draw, Int32
+from rdzip.models.lossy_model import Draw
 from rdzip.models.shared.residual_site import (
     ESCAPE_BITS,
     SCALE_MIN,

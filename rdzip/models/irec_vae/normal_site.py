@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.entropy.ans import TOTAL, AnsStack
+from rdzip.exact.types import Float64, Int32
 from rdzip.rec import index_code
 from rdzip.rec.level import Cut, Level
 from rdzip.rec.settings import Settings
@@ -25,8 +26,6 @@ _SHIFT = DEVIATION_BITS + 16
 VALUE_MAX = 1 << 20
 USUAL = 1.02
 """Bits of a choice over the entropy of the law by which searches weigh them: 1.01 to 1.025 on training photographs."""
-Int32 = NDArray[np.int32]
-Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

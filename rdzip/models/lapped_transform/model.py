@@ -20,10 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rdzip.exact.devices import exactly
+from rdzip.exact.types import Int32
 from rdzip.models.lapped_transform.lapped import LappedTransform
 from rdzip.models.lapped_transform.scan import Pass
 from rdzip.models.lapped_transform.slices import MEAN_MAX, OCTAVES, SETTINGS, UNIT, SliceConfig, SliceNet
-from rdzip.models.lossy_model import Draw, Int32
+from rdzip.models.lossy_model import Draw
 from rdzip.models.shared.residual_site import SCALE_MIN, SCALES_PER_OCTAVE, ResidualSite, ResidualTables
 from rdzip.models.shared.transforms import Analysis, Embedding, Shrink, Synthesis
 from rdzip.rec.settings import Settings

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from rdzip.entropy.ans import TOTAL, AnsStack
 from rdzip.errors import CoderError, ModelError
+from rdzip.exact.types import Int32
 
 SCALES = 64
 SCALES_PER_OCTAVE = 5
@@ -25,7 +26,6 @@ REACH = 12
 REACH_MAX = 1000
 ESCAPE_BITS = 20
 """Most bits of how far a value is beyond its table: residuals are less than 2**20 in size."""
-Int32 = NDArray[np.int32]
 Tables = TypeVar("Tables", bound="ResidualTables")
 
 

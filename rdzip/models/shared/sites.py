@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 from rdzip.entropy.ans import PRECISION, TOTAL, AnsStack
 from rdzip.entropy.cdf import INVERSE_BITS, MEAN_BITS, SIGMOID_SIZE, MixtureCdf, MixtureTables
 from rdzip.entropy.logarithm import LOG_BITS, log2_fixed
+from rdzip.exact.types import Float64, Int32, Int64
 
 Symbols = NDArray[Any]
-Int32 = NDArray[np.int32]
-Int64 = NDArray[np.int64]
-Float64 = NDArray[np.float64]
 FULL = PRECISION << LOG_BITS
 """Logarithm of the coder's total 2**24."""
 

@@ -19,6 +19,7 @@ from rdzip.errors import InputError, ModelError
 from rdzip.exact.devices import usable_device
 from rdzip.exact.integers import INPUT_MAX
 from rdzip.exact.layers import IntegerLinear, activate
+from rdzip.exact.types import Int32
 from rdzip.models.latent_model import Draw, Samples, Shape
 from rdzip.models.shared.sites import BernoulliSite, GridSite
 from rdzip.models.vae_mlp.network import (
@@ -37,7 +38,6 @@ from rdzip.models.vae_mlp.network import (
 )
 from rdzip.models.vae_mlp.refine import Refinement
 
-Int32 = NDArray[np.int32]
 LATENT = "z1"
 
 

@@ -22,6 +22,7 @@ from rdzip.entropy.philox import Philox
 from rdzip.errors import ModelError
 from rdzip.exact.integers import ACT_MAX, INPUT_MAX
 from rdzip.exact.layers import IntegerLinear, activate, round_half_up
+from rdzip.exact.types import Float64, Int32
 from rdzip.models.vae_mlp.network import (
     CENTRE,
     LOGIT_FACTOR,
@@ -47,9 +48,6 @@ SPREAD_SHARE = 0.25
 INDICES = 4.328125
 """Scale indices by which ln s grows by 1/2: 3 / ln 2."""
 ROWS = 512
-
-Int32 = NDArray[np.int32]
-Float64 = NDArray[np.float64]
 
 
 def _unit(values: Float64) -> Float64:

@@ -20,6 +20,7 @@ from rdzip.entropy.philox import Philox
 from rdzip.errors import InputError
 from rdzip.exact.integers import ACT_MAX, INPUT_MAX
 from rdzip.exact.layers import IntegerLinear
+from rdzip.exact.types import Int32
 from rdzip.models.shared.sites import BernoulliSite, GridSite
 from rdzip.models.shared.units import MEAN_UNIT
 from rdzip.models.vrnn.network import (
@@ -35,7 +36,6 @@ from rdzip.models.vrnn.network import (
     VrnnConfig,
 )
 
-Int32 = NDArray[np.int32]
 Rolls = NDArray[np.uint8]
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from rdzip.errors import InputError
+from rdzip.exact.types import Pixels
 from rdzip.hub import cache_dir
 from rdzip.system import atomic
 
@@ -32,7 +32,6 @@ DEEP = ("I", "F")
 """Beginnings of Pillow's modes of more than 8 bits."""
 
 _log = logging.getLogger(__name__)
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
