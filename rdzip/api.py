@@ -116,7 +116,7 @@ def decompress(
 
     Of a batch: the array, a list of Pillow images in the order of their names, or a list of sequences [steps, dims].
     items: only these items of a batch, counted from 0. max_pixels: refuse more pixels (None: 178,956,970); above that,
-    small files that claim much are trusted in proportion (docs/format.md, section 6). fetch: fetch a
+    small files that claim much are trusted in proportion (docs/reference/format.md, section 6). fetch: fetch a
     model that is missing from the repository on the Hugging Face hub that the file names, without your token; else
     that is a ModelError which names it. Raises FormatError, ModelError, or InputError for what is no file, and for
     16-bit colour (see decompress_array).
@@ -196,7 +196,7 @@ def bound(
     the source. lambdas: -dR/dD in nats per unit of mean squared error, None for those that show its curve. options: of
     methods, {"vae": {"prior": "gmm_8"}}. out: folder for records and pictures, None for none; it may hold a run only
     with resume, which goes on with it, or force, which replaces it. jobs: processes at a time. The other arguments are
-    as on the command line (docs/bounds.md). What goes wrong in one of several methods is warned of.
+    as on the command line (docs/reference/bounds.md). What goes wrong in one of several methods is warned of.
     Raises InputError (rdzip.errors).
     """
     import tempfile

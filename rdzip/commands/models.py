@@ -31,7 +31,7 @@ def list_models(*, as_json: bool) -> None:
     for_users = sum(not ref.research for ref in refs)
     lines = table(header, body).splitlines()
     if for_users < len(refs):
-        lines.insert(1 + for_users, "\nfor research (the tables of docs/latents.md, docs/lossy.md and docs/irec.md):")
+        lines.insert(1 + for_users, "\nfor research (docs/explanation/reference-systems.md):")
     print_text("\n".join(lines))
 
 

@@ -1,7 +1,7 @@
 """The ANS stack: vectorised push and pop that are exact inverses in both directions.
 
 What computes it is constriction where that is at hand and gives what it must (fast_ans.py), else plain Python
-(plain_ans.py): docs/format.md says what the coder is, not a library.
+(plain_ans.py): docs/reference/format.md says what the coder is, not a library.
 """
 
 from __future__ import annotations

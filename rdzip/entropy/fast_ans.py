@@ -3,8 +3,8 @@
 Asymmetric numeral systems (Duda 2013) with a state of 64 bits, words of 32, frequencies of 24. It is handed integer
 frequencies: constriction turns a row p of m floats into cumulative frequencies floor(cumsum(p) * (2**24 - m) / sum(p))
 + index. A row of f - 1, with f integers that sum to 2**24, makes that factor exactly 1 and every partial sum an exact
-float32 integer: the coder then uses f itself, on any machine. docs/format.md says what the coder is, in integers;
-whether a version of constriction computes it is found out by `agrees`.
+float32 integer: the coder then uses f itself, on any machine. docs/reference/format.md says what the coder is, in
+integers; whether a version of constriction computes it is found out by `agrees`.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def agrees(kind: type[FastAns]) -> bool:
 
 @lru_cache(maxsize=1)
 def coder_here() -> type[FastAns] | type[PlainAns]:
-    """The fastest coder that is the coder of docs/format.md: found out once a process, in a millisecond."""
+    """The fastest coder that is the coder of docs/reference/format.md: found out once a process, in a millisecond."""
     try:
         if agrees(FastAns):
             return FastAns

@@ -24,7 +24,7 @@ _EMPTY = np.array([BOTTOM], "<u4").tobytes()
 def random_words(first: int, count: int) -> NDArray[np.uint32]:
     """Words first..first+count-1 of the supply, the word 0 being the one that is used first, uint32 [count].
 
-    Words of Philox (docs/random.md) with bit 0 set, so that none is zero.
+    Words of Philox (docs/reference/random.md) with bit 0 set, so that none is zero.
     """
     words: NDArray[np.uint32] = Philox(SEED, STREAM).words(first, count) | np.uint32(1)
     return words

@@ -1,9 +1,9 @@
 """Scalar code that numba compiles where it is installed, and that Python runs as it is where not.
 
 Only integers, and float64 with + - * / in the order that the source has: no fast mathematics, so neither the compiler
-nor the processor may change a result (docs/exactness.md). What was compiled is kept in a folder of the user, named by a
-hash of all sources: numba itself would go on using a function whose callee in another file has changed. Folders that
-were not used for KEPT_DAYS are removed.
+nor the processor may change a result (docs/explanation/exactness.md). What was compiled is kept in a folder of the
+user, named by a hash of all sources: numba itself would go on using a function whose callee in another file has
+changed. Folders that were not used for KEPT_DAYS are removed.
 """
 
 from __future__ import annotations

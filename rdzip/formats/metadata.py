@@ -1,4 +1,4 @@
-"""Metadata as plain values by name, packed as CBOR (docs/format.md, section 4).
+"""Metadata as plain values by name, packed as CBOR (docs/reference/format.md, section 4).
 
 png    [[type, body], ...]: the ancillary chunks of a PNG file in order, with empty "PLTE" and "IDAT" entries where
        those stood

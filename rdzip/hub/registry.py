@@ -1,7 +1,8 @@
 """The registry of known models, rdzip/weights/registry.toml: reading it, and adding a model file to it.
 
 `python -m rdzip.hub.registry FILE.safetensors` checks a model file, copies it into the package's weights and enters it;
-see docs/models.md. An entry names the file by SHA-256, so an old model stays known as long as its entry stays.
+see docs/reference/models.md. An entry names the file by SHA-256, so an old model stays known as long as its entry
+stays.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _HEAD = """\
-# The models that this rdzip knows, written by `python -m rdzip.hub.registry` (docs/models.md).
+# The models that this rdzip knows, written by `python -m rdzip.hub.registry` (docs/reference/models.md).
 # A model without repo and revision is bundled only; research: for published tables, not for users' files.
 """
 

@@ -1,4 +1,4 @@
-"""The .rdz file of a batch to its items, or to some of them (docs/format.md, section 8)."""
+"""The .rdz file of a batch to its items, or to some of them (docs/reference/format.md, section 8)."""
 
 from __future__ import annotations
 

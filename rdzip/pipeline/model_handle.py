@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 DEFAULT_LOSSY_MODEL = "photo-lossy"
 CODER = 5
-"""Number of the entropy coder of docs/format.md, whatever computes it; files name it. No other has been."""
+"""Number of the entropy coder of docs/reference/format.md, whatever computes it; files name it. No other has been."""
 
 
 class Neural:

@@ -1,4 +1,4 @@
-"""From choices to values: the decoder's side of the search for auxiliary variables, in integers (docs/irec.md)."""
+"""From choices to values: the decoder's side of auxiliary variables, in integers (docs/reference/irec.md)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What is coded of a level of latents: its variables cut into blocks, their steps, bends and choices, on a stack.
 
-docs/irec.md, sections 2 and 4.
+docs/reference/irec.md, sections 2 and 4.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What encoder and decoder draw alike: normal values by step, candidate and place, and an order of variables.
 
-Integers throughout (docs/irec.md, sections 2 and 3). A step's candidates are rows of normal values; a path of choices
-*turns* the rows of the next step, so that equal numbers mean different vectors after different paths. Without that,
-all beams of a search would be offered the same vectors, and keeping several of them would gain nearly nothing.
+Integers throughout (docs/reference/irec.md, sections 2 and 3). A step's candidates are rows of normal values; a path of
+choices *turns* the rows of the next step, so that equal numbers mean different vectors after different paths. Without
+that, all beams of a search would be offered the same vectors, and keeping several of them would gain nearly nothing.
 """
 
 from __future__ import annotations

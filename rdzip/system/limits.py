@@ -1,4 +1,4 @@
-"""How much a foreign file may claim before anything is decoded: pixels, time and memory (docs/format.md, section 6).
+"""What a foreign file may claim before it is decoded: pixels, time and memory (docs/reference/format.md, section 6).
 
 What a decoder is to do is claimed in microseconds of a slow core and in bytes, both known from the heads of a file
 alone, so that a file is refused, or not, on every machine alike. What a file may claim grows with its length: of files

@@ -80,7 +80,7 @@ def test_integer_tables_agree_with_the_real_mixture() -> None:
 
 @pytest.mark.parametrize("floor", [1, 5, FLOOR])
 def test_values_keep_the_floor_of_their_tables(floor: int) -> None:
-    """And all else is as docs/format.md tells it, in plain integers."""
+    """And all else is as docs/reference/format.md tells it, in plain integers."""
     tables = make_tables(mixture_units.SCALES, 0.25, 4, "normal", floor=floor)
     assert tables.floor == floor
     mean, scale, logit = parameters(5, 9)

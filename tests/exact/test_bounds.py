@@ -1,4 +1,4 @@
-"""The arithmetic of docs/exactness.md at its limits, against Python's integers: no bit is lost anywhere."""
+"""The arithmetic of docs/explanation/exactness.md at its limits, against Python's integers: no bit is lost anywhere."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ ALLOWED_BY_REASON = {
         pipeline/batch_decompress.py decode_batch sum | pipeline/batch_decompress.py item sum | formats/cbor.py count sum
         pipeline/codec_options.py factor_of histogram | pipeline/model_handle.py decode_chain sum
         formats/batch/npz.py read_sequences sum""",
-    "sums that are exact by the bounds of docs/exactness.md": """
+    "sums that are exact by the bounds of docs/explanation/exactness.md": """
         exact/integers.py __call__ matmul | exact/integers.py __init__ sum | exact/integers.py check_stream sum
         exact/layers.py __call__ linear | models/causal/numpy_network.py _parameters sum | models/conv_vae/pixel_head.py base sum
         models/lapped_transform/slices.py _means sum | models/vae_mlp/refine.py _back @ | models/vae_mlp/refine.py _backward sum
@@ -121,12 +121,12 @@ ALLOWED_BY_REASON = {
         codecs/bits_back/irec.py draw quantile | codecs/bits_back/particle_filter.py _run log2 | codecs/bits_back/trace.py log2 log2
         codecs/transform/codec.py analyse around | codecs/transform/codec.py region_samples around
         models/conv_vae/blocks.py draw log2 | models/toy.py log2 log2 | models/vae_mlp/model.py known_answer quantile""",
-    "of integers whose quotients are never rounded across a whole number: docs/exactness.md, sections 3, 6 and 8": """
+    "of integers whose quotients are never rounded across a whole number: docs/explanation/exactness.md, sections 3, 6 and 8": """
         entropy/cdf.py _stretch /= | entropy/cdf.py weights /= | models/lapped_transform/slices.py forward / | models/lapped_transform/slices.py _means /
         models/vae_mlp/refine.py _refine / | models/vae_mlp/refine.py module 0.6""",
     "of decimals, correctly rounded": """
         entropy/binary.py squash_table exp / Decimal | entropy/binary.py stretch_table / ln Decimal""",
-    "float64 in one order: docs/exactness.md, section 9": """
+    "float64 in one order: docs/explanation/exactness.md, section 9": """
         models/context_mixing/block_least_squares.py _solve / | models/context_mixing/block_least_squares.py module 0.85 | models/context_mixing/least_squares.py _solve /
         models/context_mixing/least_squares.py _substitute / | models/context_mixing/least_squares.py module 0.8 0.9 0.94 0.97""",
     "constriction, which is tested against plain integers": """

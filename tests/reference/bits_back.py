@@ -1,4 +1,4 @@
-"""The codecs of docs/latents.md, section 6: decoders in Python integers.
+"""The codecs of docs/reference/latents.md, section 6: decoders in Python integers.
 
 decode(model, rows, shape, stack, options) gives the samples of a group, each a flat list of integers in row-major order
 (of sequences a list of steps), and leaves the stack as the encoder found it.

@@ -1,4 +1,4 @@
-"""A second decoder of classic payloads, written from docs/format.md, section 3.
+"""A second decoder of classic payloads, written from docs/reference/format.md, section 3.
 
 Slow and plain: it shares nothing with rdzip. Python's zlib and lzma, and Pillow for WebP's bitstream, are what the page
 refers to. Samples are words in a flat list, row by row, channels together.

@@ -1,4 +1,4 @@
-"""A second decoder of .rdz files with a causal payload, written from docs/format.md and docs/models.md alone.
+"""A second decoder of .rdz files with a causal payload, from docs/reference/{format,models}.md alone.
 
 Slow and plain: Python integers, no numpy, no torch, nothing of rdzip, not one float. It is here to prove that the
 pages say enough, and that the format needs no floating point.

@@ -1,4 +1,4 @@
-"""A second decoder of layouts 3 to 8 of mixing payloads, written from docs/format.md in plain Python.
+"""A second decoder of layouts 3 to 8 of mixing payloads, written from docs/reference/format.md in plain Python.
 
 Shares nothing with rdzip but the test's model file; what these layouts have in common with 1 and 2 is in slow_binary.
 """

@@ -1,4 +1,4 @@
-"""A second reader of whole files, pictures, batches and archives, written from docs/format.md.
+"""A second reader of whole files, pictures, batches and archives, written from docs/reference/format.md.
 
 Slow and plain: it shares nothing with rdzip, and takes payloads to the other slow decoders. Lossy files are read up to
 their latents.
@@ -23,7 +23,7 @@ from reference.container import SIGNATURE, Network, Reader, decode_payload, need
 
 Models = Callable[[bytes], bytes]
 """From the first 8 bytes of a model's hash to its file."""
-FORMAT = (Path(__file__).resolve().parents[2] / "docs" / "format.md").read_text("utf-8")
+FORMAT = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "format.md").read_text("utf-8")
 CONTEXTS = [
     [[int(f) for f in item.split(",") if f != "-"] for item in block.split()]
     for block in re.findall(r"```contexts\n(.*?)```", FORMAT, re.DOTALL)

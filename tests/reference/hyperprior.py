@@ -1,4 +1,4 @@
-"""The program of "hyper-code", written from docs/lossy.md, section 4, alone, in Python integers."""
+"""The program of "hyper-code", written from docs/reference/lossy.md, section 4, alone, in Python integers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolutional models of docs/latents.md, section 7, in Python integers.
+"""Convolutional models of docs/reference/latents.md, section 7, in Python integers.
 
 An array is a list of channels, each a list of rows. Settled streams are whole; outputs of layers are in 2**-11.
 """

@@ -1,4 +1,4 @@
-"""The codec irec of docs/irec.md: a decoder in Python integers."""
+"""The codec irec of docs/reference/irec.md: a decoder in Python integers."""
 
 from __future__ import annotations
 

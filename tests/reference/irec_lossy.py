@@ -1,4 +1,4 @@
-"""The program of "irec-code", written from docs/lossy.md alone, in Python integers."""
+"""The program of "irec-code", written from docs/reference/lossy.md alone, in Python integers."""
 
 from __future__ import annotations
 

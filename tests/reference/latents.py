@@ -1,4 +1,4 @@
-"""A second decoder of what docs/latents.md tells, written from it and docs/random.md, with what slow_decoder.py has.
+"""A second decoder of chains, written from docs/reference/{latents,random}.md, with what container.py has.
 
 Slow and plain: Python integers and fractions, nothing of rdzip but the table of normal values. This file reads chains
 and pictures; slow_sites.py, slow_codecs.py, slow_models.py and slow_images.py hold what they are made of.

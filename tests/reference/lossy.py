@@ -1,4 +1,4 @@
-"""A second decoder of lossy files up to their latents and hash, written from docs/format.md and docs/lossy.md alone.
+"""A second decoder of lossy files up to their latents and hash, from docs/reference/{format,lossy}.md alone.
 
 Slow and plain: Python integers, nothing of rdzip. Arrays are lists of channels, each a list of rows.
 """

@@ -1,4 +1,4 @@
-"""Perceptrons, recurrence and toys of docs/latents.md, sections 8 to 10, in Python integers and fractions.
+"""Perceptrons, recurrence and toys of docs/reference/latents.md, sections 8 to 10, in Python integers and fractions.
 
 Streams and outputs of layers are in units of 2**-11.
 """

@@ -1,4 +1,4 @@
-"""What the programs of lossy models share, written from docs/lossy.md alone, in Python integers: layers and residuals.
+"""Layers and residuals of lossy models, written from docs/reference/lossy.md alone, in Python integers.
 
 Arrays are lists of channels, each a list of rows. Nothing of rdzip is used.
 """

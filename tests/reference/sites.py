@@ -1,4 +1,4 @@
-"""Random words, the stack, logarithms and distributions as docs/latents.md and docs/random.md tell, in Python integers.
+"""Random words, the stack, logarithms and distributions of docs/reference/{latents,random}.md, in integers.
 
 A *table* is what a symbol is coded with: cumulative frequencies from 0 to 2**24.
 """

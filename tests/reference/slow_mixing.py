@@ -1,4 +1,4 @@
-"""A second decoder of mixing payloads, written from docs/format.md in plain Python: slow, and short.
+"""A second decoder of mixing payloads, written from docs/reference/format.md in plain Python: slow, and short.
 
 Shares nothing with rdzip but the test's model file; the network is that of slow_decoder.
 """

@@ -1,4 +1,4 @@
-"""docs/design.md tells what is there: folders exist, nothing imports what its layer may not, nothing in a circle."""
+"""docs/explanation/design.md is true: folders exist, nothing imports what its layer may not or in a circle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "rdzip"
-DESIGN = (ROOT / "docs" / "design.md").read_text("utf-8")
+DESIGN = (ROOT / "docs" / "explanation" / "design.md").read_text("utf-8")
 LAYERS = {
     name: {part.strip() for part in allowed.split(",") if part.strip()} | {name}
     for name, allowed in re.findall(r"^\| (\w+) \| ([\w, ]*)\| ", DESIGN.partition("## 2.")[2], re.MULTILINE)
@@ -148,7 +148,7 @@ def test_every_file_of_the_tree_is_there() -> None:
 def test_the_tree_names_every_folder() -> None:
     named = {Path(path) for path in tree_of_design()}
     for init in PACKAGE.glob("*/**/__init__.py"):
-        assert init.parent.relative_to(ROOT) in named, f"{init.parent} is not in docs/design.md"
+        assert init.parent.relative_to(ROOT) in named, f"{init.parent} is not in docs/explanation/design.md"
 
 
 def test_only_the_command_line_imports_commands() -> None:

@@ -1,4 +1,4 @@
-"""docs/format.md says enough of layouts 3 to 8: a decoder written from it alone reads what rdzip writes."""
+"""docs/reference/format.md says enough of layouts 3 to 8: a decoder written from it alone reads what rdzip writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/format.md says enough: a decoder written from it alone, in plain integers, reads what rdzip writes."""
+"""docs/reference/format.md says enough: a decoder written from it alone, in plain integers, reads what rdzip writes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rdzip.codecs.causal import codec as causal
 from rdzip.models import model_file
 from rdzip.models.causal.model import from_tensors
 
-FORMAT = Path(__file__).resolve().parents[2] / "docs" / "format.md"
+FORMAT = Path(__file__).resolve().parents[2] / "docs" / "reference" / "format.md"
 SIZES = [(5, 7, 3), (6, 5), (1, 1, 3), (1, 1), (1, 9), (9, 1, 3)]
 
 
@@ -80,7 +80,7 @@ def test_file_of_the_bundled_model(shape: tuple[int, ...], mode: str) -> None:
 
 
 def vector_model(path: Path) -> Path:
-    """The model of the test vector in docs/format.md, with a grey network by the same rule."""
+    """The model of the test vector in docs/reference/format.md, with a grey network by the same rule."""
     tensors: dict[str, np.ndarray] = {}
     networks: dict[str, Any] = {}
     for kind, channels in (("colour", 3), ("grey", 1)):
@@ -120,7 +120,7 @@ def linear_congruence() -> Iterator[int]:
 
 
 def test_vector(tmp_path: Path) -> None:
-    """What docs/format.md shows is what the codec computes, and what the slow decoder reads."""
+    """What docs/reference/format.md shows is what the codec computes, and what the slow decoder reads."""
     path = vector_model(tmp_path / "vector.safetensors")
     model = from_tensors(*model_file.read(path))
     text = FORMAT.read_text("utf-8").partition("#### Test vector")[2].partition("\n## ")[0]

@@ -1,4 +1,4 @@
-"""docs/latents.md says enough: decoders written from it alone, in plain integers, read every codec's chains."""
+"""docs/reference/latents.md says enough: decoders of plain integers, written from it alone, read every chain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/lossy.md says enough: decoders written from it alone, in plain integers, read lossy files to their latents."""
+"""docs/reference/lossy.md says enough: decoders of plain integers, written from it alone, read lossy files."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ MODULES = {
     "__future__", "bisect", "collections", "collections.abc", "dataclasses", "decimal", "fractions", "functools",
     "hashlib", "io", "itertools", "json", "lzma", "math", "pathlib", "re", "struct", "typing", "zlib", "PIL",
 }  # fmt: skip
-"""decimal makes tables of entropy coding, to many digits; PIL unpacks the WebP and PNG that docs/format.md names."""
+"""decimal makes tables of entropy coding, to many digits; PIL unpacks WebP and PNG (docs/reference/format.md)."""
 FLOATS = {"binary_coder", "fast_mixing", "slow_mixing"}
-"""Compute with IEEE 754 double precision, operation by operation, as docs/format.md says of the codec mixing."""
+"""Compute with IEEE 754 double precision, operation by operation, as the format page says of mixing."""
 
 
 @pytest.mark.parametrize("path", sorted(REFERENCE.glob("*.py")), ids=lambda path: path.stem)

@@ -1,4 +1,4 @@
-"""docs/format.md says enough of mixing payloads: a decoder written from it alone reads what rdzip writes."""
+"""docs/reference/format.md says enough of mixing payloads: a decoder written from it alone reads what rdzip writes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reference.container import Network, read_model
 from rdzip.codecs.bits_back.options import CALM_ALONE, CALM_WITH_NETWORK, MIXING_ALONE, MIXING_WITH_NETWORK
 from rdzip.codecs.mixing import codec as mixing
 
-FORMAT = (Path(__file__).resolve().parents[2] / "docs" / "format.md").read_text("utf-8")
+FORMAT = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "format.md").read_text("utf-8")
 CONTEXTS = [
     [[int(f) for f in item.split(",") if f != "-"] for item in block.split()]
     for block in re.findall(r"```contexts\n(.*?)```", FORMAT, re.DOTALL)

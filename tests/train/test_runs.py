@@ -198,7 +198,7 @@ def test_the_live_table_and_where_there_is_none(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_picture_by_the_own_model_is_smaller(recipe: str, tmp_path: Path) -> None:
-    """The whole way of docs/models.md in small: train further on one kind of picture, and gain on a held-out one."""
+    """Fine-tuning in small: train further on one kind of picture, and gain on a held-out one."""
     import rdzip
 
     folder = fill(tmp_path / "kind", 6)

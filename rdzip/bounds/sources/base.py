@@ -154,7 +154,7 @@ def _opened(spec: str, dim: int | None, data: Path | None, seed: int, held_out: 
     if path.suffix in PROGRAMS:
         raise InputError(
             f"{spec}: expected a generator's numbers in a {GENERATOR} file, found {path.suffix}, which can hold code "
-            "and is never loaded: docs/bounds.md says how to write one"
+            "and is never loaded: docs/reference/bounds.md says how to write one"
         )
     raise InputError(f"{spec}: expected FILE.npy or a generator (FILE{GENERATOR}), found {path.suffix or path.name!r}")
 

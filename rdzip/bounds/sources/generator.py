@@ -106,7 +106,7 @@ def _from_safetensors(path: Path) -> tuple[Layer, int, tuple[float, float] | Non
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         what = " ".join(repr(error).split())[:120]
         raise InputError(
-            f"{path}: expected a generator as docs/bounds.md describes, found a fault in it: {what}"
+            f"{path}: expected a generator as docs/reference/bounds.md describes, found a fault in it: {what}"
         ) from (error)
 
     def network(z: Tensor) -> Tensor:

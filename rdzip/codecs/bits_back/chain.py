@@ -2,7 +2,7 @@
 
 The samples of a group share each call of networks, tables and coder. A group takes its posterior's bits from the stack
 before it puts anything there, so groups begin with one sample and grow with what is on the stack: working side by side
-costs no more initial bits than one sample by one (docs/latents.md, section 4).
+costs no more initial bits than one sample by one (docs/reference/latents.md, section 4).
 """
 
 from __future__ import annotations

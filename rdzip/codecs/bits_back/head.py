@@ -1,6 +1,6 @@
 """Heads of bits-back payloads: codec, options and sizes of groups; before them, where a picture is coded, its tiles.
 
-No numpy: `rdzip info` reads them (docs/format.md, section 8).
+No numpy: `rdzip info` reads them (docs/reference/format.md, section 8).
 """
 
 from __future__ import annotations

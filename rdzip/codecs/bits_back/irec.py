@@ -1,9 +1,9 @@
 """Codec "irec": latents by relative entropy coding, samples by their likelihood. Every sample stands alone.
 
 Latents are coded level by level, in the model's order p. Each level's variables are cut into blocks; of a block the
-file holds how many auxiliary variables it has and which candidates were chosen for them (docs/irec.md). There is no
-posterior for a decoder to compute, no stack to pop from, and so no initial bits: one image costs what each of many
-does.
+file holds how many auxiliary variables it has and which candidates were chosen for them (docs/reference/irec.md). There
+is no posterior for a decoder to compute, no stack to pop from, and so no initial bits: one image costs what each of
+many does.
 """
 
 from __future__ import annotations

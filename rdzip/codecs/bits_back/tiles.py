@@ -2,7 +2,7 @@
 
 The first rows are coded without latents, by the classic codec; their bytes lie at the bottom of the stack, where the
 first tile takes its bits from. So a picture pays for no initial bits, only for what the classic codec needs more than
-the model for a few rows (docs/latents.md, section 5).
+the model for a few rows (docs/reference/latents.md, section 5).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The header of a batch as a checked dataclass, to and from its CBOR map (docs/format.md, section 8)."""
+"""The header of a batch as a checked dataclass, to and from its CBOR map (docs/reference/format.md, section 8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many items in memory: an array of images, named images, sequences (docs/format.md, section 8)."""
+"""Many items in memory: an array of images, named images, sequences (docs/reference/format.md, section 8)."""
 
 from __future__ import annotations
 

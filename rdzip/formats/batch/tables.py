@@ -1,5 +1,5 @@
-"""A batch's sections without what they code: names of its images, lengths of its sequences, segments (docs/format.md,
-section 8).
+"""A batch's sections without what they code: names of its images, lengths of its sequences, segments
+(docs/reference/format.md, section 8).
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class Picture:
         return tuple(int(n) for n in self.samples.shape)
 
     def pixel_hash(self) -> bytes:
-        """Return the first 8 bytes of SHA-256 over mode, shape, palette and samples (docs/format.md, section 2)."""
+        """Return 8 bytes of SHA-256 over mode, shape, palette and samples (docs/reference/format.md, section 2)."""
         return pixel_hash(self.samples, self.mode, self.palette, self.palette_mode)
 
 

@@ -1,8 +1,9 @@
 """The finished causal network for one pixel after the other: what models/causal/numpy_network.py computes for many at
 once.
 
-Float32 sums are exact here as there (docs/exactness.md, section 1), so their order does not matter; the rest is in
-integers. Layers add the weights of one input to all outputs, and skip inputs that are 0, as most activations are.
+Float32 sums are exact here as there (docs/explanation/exactness.md, section 1), so their order does not matter; the
+rest is in integers. Layers add the weights of one input to all outputs, and skip inputs that are 0, as most activations
+are.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Exact evaluation of a finished causal network: the forward of models/causal/network.py, lean enough to decode.
 
 Matrix products are those of integer layers (exact float32), the features and the last products are numpy's on integers
-and on float64 that holds them exactly; docs/exactness.md lists the bounds. Arrays of neighbours are [k, n]. Needs no
-torch; models/causal/torch_network.py has the same products in torch, on any device.
+and on float64 that holds them exactly; docs/explanation/exactness.md lists the bounds. Arrays of neighbours are [k, n].
+Needs no torch; models/causal/torch_network.py has the same products in torch, on any device.
 """
 
 from __future__ import annotations

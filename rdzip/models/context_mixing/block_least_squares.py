@@ -3,8 +3,8 @@
 What has been coded weighs by its distance: a window of blocks to both sides in the rows above and to the left in its
 own row, weights that fall row by row, and once more the own row with weights that fall block by block. Sums of
 products are kept per column of blocks, so a pixel costs one outer product, whatever the size of the window. Float64
-with + - * / in the order written here, so the predictions are the same everywhere (docs/exactness.md). A coarser and
-faster form of models/context_mixing/least_squares.py, with the same normal equations.
+with + - * / in the order written here, so the predictions are the same everywhere (docs/explanation/exactness.md). A
+coarser and faster form of models/context_mixing/least_squares.py, with the same normal equations.
 
 Functions take the arrays of a Fit one by one: numba counts references for every array that it takes out of a tuple.
 """

@@ -4,7 +4,7 @@ The window of a sample is the rows above, within RADIUS columns and with weights
 to the left, with weights that fall pixel by pixel. Sums of products are kept per column (rows above) and per row, so
 that a window costs a few vector additions whatever its size. All fits of a pixel are solved at once, in LANES beside
 each other; those with fewer inputs have others that are always 0, which changes no result. Float64 with + - * / in the
-order written here, so the predictions are the same everywhere (docs/exactness.md). After Li & Orchard 2001
+order written here, so the predictions are the same everywhere (docs/explanation/exactness.md). After Li & Orchard 2001
 ("Edge-directed prediction for lossless compression of natural images"), who weigh no samples, and Ye & Hou 2008 on
 recursive forms.
 """

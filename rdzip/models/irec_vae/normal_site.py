@@ -1,4 +1,4 @@
-"""Normal latents of a lossy model, whole numbers, coded by relative entropy coding (docs/lossy.md, section 5).
+"""Normal latents of a lossy model, coded by relative entropy coding (docs/reference/lossy.md, section 5).
 
 A site's symbols are what is coded of it: the steps of its blocks, the bend, and the choices of all steps, one after the
 other, int32. Values follow from them in integers: mean + deviation * g, g the normal values of the choices. A guess is

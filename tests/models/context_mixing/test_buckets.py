@@ -1,4 +1,4 @@
-"""Buckets of hashed contexts are those of docs/format.md, for hashes that differ in any single bit, too."""
+"""Buckets of hashed contexts are those of docs/reference/format.md, for hashes that differ in any single bit, too."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ ROWS = 9
 
 
 class Plain:
-    """Samples and their means by docs/format.md, for the second decoders' fits."""
+    """Samples and their means by docs/reference/format.md, for the second decoders' fits."""
 
     def __init__(self, planes: np.ndarray) -> None:
         self.planes = planes.tolist()
@@ -120,7 +120,7 @@ def test_fits_of_a_block_are_those_of_plain_python(shape: tuple[int, int, int]) 
 @pytest.mark.parametrize("shape", [(4600, 3, 3), (3, 8500)])
 @pytest.mark.parametrize(("kind", "layout"), [(thorough.Band, CALM_ALONE), (brisk.Band, BRISK_FITTED)])
 def test_numbers_that_are_flushed_to_zero_decide_nothing(kind: Any, layout: int, shape: tuple[int, ...]) -> None:
-    """docs/exactness.md, section 9: sums of what lies thousands of rows or pixels back, in areas that are flat."""
+    """docs/explanation/exactness.md, section 9: sums of what lies thousands of rows back, in flat areas."""
     pixels = np.full(shape, 70, np.uint8)
     pixels[:60, :40] = synthetic.picture(*pixels[:60, :40].shape[:2], 2 * pixels.ndim - 3)
     for y in (3330 if kind is thorough.Band else -1, -1):  # in the 100 to 200 rows in which sums are subnormal

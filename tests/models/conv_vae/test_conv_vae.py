@@ -209,7 +209,7 @@ def test_levels_have_their_sizes() -> None:
 
 @pytest.mark.parametrize("exponent", [-3, 7, 8, 11])
 def test_a_layer_leaves_room_for_three_settled_streams(exponent: int) -> None:
-    """docs/exactness.md, section 5: (B + 3 * 2047) / u < 2**24, to the last unit of a bias."""
+    """docs/explanation/exactness.md, section 5: (B + 3 * 2047) / u < 2**24, to the last unit of a bias."""
     layer = QuantisedConv(1, 1, 1)
     finest = 2 ** max(exponent, 7)
     bias = math.ceil(128 * (2**24 / finest - 3 * 2047 - 255 * 2.0**-exponent)) - 1

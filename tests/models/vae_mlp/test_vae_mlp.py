@@ -156,7 +156,7 @@ def test_normal_tables_are_those_of_the_normal_distribution() -> None:
 
 
 def test_refinement_wants_sums_that_53_bits_hold() -> None:
-    """docs/exactness.md, section 6: 2**10 sum |w| 2**-e < 2**37 u, met by layers whose own sums are exact."""
+    """docs/explanation/exactness.md, section 6: 2**10 sum |w| 2**-e < 2**37 u, of layers whose own sums are exact."""
 
     def refinement(last: int) -> Refinement:
         weights, exponents = [127] * 129 + [last, 1], [-2] * 129 + [0, 11]
