@@ -1,6 +1,6 @@
 """The model file: safetensors that hold integers only, with one JSON document in the metadata key "rdzip".
 
-The bytes are canonical (docs/reference/models.md): the same tensors and document always give the same file, so that its
+The bytes are canonical (docs/reference/format.md): the same tensors and document always give the same file, so that its
 SHA-256 names the model. Reading trusts nothing: every dtype, shape, offset and length is checked before memory is
 taken, and nothing in the file is ever executed.
 """
