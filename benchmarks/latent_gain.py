@@ -25,8 +25,8 @@ from torch.nn import functional
 
 from rdzip.models.causal.config import CausalConfig
 from rdzip.models.causal.network import CausalNet
-from rdzip.models.causal.template import PAD
 from rdzip.models.shared import logistic_mixture
+from rdzip.models.shared.template import PAD
 from rdzip.train.data.crops import Crops, CropSampler
 from rdzip.train.data.images import read_split
 

@@ -26,7 +26,7 @@ def test_the_codec_mixing_needs_no_torch() -> None:
     """Importing torch takes longer than a small picture."""
     script = """
 import sys, rdzip
-from rdzip import demo
+from rdzip.commands import demo
 photo = demo.picture().crop((300, 200, 400, 290))
 assert rdzip.decompress(rdzip.compress(photo, codec="mixing")).size == (100, 90)
 assert "torch" not in sys.modules

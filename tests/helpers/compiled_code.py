@@ -90,7 +90,7 @@ def run_all() -> None:
     from rdzip.codecs.causal import codec as causal
     from rdzip.codecs.mixing import codec as mixing
     from rdzip.codecs.mixing import prefetch
-    from rdzip.models.causal.template import SLANT
+    from rdzip.models.shared.template import SLANT
 
     with tempfile.TemporaryDirectory() as folder:
         model = tiny_causal.load(tiny_causal.write(Path(folder) / "tiny.safetensors"))

@@ -83,7 +83,7 @@ ALLOWED_BY_REASON = {
         models/shared/residual_site.py of cumsum sum | models/shared/residual_site.py pop sum
         models/shared/sites.py cumulative cumsum | models/shared/sites.py interval cumsum | models/shared/sites.py quantile cumsum sum
         models/shared/sites.py log2 sum | models/shared/sites.py per_row sum | models/lapped_transform/slices.py forward sum
-        models/causal/template.py pixels cumsum sum | models/toy.py _choose cumsum sum | models/toy.py _tables sum
+        models/shared/template.py pixels cumsum sum | models/toy.py _choose cumsum sum | models/toy.py _tables sum
         models/lapped_transform/model.py __init__ sum | models/lapped_transform/file.py _config sum
         models/lapped_transform/file.py from_tensors sum
         models/vae_mlp/model.py posterior cumsum

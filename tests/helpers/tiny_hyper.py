@@ -8,7 +8,8 @@ import torch
 
 from rdzip.models import build, model_file
 from rdzip.models.hyperprior.file import export
-from rdzip.models.hyperprior.model import HyperModel, HyperNet
+from rdzip.models.hyperprior.model import HyperModel
+from rdzip.models.hyperprior.network import HyperNet
 from rdzip.models.hyperprior.slices import HyperConfig
 
 CONFIGS = {

@@ -114,7 +114,7 @@ def test_a_file_where_a_folder_is_needed(picture: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from rdzip import atomic
+from rdzip.system import atomic
 data = bytes(range(256)) * 40_000
 print(flush=True)
 for i in range(10_000):

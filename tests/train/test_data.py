@@ -15,7 +15,7 @@ from PIL import Image
 
 from rdzip.errors import InputError
 from rdzip.hub import cache_dir
-from rdzip.models.causal.template import PAD, padded_planes
+from rdzip.models.shared.template import PAD, padded_planes
 from rdzip.train.data.augment import half_size, variant
 from rdzip.train.data.crops import CropSampler, Place
 from rdzip.train.data.images import read_folder, read_split

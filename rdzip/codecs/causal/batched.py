@@ -13,7 +13,7 @@ from rdzip.entropy.cdf import Intervals
 from rdzip.errors import CoderError
 from rdzip.exact.types import Int16, Int32, Int64, Pixels
 from rdzip.models.causal.numpy_network import ExactNet
-from rdzip.models.causal.template import OUTSIDE, PAD, SAMPLE_ORDER, SLANT, TEMPLATE, Wavefronts, padded_planes
+from rdzip.models.shared.template import OUTSIDE, PAD, SAMPLE_ORDER, SLANT, TEMPLATE, Wavefronts, padded_planes
 from rdzip.system.progress import Progress
 
 if TYPE_CHECKING:

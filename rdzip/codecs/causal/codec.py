@@ -25,7 +25,7 @@ from rdzip.entropy.ans import PRECISION, TOTAL, AnsStack
 from rdzip.entropy.cdf import FLOOR
 from rdzip.errors import CoderError, InputError
 from rdzip.exact.types import Int32, Pixels
-from rdzip.models.causal.template import SLANT, Wavefronts
+from rdzip.models.shared.template import SLANT, Wavefronts
 from rdzip.system import limits
 from rdzip.system.progress import Progress
 

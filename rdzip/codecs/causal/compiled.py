@@ -18,8 +18,9 @@ from rdzip.entropy.cdf import FLOOR
 from rdzip.errors import CoderError
 from rdzip.exact.compiled import compiled
 from rdzip.exact.types import Int32, Int64, Pixels, UInt32, UInt64
-from rdzip.models.causal.compiled_network import COMPONENTS, PARTS, ScalarNet, cumulative, run_head, run_trunk
-from rdzip.models.causal.template import OUTSIDE, PAD, SAMPLE_ORDER, SLANT, Wavefronts, padded_samples
+from rdzip.models.causal.compiled_network import ScalarNet, run_head, run_trunk
+from rdzip.models.shared.compiled_mixture import COMPONENTS, PARTS, cumulative
+from rdzip.models.shared.template import OUTSIDE, PAD, SAMPLE_ORDER, SLANT, Wavefronts, padded_samples
 from rdzip.system.progress import Progress
 
 if TYPE_CHECKING:

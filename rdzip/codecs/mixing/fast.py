@@ -24,11 +24,12 @@ from rdzip.codecs.bits_back.options import (
 from rdzip.codecs.mixing.window import Window, pad_left, pad_right
 from rdzip.entropy.binary import CODER, start_coder
 from rdzip.exact.compiled import compiled
-from rdzip.models.causal.compiled_network import PARTS, ScalarNet, mixture_mean, run_head, run_trunk
-from rdzip.models.causal.template import PAD
+from rdzip.models.causal.compiled_network import ScalarNet, run_head, run_trunk
 from rdzip.models.context_mixing.block_least_squares import Fit, learn, predict, start_row
 from rdzip.models.context_mixing.fast_features import CONTEXTS, FITTED, NETWORK, SIMPLE, View, look, note_errors
 from rdzip.models.context_mixing.fast_mixer import ONE, Begin, Mixer, code_sample
+from rdzip.models.shared.compiled_mixture import PARTS, mixture_mean
+from rdzip.models.shared.template import PAD
 
 if TYPE_CHECKING:
     from rdzip.models.causal.model import CausalModel

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from rdzip.codecs.bits_back.options import mixing_is_fast
 from rdzip.codecs.mixing.window import blocks
 from rdzip.codecs.threads import workers
-from rdzip.models.causal.compiled_network import PARTS, ScalarNet, mixtures, run_rows
+from rdzip.models.causal.compiled_network import ScalarNet, mixtures, run_rows
 from rdzip.models.causal.model import CausalModel
-from rdzip.models.causal.template import PAD, padded_samples
+from rdzip.models.shared.compiled_mixture import PARTS
+from rdzip.models.shared.template import PAD, padded_samples
 
 Rows = Callable[[int, int], NDArray[np.int32]]
 

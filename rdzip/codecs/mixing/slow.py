@@ -18,11 +18,12 @@ from rdzip.codecs.bits_back.options import CALM_ALONE, CALM_WITH_NETWORK, MIXING
 from rdzip.codecs.mixing.window import Window, pad_left, pad_right
 from rdzip.entropy.binary import CODER, start_coder
 from rdzip.exact.compiled import compiled
-from rdzip.models.causal.compiled_network import PARTS, ScalarNet, mixture_mean, run_head, run_trunk
-from rdzip.models.causal.template import PAD
+from rdzip.models.causal.compiled_network import ScalarNet, run_head, run_trunk
 from rdzip.models.context_mixing.least_squares import Fits, end_row, fit, learn, predict, start_row
 from rdzip.models.context_mixing.slow_features import NETWORK, View, look, note_errors
 from rdzip.models.context_mixing.slow_mixer import CALM_PACE, EAGER_PACE, Mixer, code_sample
+from rdzip.models.shared.compiled_mixture import PARTS, mixture_mean
+from rdzip.models.shared.template import PAD
 
 if TYPE_CHECKING:
     from rdzip.models.causal.model import CausalModel

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.exact.compiled import compiled
-from rdzip.models.causal.template import OUTSIDE, PAD, SAMPLE_ORDER
+from rdzip.models.shared.template import OUTSIDE, PAD, SAMPLE_ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

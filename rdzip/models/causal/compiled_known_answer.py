@@ -10,10 +10,11 @@ import numpy as np
 from rdzip.entropy.cdf import MixtureCdf, MixtureTables
 from rdzip.exact.compiled import compiled
 from rdzip.exact.types import Int32
-from rdzip.models.causal.compiled_network import PARTS, ScalarNet, run_head, run_trunk
+from rdzip.models.causal.compiled_network import ScalarNet, run_head, run_trunk
 from rdzip.models.causal.known_answer import Question, questions, take
 from rdzip.models.causal.numpy_network import ExactNet
-from rdzip.models.causal.template import PAD, TEMPLATE
+from rdzip.models.shared.compiled_mixture import PARTS
+from rdzip.models.shared.template import PAD, TEMPLATE
 
 SIDE = 2 * PAD + 1
 """Width of the picture around a neighbourhood, whose pixel is the middle one of the last of PAD + 1 rows."""

@@ -17,15 +17,14 @@ from rdzip.exact.aligned import lined, lined_zeros
 from rdzip.exact.compiled import compiled
 from rdzip.exact.types import Float32, Int32, Int64
 from rdzip.models.causal.config import ACTIVITY_MAX, COLOUR_DIFFERENCES, DIFFERENCE_MAX, FIRST_DIFFERENCES
-from rdzip.models.causal.template import PAD, TEMPLATE
+from rdzip.models.shared.compiled_mixture import COMPONENTS, PARTS
+from rdzip.models.shared.template import PAD, TEMPLATE
 
 if TYPE_CHECKING:
     from rdzip.entropy.cdf import MixtureTables
     from rdzip.models.causal.numpy_network import ExactNet
 
-COMPONENTS = 3
-PARTS = 3 * COMPONENTS
-"""Numbers of a mixture: means in 1/64, inverse scales, weights of 2**12."""
+
 LANES = 32
 """Outputs of a layer are rounded up to a multiple of this, so that compiled loops need no remainders."""
 
@@ -272,15 +271,6 @@ def run_head(net: ScalarNet, px: Int32, plane_size: int, at: int, c: int, mixtur
 
 
 @compiled
-def mixture_mean(mixture: NDArray[np.int32]) -> int:
-    """Mean of a mixture in 1/16 of a sample value, 0..4080."""
-    s = 0
-    for k in range(PARTS // 3):
-        s += np.int64(mixture[k]) * np.int64(mixture[2 * (PARTS // 3) + k])
-    return min(max((s + (1 << 13)) >> 14, 0), 4080)
-
-
-@compiled
 def run_rows(net: ScalarNet, px: Int32, first: int, rows: int, known: Int32) -> None:
     """Fill the mixtures int32 [rows * w * channels * PARTS] of the rows first..first+rows-1, all samples being known.
 
@@ -297,16 +287,6 @@ def run_rows(net: ScalarNet, px: Int32, first: int, rows: int, known: Int32) -> 
             for c in range(channels):
                 place = ((row * width + x) * channels + c) * PARTS
                 run_head(net, px, plane, at, c, known[place : place + PARTS])
-
-
-@compiled
-def cumulative(mixture: Int32, sigmoid: Int32, v: int) -> int:
-    """Share of 2**24 that a mixture gives to the values below v, 1..255."""
-    s = 0
-    for k in range(3):
-        i = (((v * 64 - 32 - np.int64(mixture[k])) * np.int64(mixture[3 + k])) >> 8) + 8192
-        s += np.int64(mixture[6 + k]) * np.int64(sigmoid[min(max(i, 0), 16383)])
-    return (s >> 4) + 16 * v
 
 
 def mixtures(net: ExactNet, tables: MixtureTables, planes: NDArray[np.int16], first: int) -> Int32:

@@ -18,8 +18,8 @@ from rdzip.exact.numba_there import numba_is_there
 from rdzip.models.causal.config import ACTIVITY_MAX, DIFFERENCE_MAX, CausalConfig
 from rdzip.models.causal.known_answer import answer
 from rdzip.models.causal.numpy_network import ExactLayers, ExactNet, Parameters
-from rdzip.models.causal.template import TEMPLATE
 from rdzip.models.shared.table_tensors import read_tables
+from rdzip.models.shared.template import TEMPLATE
 
 if TYPE_CHECKING:
     from rdzip.models.causal.torch_network import TorchNet

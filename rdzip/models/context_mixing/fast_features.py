@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.exact.compiled import compiled
-from rdzip.models.causal.template import PAD
 from rdzip.models.context_mixing.slow_features import clipped, hashed, scale_index_table
+from rdzip.models.shared.template import PAD
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from rdzip.entropy.binary import HALF, SQUASH_MAX, code_bit, count, rate_table, squash_table, stretch_table
 from rdzip.exact.aligned import lined_zeros
 from rdzip.exact.compiled import compiled
-from rdzip.models.causal.compiled_network import cumulative
 from rdzip.models.context_mixing.fast_features import BLEND, CONTEXTS, FITTED, NETWORK
 from rdzip.models.context_mixing.slow_features import hashed
 from rdzip.models.context_mixing.tables import DISTANCES, LEAST_PROBABILITY, level_table, side_table
+from rdzip.models.shared.compiled_mixture import cumulative
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]

@@ -20,6 +20,7 @@ from rdzip.models import model_file as modelfile
 from rdzip.models.conv_vae.bitswap import BitSwapConfig, BitSwapModel, BitSwapNet
 from rdzip.models.conv_vae.pixel_head import PixelHead
 from rdzip.models.conv_vae.resnet import ResNetConfig, ResNetModel, ResNetVae
+from rdzip.models.shared.integer_tensors import INTEGER_PARTS, convolutions, integer_tensors
 from rdzip.models.shared.table_tensors import read_tables, tables_as_tensors
 from rdzip.models.shared.units import SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 
@@ -39,13 +40,8 @@ LIMITS = {
 }
 """Least and largest sizes of networks."""
 MAX_LEVELS, MAX_HALVINGS = 64, 7
-INTEGER_PARTS: dict[str, type[np.generic]] = {"weight": np.int8, "exponent": np.int8, "bias": np.int32}
+
 Tensors = dict[str, NDArray[Any]]
-
-
-def convolutions(net: nn.Module) -> dict[str, QuantisedConv]:
-    """The layers of a network by name."""
-    return {name: layer for name, layer in net.named_modules() if isinstance(layer, QuantisedConv)}
 
 
 def streams(net: nn.Module) -> list[tuple[list[QuantisedConv], list[slice]]]:
@@ -53,15 +49,11 @@ def streams(net: nn.Module) -> list[tuple[list[QuantisedConv], list[slice]]]:
     return [stream for head in net.modules() if isinstance(head, PixelHead) for stream in head.streams()]
 
 
-def freeze(net: nn.Module) -> Tensors:
-    """Integer tensors of all layers; ModelError if one breaks the bound of exactness."""
-    tensors: Tensors = {}
+def _tensors(net: nn.Module) -> Tensors:
+    """Integer tensors of all layers, after those whose outputs are added were limited; ModelError if that fails."""
     for layers, parts in streams(net):
         limit_stream(layers, parts, [layer.input_max for layer in layers])
-    for name, layer in convolutions(net).items():
-        integers = layer.freeze().integers
-        tensors |= {f"{name}.{part}": integers[part].numpy() for part in INTEGER_PARTS}
-    return tensors
+    return integer_tensors(net)
 
 
 def _check_sizes(values: Mapping[str, Any], latents: Sequence[int], halvings: int) -> None:
@@ -127,7 +119,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
 
 def export(path: Path, net: BitSwapNet | ResNetVae, facts: Mapping[str, Any]) -> None:
     """Write a trained network as an integer model file with its known answer; ``facts`` tell of the training."""
-    tensors = tables_as_tensors(make_tables(SCALES, SCALE_MIN, SCALES_PER_OCTAVE, floor=1)) | freeze(net)
+    tensors = tables_as_tensors(make_tables(SCALES, SCALE_MIN, SCALES_PER_OCTAVE, floor=1)) | _tensors(net)
     architecture = "bit-swap" if isinstance(net, BitSwapNet) else "resnet-vae"
     channels = net.config.channels
     meta = {

@@ -20,8 +20,8 @@ from torch.nn import functional as F
 from rdzip.entropy.ans import TOTAL
 from rdzip.errors import ModelError
 from rdzip.exact.types import Int32
-from rdzip.models.lapped_transform.slices import SETTINGS
 from rdzip.models.shared.residual_site import ResidualSite, ResidualTables
+from rdzip.models.shared.settings import SETTINGS
 
 BANDS = 8
 BAND = SETTINGS // BANDS

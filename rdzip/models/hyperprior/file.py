@@ -17,13 +17,14 @@ from torch import Tensor
 
 from rdzip.errors import ModelError
 from rdzip.models import model_file
-from rdzip.models.conv_vae.file import INTEGER_PARTS, convolutions, freeze
 from rdzip.models.hyperprior.factorised_prior import BANDS, ChannelTables
-from rdzip.models.hyperprior.model import HyperModel, HyperNet
+from rdzip.models.hyperprior.model import HyperModel
+from rdzip.models.hyperprior.network import HyperNet
 from rdzip.models.hyperprior.slices import HyperConfig
-from rdzip.models.lapped_transform.slices import SETTINGS, squash_table
 from rdzip.models.shared import float_tensors
+from rdzip.models.shared.integer_tensors import INTEGER_PARTS, convolutions, integer_tensors
 from rdzip.models.shared.residual_site import ResidualTables, make_tables
+from rdzip.models.shared.settings import SETTINGS, squash_table
 
 VERSION = 1
 CODECS = ("hyperprior", "channel-ar")
@@ -107,7 +108,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
 
 def to_tensors(net: HyperNet) -> Tensors:
     """All that a model file holds of a trained network; ModelError if it cannot be exact."""
-    return dict(make_tables().tensors()) | freeze(net) | own_tensors(net) | net.prior.tables().tensors("hyper")
+    return dict(make_tables().tensors()) | integer_tensors(net) | own_tensors(net) | net.prior.tables().tensors("hyper")
 
 
 def own_tensors(net: HyperNet) -> Tensors:

@@ -10,136 +10,23 @@ models/lapped_transform/model.py; gains by channel and setting come before the q
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rdzip.exact.devices import exactly
-from rdzip.exact.layers import ste_round
 from rdzip.exact.types import Int32
-from rdzip.models.hyperprior.factorised_prior import ChannelSite, ChannelTables, FactorisedPrior, row_of
-from rdzip.models.hyperprior.gdn import GdnAnalysis, GdnSynthesis, HyperAnalysis
-from rdzip.models.hyperprior.slices import QUALITIES, HyperConfig, HyperSlices
-from rdzip.models.lapped_transform.model import STEP_MIN, residual_bits, step_size
-from rdzip.models.lapped_transform.slices import MEAN_MAX, SETTINGS, UNIT
+from rdzip.models.hyperprior.factorised_prior import ChannelSite, ChannelTables, row_of
+from rdzip.models.hyperprior.network import HYPER, NAME, SYMBOL_MAX, HyperNet
+from rdzip.models.hyperprior.strided import StridedModel
 from rdzip.models.lossy_model import Draw
 from rdzip.models.shared.residual_site import (
-    ESCAPE_BITS,
-    SCALE_MIN,
-    SCALES,
-    SCALES_PER_OCTAVE,
     ResidualSite,
     ResidualTables,
 )
-from rdzip.models.shared.transforms import Embedding, Gain
-from rdzip.rec.settings import Settings
-
-NAME, HYPER = "y", "z"
-FINE = 4
-"""Latents a stride, by row and by column."""
-FINEST = STEP_MIN / 255
-SYMBOL_MAX = (1 << ESCAPE_BITS) - 1
-SCALE_OF_SPREAD = math.sqrt(3) / math.pi
-"""Scale of a logistic distribution of standard deviation 1."""
-
-
-class HyperNet(nn.Module):
-    """The whole code as it trains; pictures are [n, 3, h, w] in 0..1, sides multiples of the stride."""
-
-    def __init__(self, config: HyperConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.embed = Embedding()
-        self.analysis = GdnAnalysis(config.width, config.latent)
-        self.synthesis = GdnSynthesis(config.width, config.latent)
-        self.gain, self.inverse_gain = Gain(config.latent), Gain(config.latent)
-        if config.hyper:
-            self.hyper_analysis = HyperAnalysis(config.latent, config.hyper_analysis, config.hyper)
-            self.hyper_gain = Gain(config.hyper)
-            self.prior = FactorisedPrior(config.hyper)
-        scale = SCALE_OF_SPREAD / FINEST / SCALE_MIN * self.analysis.spread
-        self.slices = HyperSlices(config, (SCALES_PER_OCTAVE * torch.log2(scale.clamp_min(1))).clamp_max(SCALES - 1))
-
-    def setting(self, step: Tensor) -> tuple[Tensor, Tensor]:
-        """Step size and embedding of settings [n]."""
-        size = step_size(step)
-        return size, self.embed(6 / size.flatten().square())
-
-    def latents(self, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents [n, latent, h / 16, w / 16] in steps, and hyper-latents [n, hyper, h / 64, w / 64]."""
-        size, embedding = self.setting(step)
-        y = self.analysis(x)
-        if self.config.hyper:
-            z = self.hyper_analysis(torch.asinh(y * (1 / FINEST))) * self.hyper_gain(embedding)
-        else:
-            z = y.new_zeros(len(y), 0, y.shape[2] // FINE, y.shape[3] // FINE)
-        return y / size * self.gain(embedding), z
-
-    def picture(self, decoded: Tensor, step: Tensor) -> Tensor:
-        """Pictures of decoded latents in 1/16 steps."""
-        size, embedding = self.setting(step)
-        found: Tensor = self.synthesis(decoded / UNIT * size * self.inverse_gain(embedding))
-        return found
-
-    def forward(self, x: Tensor, step: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
-        """Pictures that are decoded, and their bits [n], straight through the quantiser."""
-        kind = x.device.type
-        with torch.autocast(kind, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
-            y, z = (t.float() for t in self.latents(x, step))
-        whole = ste_round(z)
-        bits = self.prior.bits(whole, step)
-        size = self.config.slice_size
-
-        def draw(number: int, mean: Tensor, index: Tensor) -> Tensor:
-            nonlocal bits
-            symbol = ste_round(y[:, number * size : (number + 1) * size] - mean * (1 / UNIT))
-            bits = bits + residual_bits(symbol, index).flatten(1).sum(1)
-            return (symbol * UNIT + mean).clamp(-MEAN_MAX, MEAN_MAX)
-
-        decoded = self.slices(draw, whole, step, dtype)
-        with torch.autocast(kind, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
-            found = self.picture(decoded, step).float()
-        return found, bits
-
-
-class StridedModel:
-    """What finished models with latents at two strides share: settings, regions, the way back to pixels.
-
-    Names of latents at the finer stride begin with NAME.
-    """
-
-    halo = 3
-    settings: Settings | None = None
-
-    def __init__(self, net: HyperNet, codecs: tuple[str, ...]) -> None:
-        self.net, self.codecs = net.eval().requires_grad_(False), codecs
-        self.stride, self.finest = net.config.stride, net.config.finest
-        self.steps = SETTINGS - self.finest
-
-    def step_of(self, quality: int) -> int:
-        """Setting for a quality of 1 to 100: evenly spaced steps of the quantiser, in octaves."""
-        return round((QUALITIES - quality) * (self.steps - 1) / (QUALITIES - 1))
-
-    def _setting(self, step: int) -> Tensor:
-        """The network's setting [1]."""
-        return torch.tensor([self.finest + step])
-
-    def crop(self, latents: Mapping[str, Tensor], rows: slice, columns: slice) -> dict[str, Tensor]:
-        """Latents of a region, given in strides."""
-        fine = [slice(FINE * s.start, FINE * s.stop) for s in (rows, columns)]
-        return {
-            name: values[:, :, fine[0], fine[1]] if name.startswith(NAME) else values[:, :, rows, columns]
-            for name, values in latents.items()
-        }
-
-    def synthesise(self, decoded: Mapping[str, Int32], step: int) -> Tensor:
-        """Picture of decoded latents; see LossyModel."""
-        y = torch.from_numpy(np.ascontiguousarray(decoded[NAME]).astype(np.float32))[None]
-        with torch.inference_mode():
-            return self.net.picture(y, self._setting(step))
+from rdzip.models.shared.settings import MEAN_MAX, UNIT
 
 
 class HyperModel(StridedModel):

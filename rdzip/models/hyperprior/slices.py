@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from rdzip.exact.convolution import QuantisedConv, depth_to_space
 from rdzip.exact.integers import INPUT_MAX
 from rdzip.exact.layers import activate, clip, ste_round
-from rdzip.models.lapped_transform.slices import MEAN_MAX, OCTAVES, PLANES, SCALE_GAIN, SETTINGS, setting_planes, squash
 from rdzip.models.shared.residual_site import SCALES, SCALES_PER_OCTAVE
+from rdzip.models.shared.settings import MEAN_MAX, OCTAVES, PLANES, SCALE_GAIN, SETTINGS, setting_planes, squash
 
 HYPER_GAIN = 4
 """Units of a layer's input a unit of a hyper-latent."""

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from rdzip.errors import ModelError
 from rdzip.models import model_file
-from rdzip.models.conv_vae.file import freeze
 from rdzip.models.hyperprior import file as hyper_file
 from rdzip.models.hyperprior.factorised_prior import BANDS
 from rdzip.models.irec_vae.model import LARGEST_DEVIATION, IrecModel, IrecNet, deviations
 from rdzip.models.shared import float_tensors
+from rdzip.models.shared.integer_tensors import integer_tensors
 from rdzip.models.shared.residual_site import SCALES
 
 VERSION = 1
@@ -50,7 +50,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
 
 def to_tensors(net: IrecNet) -> Tensors:
     """All that a model file holds of a trained network; ModelError if it cannot be exact."""
-    tensors: Tensors = freeze(net) | hyper_file.own_tensors(net)
+    tensors: Tensors = integer_tensors(net) | hyper_file.own_tensors(net)
     tensors[DEVIATION] = deviations()
     if net.config.hyper:
         tensors[HYPER_DEVIATION] = net.hyper_deviations()

@@ -24,12 +24,13 @@ from rdzip.exact.devices import exactly
 from rdzip.exact.layers import ste_round
 from rdzip.exact.types import Int32
 from rdzip.models.hyperprior.factorised_prior import BAND, BANDS
-from rdzip.models.hyperprior.model import HYPER, NAME, HyperNet, StridedModel
+from rdzip.models.hyperprior.network import HYPER, NAME, HyperNet
 from rdzip.models.hyperprior.slices import HYPER_GAIN, HyperConfig
+from rdzip.models.hyperprior.strided import StridedModel
 from rdzip.models.irec_vae.normal_site import DEVIATION_BITS, NormalGuess, NormalSite
-from rdzip.models.lapped_transform.slices import MEAN_MAX, UNIT
 from rdzip.models.lossy_model import Draw
 from rdzip.models.shared.residual_site import SCALE_MIN, SCALES, SCALES_PER_OCTAVE
+from rdzip.models.shared.settings import MEAN_MAX, UNIT
 from rdzip.rec.settings import LOSSY, Settings
 
 WIDTH_AT_FIRST = 0.29

@@ -18,11 +18,12 @@ from torch import Tensor
 from rdzip.errors import ModelError
 from rdzip.exact.integers import BIAS_UNIT
 from rdzip.models import model_file
-from rdzip.models.conv_vae.file import INTEGER_PARTS, convolutions, freeze
 from rdzip.models.lapped_transform.model import CodeConfig, TransformModel, TransformNet
-from rdzip.models.lapped_transform.slices import SliceConfig, squash_table
+from rdzip.models.lapped_transform.slices import SliceConfig
 from rdzip.models.shared import float_tensors
+from rdzip.models.shared.integer_tensors import INTEGER_PARTS, convolutions, integer_tensors
 from rdzip.models.shared.residual_site import ResidualTables, make_tables
+from rdzip.models.shared.settings import squash_table
 
 ARCHITECTURE = "transform-code"
 VERSION = 1
@@ -117,7 +118,7 @@ def trainable(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> T
 
 def to_tensors(net: TransformNet) -> Tensors:
     """All that a model file holds of a trained network; ModelError if it cannot be exact."""
-    tensors: Tensors = dict(make_tables().tensors()) | freeze(net) | float_tensors.as_tensors(_floats(net))
+    tensors: Tensors = dict(make_tables().tensors()) | integer_tensors(net) | float_tensors.as_tensors(_floats(net))
     tensors[_EXTRA[0]] = net.slices.base.to(torch.int32).cpu().numpy()
     tensors[_EXTRA[1]] = squash_table().numpy()
     return tensors

@@ -9,7 +9,6 @@ settings: its step is STEP_MIN * 2**(OCTAVES * setting / 255) of 0..255.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -17,23 +16,20 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from rdzip.exact.devices import exactly
 from rdzip.exact.types import Int32
 from rdzip.models.lapped_transform.lapped import LappedTransform
 from rdzip.models.lapped_transform.scan import Pass
-from rdzip.models.lapped_transform.slices import MEAN_MAX, OCTAVES, SETTINGS, UNIT, SliceConfig, SliceNet
+from rdzip.models.lapped_transform.slices import SliceConfig, SliceNet
 from rdzip.models.lossy_model import Draw
 from rdzip.models.shared.residual_site import SCALE_MIN, SCALES_PER_OCTAVE, ResidualSite, ResidualTables
+from rdzip.models.shared.settings import MEAN_MAX, SETTINGS, STEP_MIN, UNIT, residual_bits, step_size
 from rdzip.models.shared.transforms import Analysis, Embedding, Shrink, Synthesis
 from rdzip.rec.settings import Settings
 
-STEP_MIN = 6.0
-"""Step of the quantiser, of samples 0..255, at setting 0; the transform is orthonormal."""
 LAGRANGE = 7.5
 """Bits that are worth a squared error of one step squared: 6 / ln 2 at high rates, a little less with a dead zone."""
-LN2 = math.log(2)
 NAME = "y"
 
 
@@ -54,20 +50,6 @@ class CodeConfig:
     def as_dict(self) -> dict[str, Any]:
         """As a model file's document has it."""
         return asdict(self) | {"widths": list(self.widths), "slices": self.slices.as_dict()}
-
-
-def step_size(step: Tensor) -> Tensor:
-    """Steps of the quantiser [n, 1, 1, 1], of samples in 0..1, at settings [n]."""
-    return (STEP_MIN / 255 * torch.exp2(step.float() * (OCTAVES / (SETTINGS - 1))))[:, None, None, None]
-
-
-def residual_bits(symbol: Tensor, index: Tensor) -> Tensor:
-    """-log2 of the logistic mass of whole numbers given scale indices, elementwise, differentiable in both."""
-    inverse = torch.exp2(index * (-1 / SCALES_PER_OCTAVE)) / SCALE_MIN
-    centred = symbol.abs() * inverse
-    half = 0.5 * inverse
-    mass = F.logsigmoid(centred + half) + F.logsigmoid(half - centred) + torch.log(-torch.expm1(-inverse))
-    return mass * (-1 / LN2)
 
 
 def chosen(residual: Tensor, index: Tensor) -> Tensor:

@@ -20,19 +20,10 @@ from rdzip.exact.integers import INPUT_MAX
 from rdzip.exact.layers import activate, clip, ste_round
 from rdzip.models.lapped_transform.scan import AROUND, NEAREST, SPACINGS, Pass, coarse_to_fine, detail_passes
 from rdzip.models.shared.residual_site import SCALES, SCALES_PER_OCTAVE
+from rdzip.models.shared.settings import MEAN_MAX, OCTAVES, PLANES, SCALE_GAIN, setting_planes, squash
 
-UNIT = 16
-"""Values of a latent a step of the quantiser."""
-SETTINGS = 256
-OCTAVES = 5
-"""Of the quantiser's step from setting 0 to the last."""
-SCALE_GAIN = 0.25
-"""Scale indices a unit of the network's output."""
 MEAN_GAIN = 2
 """1/16 steps a unit of the network's output."""
-MEAN_MAX = 1 << 20
-PLANES = 3
-"""Inputs that tell the setting."""
 VIEWS = 5
 """Inputs for each channel of the first slice: its value, slopes and curvatures."""
 Draw = Callable[[str, Pass, Tensor, Tensor], Tensor]
@@ -53,26 +44,6 @@ class SliceConfig:
     def as_dict(self) -> dict[str, Any]:
         """As a model file's document has it."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-
-
-def squash(v: Tensor) -> Tensor:
-    """Whole numbers -127 ... 127, about 16 asinh(v / 16), of values v in 1/16 steps: inputs of layers.
-
-    For training; coding looks the same numbers up (`SliceNet.table`).
-    """
-    return clip(ste_round(UNIT * torch.asinh(v / UNIT)), -INPUT_MAX, INPUT_MAX)
-
-
-def squash_table(size: int = 1 << 15) -> Tensor:
-    """squash(v) of v = 0 ... size - 1, int8 [size]; beyond it is the last value."""
-    return squash(torch.arange(size, dtype=torch.float64)).to(torch.int8)
-
-
-def setting_planes(step: Tensor) -> Tensor:
-    """Inputs that tell settings [n], [n, PLANES, 1, 1], whole numbers within 127; exact."""
-    t = step.double() - (SETTINGS - 1) / 2
-    square = torch.floor(t * t / 64) - 127
-    return torch.stack([torch.floor(t), square, torch.full_like(t, 127)], 1)[:, :, None, None].float().clamp(-127, 127)
 
 
 class SliceNet(nn.Module):

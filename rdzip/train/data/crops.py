@@ -12,8 +12,8 @@ from torch import Tensor
 
 from rdzip.models.causal.config import CausalConfig
 from rdzip.models.causal.network import Context
-from rdzip.models.causal.template import PAD, TEMPLATE, padded_planes
 from rdzip.models.shared.shared_random import rows
+from rdzip.models.shared.template import PAD, TEMPLATE, padded_planes
 from rdzip.train.data.augment import half_size, variant
 
 MARGIN = 16

@@ -16,12 +16,13 @@ from rdzip.metrics.ms_ssim_torch import SMALLEST, ms_ssim
 from rdzip.models import model_file
 from rdzip.models.hyperprior import file as hyper_file
 from rdzip.models.hyperprior.file import config_of
-from rdzip.models.hyperprior.model import HyperNet
+from rdzip.models.hyperprior.network import HyperNet
 from rdzip.models.irec_vae import file as irec_file
 from rdzip.models.irec_vae.model import IrecNet
 from rdzip.models.lapped_transform import file as transform_file
-from rdzip.models.lapped_transform.model import LAGRANGE, CodeConfig, TransformNet, step_size
-from rdzip.models.lapped_transform.slices import OCTAVES, SETTINGS, SliceConfig
+from rdzip.models.lapped_transform.model import LAGRANGE, CodeConfig, TransformNet
+from rdzip.models.lapped_transform.slices import SliceConfig
+from rdzip.models.shared.settings import OCTAVES, SETTINGS, step_size
 from rdzip.models.shared.shared_random import rows
 from rdzip.train.data.augment import half_size
 from rdzip.train.data.images import read_split

@@ -22,8 +22,8 @@ DECODE = """
 import hashlib, json, sys
 from pathlib import Path
 import torch
-from rdzip.codecs import chain
-from rdzip.models import build, modelfile
+from rdzip.codecs.bits_back import chain
+from rdzip.models import build, model_file as modelfile
 folder = Path(sys.argv[1])
 found = {}
 for threads in (1, 2):

@@ -19,7 +19,7 @@ from rdzip.codecs.causal import compiled as causal_compiled
 from rdzip.errors import CoderError, InputError
 from rdzip.exact import layers, products
 from rdzip.models.causal.model import CausalModel
-from rdzip.models.causal.template import Wavefronts
+from rdzip.models.shared.template import Wavefronts
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ from pathlib import Path
 import numpy as np
 sys.path.insert(0, sys.argv[1])
 import tiny_model
-from rdzip.codecs import causal
+from rdzip.codecs.causal import codec as causal
 for load in (tiny_model.load, tiny_model.in_torch):
     model = load(Path(sys.argv[2]))
     pixels = causal.decode(model, Path(sys.argv[3]).read_bytes(), (48, 56, 3), int(sys.argv[4]))

@@ -33,9 +33,10 @@ from rdzip.codecs.mixing import codec as mixing
 from rdzip.codecs.mixing import fast as brisk
 from rdzip.codecs.mixing import window
 from rdzip.errors import CoderError, InputError
-from rdzip.models.causal.compiled_network import PARTS, ScalarNet, mixtures, run_head, run_trunk
+from rdzip.models.causal.compiled_network import ScalarNet, mixtures, run_head, run_trunk
 from rdzip.models.causal.model import CausalModel
-from rdzip.models.causal.template import PAD, padded_planes, padded_samples
+from rdzip.models.shared.compiled_mixture import PARTS
+from rdzip.models.shared.template import PAD, padded_planes, padded_samples
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -24,9 +24,9 @@ DECODE = """
 import json, sys
 from pathlib import Path
 import torch
-from rdzip.codecs import transform
+from rdzip.codecs.transform import codec as transform
 from rdzip.errors import CoderError
-from rdzip.models import build, modelfile
+from rdzip.models import build, model_file as modelfile
 folder = Path(sys.argv[1])
 found = {}
 for threads in (1, 2):

@@ -15,7 +15,7 @@ from rdzip.models.causal.export import export, limited
 from rdzip.models.causal.known_answer import answer
 from rdzip.models.causal.model import from_tensors
 from rdzip.models.causal.network import Context
-from rdzip.models.causal.template import OUTSIDE, PAD, SLANT, TEMPLATE, padded_planes
+from rdzip.models.shared.template import OUTSIDE, PAD, SLANT, TEMPLATE, padded_planes
 
 
 @pytest.fixture(scope="module")

@@ -22,18 +22,19 @@ from rdzip.errors import CoderError
 from rdzip.models import check_known_answer, model_file
 from rdzip.models.hyperprior.factorised_prior import BANDS, ChannelSite, FactorisedPrior, row_of
 from rdzip.models.hyperprior.gdn import haar_tree
-from rdzip.models.hyperprior.model import FINE, HYPER, NAME, HyperModel, HyperNet
+from rdzip.models.hyperprior.model import HyperModel
+from rdzip.models.hyperprior.network import FINE, HYPER, NAME, HyperNet
 from rdzip.models.hyperprior.slices import CORRECTION_MAX, HyperConfig, coarser, finer
-from rdzip.models.lapped_transform.slices import MEAN_MAX, SETTINGS, UNIT
 from rdzip.models.shared.residual_site import ResidualSite
+from rdzip.models.shared.settings import MEAN_MAX, SETTINGS, UNIT
 
 KINDS = tuple(tiny_hyper.CONFIGS)
 DECODE = """
 import json, sys
 from pathlib import Path
 import torch
-from rdzip.codecs import transform
-from rdzip.models import build, check_known_answer, modelfile
+from rdzip.codecs.transform import codec as transform
+from rdzip.models import build, check_known_answer, model_file as modelfile
 folder = Path(sys.argv[1])
 torch.set_num_threads(1)
 found = {}

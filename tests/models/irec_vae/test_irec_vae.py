@@ -19,7 +19,7 @@ from rdzip.codecs.transform import codec as transform
 from rdzip.entropy.ans import AnsStack
 from rdzip.errors import CoderError, InputError, ModelError
 from rdzip.models import check_known_answer, model_file
-from rdzip.models.hyperprior.model import HYPER, NAME
+from rdzip.models.hyperprior.network import HYPER, NAME
 from rdzip.models.irec_vae.file import DEVIATION, HYPER_DEVIATION, from_tensors
 from rdzip.models.irec_vae.model import IrecModel, deviations, divergence
 from rdzip.models.irec_vae.normal_site import NormalSite

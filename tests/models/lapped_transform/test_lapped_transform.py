@@ -14,17 +14,18 @@ from helpers import tiny_transform
 from rdzip.errors import ModelError
 from rdzip.models import build, check_known_answer, model_file
 from rdzip.models.lapped_transform.file import from_tensors, to_tensors
-from rdzip.models.lapped_transform.model import (
-    LAGRANGE,
-    NAME,
-    TransformModel,
-    TransformNet,
-    chosen,
+from rdzip.models.lapped_transform.model import LAGRANGE, NAME, TransformModel, TransformNet, chosen
+from rdzip.models.shared.residual_site import ResidualSite
+from rdzip.models.shared.settings import (
+    MEAN_MAX,
+    SETTINGS,
+    UNIT,
     residual_bits,
+    setting_planes,
+    squash,
+    squash_table,
     step_size,
 )
-from rdzip.models.lapped_transform.slices import MEAN_MAX, SETTINGS, UNIT, setting_planes, squash, squash_table
-from rdzip.models.shared.residual_site import ResidualSite
 
 
 @pytest.fixture(scope="module")
