@@ -4,7 +4,7 @@ With one slice and no prediction of quantisation errors it is the mean-scale hyp
 2018, with several the channel-wise autoregressive codec of Minnen and Singh 2020. Analysis, synthesis and
 hyper-analysis (models/hyperprior/gdn.py) compute in floats: only encoders and eyes see them. All that a decoder's
 program depends on is integer (models/hyperprior/slices.py). Settings and steps are those of
-models/lapped_transform/model.py; gains by channel and setting come before the quantiser and after it.
+models/shared/settings.py; gains by channel and setting come before the quantiser and after it.
 """
 
 from __future__ import annotations
@@ -22,10 +22,7 @@ from rdzip.models.hyperprior.factorised_prior import ChannelSite, ChannelTables,
 from rdzip.models.hyperprior.network import HYPER, NAME, SYMBOL_MAX, HyperNet
 from rdzip.models.hyperprior.strided import StridedModel
 from rdzip.models.lossy_model import Draw
-from rdzip.models.shared.residual_site import (
-    ResidualSite,
-    ResidualTables,
-)
+from rdzip.models.shared.residual_site import ResidualSite, ResidualTables
 from rdzip.models.shared.settings import MEAN_MAX, UNIT
 
 

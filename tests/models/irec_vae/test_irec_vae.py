@@ -26,8 +26,8 @@ from rdzip.models.irec_vae.normal_site import NormalSite
 from rdzip.rec.beam import Search
 from rdzip.rec.level import Level
 from rdzip.rec.settings import LOSSY, Settings
-from rdzip.train import run
 from rdzip.train.recipe import load_recipe
+from rdzip.train.run import run
 
 KINDS = tuple(tiny_irec.CONFIGS)
 TINY = """
