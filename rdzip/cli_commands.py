@@ -42,7 +42,6 @@ from rdzip.commands.options import (
 from rdzip.commands.output import Output, notes, print_text
 from rdzip.errors import InputError, UsageError
 from rdzip.pipeline.loss import Loss
-from rdzip.system.workers import Pool
 
 app = typer.Typer(
     name="rdzip",
@@ -166,6 +165,7 @@ def compress(
         raise UsageError("--rm deletes what was checked only, found --no-verify; leave one of them out")
     from rdzip.commands import coding as cli_coding
     from rdzip.pipeline.codec_options import Wishes
+    from rdzip.system.workers import Pool
 
     wishes = Wishes(
         particles, refine, steps, resample.value if resample else None, interleave, omega, epsilon, beams, seed, segment
@@ -255,8 +255,7 @@ def info(inputs: Compressed, recursive: Recursive = False, as_json: Json = False
     from rdzip.commands import info as cli_info
 
     say = Output(as_json)
-    found = files.find(inputs, recursive=recursive, suffixes=frozenset([files.SUFFIX]), note=say.note)
-    cli_info.info(found, say)
+    cli_info.info_of_names(inputs, say, recursive=recursive)
     finish(say)
 
 
@@ -297,6 +296,7 @@ def train(
     A sweep takes every combination of the values that are given.
     """
     from rdzip.commands import train as cli_train
+    from rdzip.system.workers import Pool
 
     say = Output(quiet=quiet)
     wanted = cli_train.Wanted(recipe, data, out, tuple(overrides or ()), start, resume, device, tensorboard)

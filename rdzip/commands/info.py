@@ -12,6 +12,11 @@ from rdzip.formats.describe import describe
 from rdzip.system.atomic import shown
 
 
+def info_of_names(names: Sequence[str], say: Output, *, recursive: bool = False) -> None:
+    """Find the files and print what they say."""
+    info(files.find(names, recursive=recursive, suffixes=frozenset([files.SUFFIX]), note=say.note), say)
+
+
 def info(found: Sequence[Found], say: Output) -> None:
     """Print what each file's headers say: a few lines, or one JSON object a line."""
     for number, item in enumerate(found):
