@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from rdzip.commands import files
+from rdzip.commands.files import IMAGE_SUFFIXES, find_inputs
 from rdzip.commands.output import Output, print_json, print_text
 from rdzip.commands.progress_bar import bar
 from rdzip.errors import InputError, UsageError
@@ -21,8 +21,6 @@ from rdzip.system import atomic
 from rdzip.system.atomic import shown
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from rdzip.bench.codecs import Chosen
     from rdzip.bench.curves import Curve
     from rdzip.bench.pictures import Item
@@ -34,7 +32,7 @@ NAMED = 3
 
 
 @dataclass(frozen=True)
-class Wanted:
+class BenchArgs:
     """The options of the command as they were given."""
 
     paths: Sequence[str]
@@ -43,55 +41,57 @@ class Wanted:
     anchor: str | None
     span: str
     peers: Sequence[Path]
-    out: Path | None
+    folder: Path | None
     jobs: int
     threads: int | None
     force: bool
 
 
-def bench(wanted: Wanted, say: Output) -> None:
-    """Run what is wanted; print records as they come, or tables at the end; write files where they are wanted."""
-    rates = _range(wanted.span)
+def bench(args: BenchArgs, out: Output) -> None:
+    """Run what is args; print records as they come, or tables at the end; write files where they are args."""
+    rates = _range(args.span)
     from rdzip.bench import curves, plot, run
     from rdzip.bounds.plot import missing
     from rdzip.system.process import own_process
 
     own_process()
-    chosen = _chosen(wanted, say)
-    before = [curve for path in wanted.peers for curve in curves.read(path)]
-    _check_anchor(wanted.anchor, chosen, before)
-    _check_out(wanted, say)
-    items = _items(wanted.paths, say)
+    chosen = _chosen(args, out)
+    before = [curve for path in args.peers for curve in curves.read(path)]
+    _check_anchor(args.anchor, chosen, before)
+    _check_out(args, out)
+    items = _items(args.paths, out)
     if any(curve.source != curves.MEASURED for curve in before):
-        say.note("what --peers have holds for the images that they were measured on; compare on the same ones only")
-    with _records(wanted, say) as tell:
-        hidden = say.quiet or (say.json and sys.stdout.isatty())
+        out.note("what --peers have holds for the images that they were measured on; compare on the same ones only")
+    with _records(args, out) as on_record:
+        hidden = out.quiet or (out.json and sys.stdout.isatty())
         with bar(f"bench, {len(items)} image{'' if len(items) == 1 else 's'}", quiet=hidden) as progress:
-            result = run.run(items, chosen, jobs=wanted.jobs, threads=wanted.threads, on_record=tell, on_share=progress)
+            result = run.run(
+                items, chosen, jobs=args.jobs, threads=args.threads, on_record=on_record, on_share=progress
+            )
         for record in result.averages:
-            tell(record)
+            on_record(record)
         all_curves = curves.together(curves.of_records(result.averages), before)
-        anchor = _anchor(wanted.anchor, chosen, all_curves)
-        found = run.savings(all_curves, anchor, rates) if anchor is not None else []
+        anchor = _anchor(args.anchor, chosen, all_curves)
+        savings = run.savings(all_curves, anchor, rates) if anchor is not None else []
         if anchor is not None:
-            for record in run.records_of(found, anchor, rates):
-                tell(record)
+            for record in run.records_of(savings, anchor, rates):
+                on_record(record)
     for failure in result.failures:
-        say.failure(shown(failure.name), failure.error)
+        out.failure(shown(failure.name), failure.error)
     if result.incomplete:
-        say.note(f"no averages of {', '.join(result.incomplete)}: not every image was done")
+        out.note(f"no averages of {', '.join(result.incomplete)}: not every image was done")
     if anchor is None and any(not one.codec.lossless for one in chosen):
-        say.note("no BD-rates: they need two settings at least of the codec that they are against")
-    if not say.json and not say.quiet:
-        _show(result, items, found, anchor, rates)
-    if wanted.out is not None:
+        out.note("no BD-rates: they need two settings at least of the codec that they are against")
+    if not out.json and not out.quiet:
+        _show(result, items, savings, anchor, rates)
+    if args.folder is not None:
         written = [RECORDS]
         if all_curves and missing() is None:
             for name, data in zip(plot.PLOTS, plot.draw(all_curves), strict=True):
-                atomic.write(wanted.out / name, data, force=wanted.force)
+                atomic.write(args.folder / name, data, force=args.force)
                 written.append(name)
-        for name in written if not say.json else ():
-            say.note(f"wrote {shown(wanted.out / name)}")
+        for name in written if not out.json else ():
+            out.note(f"wrote {shown(args.folder / name)}")
 
 
 def _range(text: str) -> tuple[float, float]:
@@ -105,15 +105,15 @@ def _range(text: str) -> tuple[float, float]:
     return found
 
 
-def _chosen(wanted: Wanted, say: Output) -> list[Chosen]:
+def _chosen(args: BenchArgs, out: Output) -> list[Chosen]:
     from rdzip.bench import codecs
 
     try:
-        chosen = codecs.choose(wanted.codecs, wanted.qualities, say.note)
+        chosen = codecs.choose(args.codecs, args.qualities, out.note)
     except InputError as error:
         raise UsageError(str(error)) from None
     if not chosen:
-        raise InputError(f"expected codecs, found none of {wanted.codecs} here; pip install 'rdzip[bench]'")
+        raise InputError(f"expected codecs, found none of {args.codecs} here; pip install 'rdzip[bench]'")
     return chosen
 
 
@@ -134,80 +134,75 @@ def _anchor(name: str | None, chosen: Sequence[Chosen], curves: Sequence[Curve])
     return found or (good[0] if name is None and good else None)
 
 
-def _check_out(wanted: Wanted, say: Output) -> None:
-    if wanted.out is None:
+def _check_out(args: BenchArgs, out: Output) -> None:
+    if args.folder is None:
         return
     from rdzip.bench.plot import PLOTS
     from rdzip.bounds.plot import missing
 
-    if wanted.out.exists() and not wanted.out.is_dir():
-        raise UsageError(f"expected a folder after --out, found the file {shown(wanted.out)}")
+    if args.folder.exists() and not args.folder.is_dir():
+        raise UsageError(f"expected a folder after --out, found the file {shown(args.folder)}")
     for name in (RECORDS, *PLOTS):
-        if not wanted.force and os.path.lexists(wanted.out / name):
-            raise InputError(atomic.exists_already(wanted.out / name))
+        if not args.force and os.path.lexists(args.folder / name):
+            raise InputError(atomic.exists_already(args.folder / name))
     reason = missing()
     if reason is not None:
-        say.note(f"{reason}; only {RECORDS} will be written")
+        out.note(f"{reason}; only {RECORDS} will be written")
 
 
-def _items(paths: Sequence[str], say: Output) -> list[Item]:
+def _items(paths: Sequence[str], out: Output) -> list[Item]:
     """Find and read all images; what cannot be used is told and left out."""
     from rdzip.bench import pictures
 
     readable: dict[str, tuple[Path, str]] = {}
-    for found in files.find(paths, recursive=True, suffixes=files.IMAGE_SUFFIXES, note=say.note):
-        if found.path is None or found.problem is not None:
-            problem = "cannot be stdin; name files" if found.path is None else str(found.problem)
-            say.failure(found.name, InputError(problem))
+    for one in find_inputs(paths, recursive=True, suffixes=IMAGE_SUFFIXES, note=out.note):
+        if one.path is None or one.problem is not None:
+            problem = "cannot be stdin; name files" if one.path is None else str(one.problem)
+            out.failure(one.name, InputError(problem))
         else:
-            readable.setdefault(os.path.realpath(found.path), (found.path, shown(found.relative)))
+            readable.setdefault(os.path.realpath(one.path), (one.path, shown(one.relative)))
     # Two folders may have images of one name.
     names = Counter(name for _, name in readable.values())
     items, failed = pictures.items(
         [(path, name if names[name] == 1 else shown(path)) for path, name in readable.values()]
     )
     for name, error in failed:
-        say.failure(name, error)
+        out.failure(name, error)
     if not items:
         raise InputError(f"expected images, found none that can be used in {', '.join(map(shown, paths))}")
     others = [f"{item.name} ({item.mode})" for item in items if item.mode != "RGB"]
     if others:
         more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
-        say.note(f"turned to RGB, without alpha: {', '.join(others[:NAMED])}{more}")
+        out.note(f"turned to RGB, without alpha: {', '.join(others[:NAMED])}{more}")
     return items
 
 
 @contextmanager
-def _records(wanted: Wanted, say: Output) -> Iterator[Any]:
+def _records(args: BenchArgs, out: Output) -> Iterator[Any]:
     """Yield what takes records: prints them, and writes them to a file that has its name only once it is whole."""
 
-    def tell(record: dict[str, Any]) -> None:
-        if say.json:
+    def on_record(record: dict[str, Any]) -> None:
+        if out.json:
             print_json(record)
         for file in files_open:
             file.write((json.dumps(record) + "\n").encode())
 
     files_open: list[BinaryIO] = []
     with ExitStack() as stack:
-        if wanted.out is not None:
-            files_open.append(stack.enter_context(atomic.written(wanted.out / RECORDS, force=wanted.force)))
-        yield tell
+        if args.folder is not None:
+            files_open.append(stack.enter_context(atomic.written(args.folder / RECORDS, force=args.force)))
+        yield on_record
 
 
 def _show(
-    result: Result, items: Sequence[Item], found: Sequence[Saving], anchor: Curve | None, rates: tuple[float, float]
+    result: Result, items: Sequence[Item], savings: Sequence[Saving], anchor: Curve | None, rates: tuple[float, float]
 ) -> None:
-    from rdzip.bench import table
+    from rdzip.commands import bench_tables
 
-    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
-    tables: list[Table | str] = []
+    tables = []
     if result.averages:
-        pixels = sum(item.pixels for item in items)
-        tables.append(table.averages(result.averages, pixels, ascii_only=ascii_only))
-    if anchor is not None and found:
-        tables += [
-            table.about_bd_rates(anchor, rates),
-            table.bd_rates(found, anchor, rates, ascii_only=ascii_only),
-        ]
+        tables.append(bench_tables.averages(result.averages, sum(item.pixels for item in items)))
+    if anchor is not None and savings:
+        tables.append(bench_tables.bd_rates(savings, anchor, rates))
     if tables:
-        print_text(table.render(tables, colours=sys.stdout.isatty()), drawn=True)
+        print_text("\n\n".join(tables))

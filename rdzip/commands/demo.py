@@ -1,10 +1,13 @@
-"""A picture of rdzip's own making, like a photograph, to try the program on without having one at hand."""
+"""`rdzip demo`: an image of rdzip's own making, like a photograph, there and back."""
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from rdzip.commands.output import print_text, shape_text, table
+from rdzip.commands.progress_bar import bar
 
 if TYPE_CHECKING:
     from typing import Any
@@ -13,12 +16,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from rdzip.commands.progress_bar import Report
+    from rdzip.system.progress import Progress
 
     Plane = NDArray[np.float64]
 
 HEIGHT, WIDTH = 512, 768
 SEED = 7
+
+
+def demo() -> None:
+    """Run the demonstration and print its table to stdout. Raises RdzipError if the picture does not come back."""
+    with bar("demo") as progress:
+        done = run(progress=progress)
+    samples = 1
+    for length in done.shape:
+        samples *= length
+    body = [[name, f"{size:,}", f"{8 * size / samples:.3f}"] for name, size in done.sizes.items()]
+    coder = f"codec {done.codec}, model {done.model}" if done.model else f"codec {done.codec}"
+    print_text(table([f"{shape_text(done.shape)} RGB", "BYTES", "BITS PER SAMPLE"], body))
+    times = f"there in {done.seconds_there:.1f} s, back in {done.seconds_back:.1f} s"
+    print_text(f"{times} ({coder}); every pixel came back as it was")
 
 
 @dataclass(frozen=True)
@@ -33,7 +50,7 @@ class Demo:
     seconds_back: float
 
 
-def run(*, progress: Report | None = None) -> Demo:
+def run(*, progress: Progress | None = None) -> Demo:
     """Compress the demo picture, decompress it, compare every pixel, and measure PNG and WebP of the same pixels.
 
     Raises CoderError if the pixels that came back differ.

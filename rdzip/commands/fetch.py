@@ -12,13 +12,13 @@ from rdzip.pipeline import fetching
 from rdzip.system.atomic import shown
 
 
-def fetch(data: bytes, name: str, say: Output, *, wanted: bool) -> None:
+def fetch(data: bytes, name: str, out: Output, *, wanted: bool) -> None:
     """Fetch what a file called `name` needs, where --fetch is given (`wanted`) or a yes at the terminal.
 
     Without either nothing is fetched, and decoding says what is missing. Raises ModelError where it cannot be had.
     """
-    if wanted or not (say.quiet or hub.is_offline()):
-        with bar(f"{name}: its model", quiet=say.quiet or not wanted) as progress:
+    if wanted or not (out.quiet or hub.is_offline()):
+        with bar(f"{name}: its model", quiet=out.quiet or not wanted) as progress:
             fetching.fetch_models(data, wanted=lambda place: wanted or ask(name, place), progress=progress)
 
 

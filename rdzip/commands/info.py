@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 from rdzip.commands import files
-from rdzip.commands.files import Found
+from rdzip.commands.files import Input
 from rdzip.commands.output import Output, bytes_text, print_json, print_text, rows, shape_text, table
 from rdzip.formats.describe import describe
 from rdzip.system.atomic import shown
 
 
-def info_of_names(names: Sequence[str], say: Output, *, recursive: bool = False) -> None:
-    """Find the files and print what they say."""
-    info(files.find(names, recursive=recursive, suffixes=frozenset([files.SUFFIX]), note=say.note), say)
-
-
-def info(found: Sequence[Found], say: Output) -> None:
+def info(inputs: Sequence[Input], out: Output) -> None:
     """Print what each file's headers say: a few lines, or one JSON object a line."""
-    for number, item in enumerate(found):
-        with say.guard(item.name):
+    for number, item in enumerate(inputs):
+        with out.guard(item.name):
             facts = describe(files.read(item).data)
-            if say.json:
+            if out.json:
                 print_json({"input": str(item), **facts})
             elif facts["kind"] == "archive":
                 print_text(("\n" if number else "") + _archive(item.name, facts))
@@ -116,3 +112,19 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _model(facts: dict[str, Any]) -> str:
     return f"{shown(facts['model'])}, sha-256 {facts['model_hash']}..., entropy coder {facts['coder']}"
+
+
+def print_versions() -> None:
+    """Print the versions of rdzip, of its file format, and of what codes with it."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from rdzip import __version__
+    from rdzip.formats.container import VERSION
+
+    parts = []
+    for package in ("constriction", "torch", "pillow"):
+        try:
+            parts.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            parts.append(f"{package} missing")
+    print_text(f"rdzip {__version__} (file format {VERSION}, {', '.join(parts)}, Python {sys.version.split()[0]})")

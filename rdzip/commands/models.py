@@ -51,30 +51,30 @@ def show(name: str, *, as_json: bool) -> None:
     print_text(text)
 
 
-def verify(names: Sequence[str], say: Output) -> None:
+def verify(names: Sequence[str], out: Output) -> None:
     """Check models on this machine; without names, all that are here."""
     here = names or [ref.sha256 for ref in hub.list_models() if ref.source != "hub"]
     if not here:
         raise ModelError("expected a model on this machine, found none; fetch one by `rdzip models pull`")
     for name in here:
-        with say.guard(name):
+        with out.guard(name):
             found = hub.verify(name)
             ref = found.ref
             record = {**_record(ref), "known_answer": found.known_answer, "seconds": round(found.seconds, 3)}
-            say.result(record, f"{shown(ref.id)}: good ({shown(ref.path)}, sha-256 {ref.sha256[:16]})")
+            out.result(record, f"{shown(ref.id)}: good ({shown(ref.path)}, sha-256 {ref.sha256[:16]})")
 
 
-def pull(names: Sequence[str], say: Output) -> None:
+def pull(names: Sequence[str], out: Output) -> None:
     """Fetch models into the cache, each with a bar on stderr."""
     for name in names:
-        with say.guard(name):
-            with bar(shown(name), quiet=say.quiet) as progress:
+        with out.guard(name):
+            with bar(shown(name), quiet=out.quiet) as progress:
                 ref = hub.pull(name, progress)
-            say.result(_record(ref), f"{shown(ref.id)}: {shown(ref.path)}, {bytes_text(ref.bytes)}, {ref.source}")
+            out.result(_record(ref), f"{shown(ref.id)}: {shown(ref.path)}, {bytes_text(ref.bytes)}, {ref.source}")
 
 
 def export(
-    run: Path, name: str, out: Path | None, licence: str | None, measured: Sequence[str], say: Output, *, force: bool
+    run: Path, name: str, folder: Path | None, licence: str | None, measured: Sequence[str], out: Output, *, force: bool
 ) -> None:
     """Write a run's model, card, licence and metrics into a folder, and print the model file."""
     from rdzip.hub import publish
@@ -88,17 +88,17 @@ def export(
             figures[key] = float(value)
         except ValueError:
             figures[key] = value
-    model = publish.export(run, name, out or Path(name), licence=licence, measured=figures, force=force)
-    say.note(f"wrote {shown(model.parent)}: model, card, licence and metrics; publish them by rdzip models push")
+    model = publish.export(run, name, folder or Path(name), licence=licence, measured=figures, force=force)
+    out.note(f"wrote {shown(model.parent)}: model, card, licence and metrics; publish them by rdzip models push")
     print_text(shown(model))
 
 
-def push(folder: Path, repo: str, say: Output, *, private: bool) -> None:
+def push(folder: Path, repo: str, out: Output, *, private: bool) -> None:
     """Upload such a folder, and print where the model is."""
     from rdzip.hub import publish
 
     place = publish.push(folder, repo, private=private)
-    say.note(f"anybody can have it now by: rdzip models pull {place}")
+    out.note(f"anybody can have it now by: rdzip models pull {place}")
     print_text(str(place))
 
 

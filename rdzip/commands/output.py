@@ -25,7 +25,7 @@ TRACEBACK = "RDZIP_TRACEBACK"
 
 @dataclass
 class Output:
-    """Speaks for one run of the program, and remembers whether anything failed."""
+    """Prints for one run of the program, and remembers whether anything failed."""
 
     json: bool = False
     quiet: bool = False
@@ -73,21 +73,41 @@ class Output:
             traceback.print_exception(error)
 
 
+def begin(as_json: bool, verbose: bool, quiet: bool, *, offline: bool = False) -> Output:
+    """Return the output of a command with these options; UsageError where they contradict each other."""
+    if offline:  # workers, in processes of their own, must know it too
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    if verbose and quiet:
+        raise UsageError("expected -v or --quiet, found both; leave one out")
+    out = Output(as_json, quiet, verbose)
+    if sys.stderr is not None and sys.stderr.isatty():  # someone may be waiting while scalar code is compiled
+        log = logging.getLogger("rdzip.compile")
+        log.addHandler(_Notes(out))
+        log.setLevel(logging.INFO)
+    return out
+
+
+def finish(out: Output) -> None:
+    """End the program with exit code 1 if anything failed."""
+    if out.failed:
+        raise SystemExit(1)
+
+
 class _Notes(logging.Handler):
     """Hands what rdzip logs to the command line's output."""
 
-    def __init__(self, say: Output) -> None:
+    def __init__(self, out: Output) -> None:
         super().__init__(logging.INFO)
-        self._say = say
+        self._out = out
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._say.note(record.getMessage())
+        self._out.note(record.getMessage())
 
 
 @contextmanager
-def notes(say: Output, *, first: bool = True) -> Iterator[None]:
+def notes(out: Output, *, first: bool = True) -> Iterator[None]:
     """Within the context, what the library logs is said as notes; by the ``first`` of several processes only."""
-    log, handler = logging.getLogger("rdzip"), _Notes(say) if first else logging.NullHandler()
+    log, handler = logging.getLogger("rdzip"), _Notes(out) if first else logging.NullHandler()
     before = log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)
@@ -96,14 +116,6 @@ def notes(say: Output, *, first: bool = True) -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         log.setLevel(before)
-
-
-def tell_compiling(say: Output) -> None:
-    """Say on a terminal, where someone may be waiting, when scalar code has to be compiled first."""
-    if sys.stderr is not None and sys.stderr.isatty():
-        log = logging.getLogger("rdzip.compile")
-        log.addHandler(_Notes(say))
-        log.setLevel(logging.INFO)
 
 
 def explain(error: Exception) -> str:
@@ -123,12 +135,9 @@ def _words(error: Exception) -> str:
     return f"{what}; this is a fault of rdzip: please report it (set {TRACEBACK}=1 to see where)"
 
 
-def print_text(text: str, *, drawn: bool = False) -> None:
-    """Print lines to stdout; drawn: with colours, by what has escaped all that it was given.
-
-    Raises InputError when stdout cannot be written (a full disk, a closed pipe).
-    """
-    text = text if drawn else "\n".join(map(shown, text.split("\n")))
+def print_text(text: str) -> None:
+    """Print lines to stdout. Raises InputError when it cannot be written (a full disk, a closed pipe)."""
+    text = "\n".join(map(shown, text.split("\n")))
     atomic.write(None, (text + "\n").encode(getattr(sys.stdout, "encoding", None) or "utf-8", "backslashreplace"))
 
 
@@ -144,11 +153,18 @@ def rows(pairs: Sequence[tuple[str, str]], indent: str = "  ") -> str:
     return "\n".join(f"{indent}{name:<{width}}  {value}".rstrip() for name, value in printable)
 
 
-def table(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """Lay out a table in plain text; columns whose cells are all numbers are set to the right."""
+def table(header: Sequence[str], body: Sequence[Sequence[str]], *, left: int | None = None) -> str:
+    """Lay out a table in plain text, two blanks between columns.
+
+    left: how many columns are set to the left, the others to the right; None: all but those whose cells are numbers.
+    """
     cells = [[shown(cell) for cell in row] for row in (header, *body)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
-    right = [all(row[i].replace(",", "").replace(".", "").isdigit() for row in body) for i in range(len(header))]
+    columns = range(len(header))
+    widths = [max(len(row[i]) for row in cells) for i in columns]
+    if left is None:
+        right = [all(row[i].replace(",", "").replace(".", "").isdigit() for row in body) for i in columns]
+    else:
+        right = [i >= left for i in columns]
     lines = []
     for row in cells:
         aligned = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)]

@@ -9,17 +9,17 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-Report = Callable[[float], None]
+from rdzip.system.progress import Progress
 
 PATIENCE = 1.0  # seconds without a bar
 INTERVAL = 0.1  # seconds between two drawings
 
 
 @contextmanager
-def bar(label: str, *, quiet: bool = False) -> Iterator[Report]:
+def bar(label: str, *, quiet: bool = False) -> Iterator[Progress]:
     """Yield a function of the fraction done; meanwhile a bar with the time left is drawn, gone when the block ends."""
     work = _Work()
     if quiet or sys.stderr is None or not sys.stderr.isatty():
@@ -60,12 +60,17 @@ class _Work:
 def _draw(label: str, work: _Work) -> None:
     if work.ended.wait(PATIENCE):
         return
+    from rich import progress as rich_progress
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-    columns = [TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn()]
-    time_column = TextColumn("{task.fields[left]}", markup=False)
-    with Progress(*columns, time_column, console=Console(stderr=True), auto_refresh=False, transient=True) as progress:
+    columns = [
+        rich_progress.TextColumn("{task.description}", markup=False),
+        rich_progress.BarColumn(),
+        rich_progress.TaskProgressColumn(),
+        rich_progress.TextColumn("{task.fields[left]}", markup=False),
+    ]
+    console = Console(stderr=True)
+    with rich_progress.Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
         task = progress.add_task(label, total=None, left="")
         while not work.ended.wait(INTERVAL):
             total = 1.0 if work.fraction > 0 else None

@@ -9,7 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from rdzip.commands import files
-from rdzip.commands.files import Destination, Found
+from rdzip.commands.destination import Destination
+from rdzip.commands.files import Input
 from rdzip.commands.output import Output
 from rdzip.system import atomic
 
@@ -18,25 +19,25 @@ from rdzip.system import atomic
 class Coded:
     """An input that was coded: its status when it was read, and why it must stay ("": its file brings it back)."""
 
-    item: Found
+    item: Input
     status: os.stat_result | None
     why: str
 
 
-def remove(coded: Sequence[Coded], target: Path | None, digest: bytes, say: Output) -> None:
+def remove(coded: Sequence[Coded], target: Path | None, digest: bytes, out: Output) -> None:
     """Delete inputs whose result, of this SHA-256, is read from the disk again, and say which stay and why."""
     safe = None
     for one in coded:
-        with say.guard(one.item.name):
+        with out.guard(one.item.name):
             if one.why:
-                say.note(f"{one.item.name} is kept: {one.why}")
+                out.note(f"{one.item.name} is kept: {one.why}")
                 continue
             if safe is None:
                 safe = atomic.is_on_disk(target, digest)
             if safe:
                 files.remove_source(one.item, one.status)
             else:
-                say.note(f"{one.item.name} is kept: its result went to a stream, not into a file")
+                out.note(f"{one.item.name} is kept: its result went to a stream, not into a file")
 
 
 def put(

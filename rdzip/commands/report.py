@@ -1,4 +1,4 @@
-"""What the commands about images tell of each: records for --json, and lines."""
+"""Reports on files that were compressed, decompressed or tested: a record for --json, and a line."""
 
 from __future__ import annotations
 
@@ -8,26 +8,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rdzip.commands import files
-from rdzip.commands.files import Found
+from rdzip.commands.files import STDIO, Input
 from rdzip.commands.output import Output, bytes_text, shape_text
 from rdzip.formats.batch import items as batch
 from rdzip.formats.header import REASONS, Reason
 from rdzip.formats.images.read import LOSSY_NOTE
-from rdzip.pipeline import compress as rdz
 from rdzip.pipeline.batch_decompress import DecodedBatch
+from rdzip.pipeline.report import Decoded, Lossy, Near, Report
 from rdzip.system.atomic import shown
 
 
-def say_compressed(items: Sequence[Found], target: Path | None, report: rdz.Report, say: Output) -> None:
+def compressed(items: Sequence[Input], target: Path | None, report: Report, out: Output) -> None:
     """Report what was compressed: one input, or several that went into one chain."""
     name = items[0].name if len(items) == 1 else images_text(len(items))
     if report.reason == REASONS[Reason.CLASSIC_NO_MODEL]:
-        say.note_once(
+        out.note_once(
             report.reason, "the neural model is missing: coding by classic codecs alone; see `rdzip models verify`"
         )
     for text in report.notes:
-        say.note_once(text if text.startswith(LOSSY_NOTE) else name + text, f"{name}: {text}")
+        out.note_once(text if text.startswith(LOSSY_NOTE) else name + text, f"{name}: {text}")
     seconds = _rounded(report.seconds)
     record = {
         "input": str(items[0]) if len(items) == 1 else [str(item) for item in items],
@@ -49,7 +48,7 @@ def say_compressed(items: Sequence[Found], target: Path | None, report: rdz.Repo
     ) + (_lossy_text(report.lossy) if report.lossy else f"{report.bpsp:.3f} bits per sample")
     line += _near_text(report.near) if report.near else ""
     bits = ", ".join(f"{name} {value / 8:,.0f}" for name, value in asdict(report.bits).items())
-    say.result(
+    out.result(
         record,
         line,
         f"codec {report.codec}{f', model {report.model}' if report.model else ''}: {report.reason}",
@@ -58,7 +57,7 @@ def say_compressed(items: Sequence[Found], target: Path | None, report: rdz.Repo
     )
 
 
-def _near_record(near: rdz.Near) -> dict[str, Any]:
+def _near_record(near: Near) -> dict[str, Any]:
     return {
         "bpp": round(near.bpp, 6),
         "psnr": _psnr(near.psnr),
@@ -67,7 +66,7 @@ def _near_record(near: rdz.Near) -> dict[str, Any]:
     }
 
 
-def _near_text(near: rdz.Near) -> str:
+def _near_text(near: Near) -> str:
     if not near.largest_error:
         return ", nothing lost"
     return f", largest error {near.largest_error}" + ("" if math.isinf(near.psnr) else f", PSNR {near.psnr:.2f} dB")
@@ -77,7 +76,7 @@ def _psnr(value: float | None) -> float | None:
     return None if value is None or math.isinf(value) else round(value, 4)
 
 
-def _lossy_record(lossy: rdz.Lossy) -> dict[str, Any]:
+def _lossy_record(lossy: Lossy) -> dict[str, Any]:
     return {
         "bpp": round(lossy.bpp, 6),
         "psnr": _psnr(lossy.psnr),
@@ -87,7 +86,7 @@ def _lossy_record(lossy: rdz.Lossy) -> dict[str, Any]:
     }
 
 
-def _lossy_text(lossy: rdz.Lossy) -> str:
+def _lossy_text(lossy: Lossy) -> str:
     if lossy.setting is None:
         quality = "nothing lost"
     elif lossy.psnr is None:
@@ -97,18 +96,18 @@ def _lossy_text(lossy: rdz.Lossy) -> str:
     return f"{lossy.bpp:.3f} bits per pixel, {quality}"
 
 
-def say_items(item: Found, target: Path | None, decoded: DecodedBatch, say: Output, *, tested: bool = False) -> None:
+def decoded_items(item: Input, target: Path | None, done: DecodedBatch, out: Output, *, tested: bool = False) -> None:
     """Report a batch that was decoded."""
-    shape, seconds = decoded.batch.shape, _rounded(decoded.seconds)
+    shape, seconds = done.batch.shape, _rounded(done.seconds)
     record = {
         "input": str(item),
         "output": None if tested else _path(target),
         "shape": list(shape),
         "seconds": seconds,
     }
-    what = items_text(decoded.batch)
+    what = items_text(done.batch)
     line = f"{item.name}: good, {what}" if tested else f"{item.name} -> {target_text(target)}: {what}"
-    say.result(record, line, f"seconds: {_times(seconds)}")
+    out.result(record, line, f"seconds: {_times(seconds)}")
 
 
 def items_text(items: batch.Batch) -> str:
@@ -124,22 +123,22 @@ def images_text(count: int) -> str:
     return f"{count:,} image{'' if count == 1 else 's'}"
 
 
-def say_decoded(item: Found, target: Path | None, decoded: rdz.Decoded, say: Output, *, tested: bool = False) -> None:
+def decoded(item: Input, target: Path | None, done: Decoded, out: Output, *, tested: bool = False) -> None:
     """Report a picture that was decoded."""
-    shape, seconds = decoded.picture.shape, _rounded(decoded.seconds)
+    shape, seconds = done.picture.shape, _rounded(done.seconds)
     record = {
         "input": str(item),
         "output": None if tested else _path(target),
         "shape": list(shape),
         "seconds": seconds,
     }
-    what = f"{shape_text(shape)} {decoded.picture.mode}"
+    what = f"{shape_text(shape)} {done.picture.mode}"
     line = f"{item.name}: good, {what}" if tested else f"{item.name} -> {target_text(target)}: {what}"
-    say.result(record, line, f"seconds: {_times(seconds)}")
+    out.result(record, line, f"seconds: {_times(seconds)}")
 
 
 def _path(path: Path | None) -> str:
-    return files.STDIO if path is None else str(path)
+    return STDIO if path is None else str(path)
 
 
 def target_text(path: Path | None) -> str:

@@ -15,7 +15,7 @@ from rdzip.system.workers import Pool
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TrainArgs:
     """The options of the command that say what to train."""
 
     recipe: str
@@ -33,48 +33,61 @@ def first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def train(wanted: Wanted, say: Output) -> None:
-    """Train one run and print where its model file is."""
+def train(args: TrainArgs, sweep: Sequence[str], out: Output, *, jobs: int, ray: str | None) -> None:
+    """Train one run, or one for each combination of the values of a sweep; print where the model files are.
+
+    sweep: texts like ``lr=0.1,0.01``. jobs, ray: the processes that train the runs of a sweep.
+    """
+    pool = Pool(jobs, ray)
+    if sweep:
+        _sweep(args, sweep, pool, out)
+    elif pool.alone:
+        _run(args, out)
+    else:
+        raise UsageError("--jobs and --ray are for the runs of a --sweep; for one run in several processes: torchrun")
+
+
+def _run(args: TrainArgs, out: Output) -> None:
     from rdzip.system.process import own_process
     from rdzip.train.run import run
 
     own_process()
-    with notes(say, first=first()):
+    with notes(out, first=first()):
         model = run(
-            wanted.recipe,
-            data=wanted.data,
-            out=wanted.out,
-            overrides=list(wanted.overrides),
-            resume=wanted.resume,
-            device=wanted.device,
-            start=wanted.start,
-            show=not say.quiet,
-            tensorboard=wanted.tensorboard,
+            args.recipe,
+            data=args.data,
+            out=args.out,
+            overrides=list(args.overrides),
+            resume=args.resume,
+            device=args.device,
+            start=args.start,
+            show=not out.quiet,
+            tensorboard=args.tensorboard,
         )
     if first():
         print_text(shown(model))
 
 
-def sweep(wanted: Wanted, values: Sequence[str], pool: Pool, say: Output) -> None:
+def _sweep(args: TrainArgs, values: Sequence[str], pool: Pool, out: Output) -> None:
     """Train every combination of values; print the model files, and what was reached."""
-    if wanted.tensorboard:
+    if args.tensorboard:
         raise UsageError("expected --sweep or --tensorboard, found both; each run of a sweep has its log.jsonl")
     from rdzip.system.process import own_process
     from rdzip.train.sweep import sweep
 
     own_process()
 
-    def tell(record: dict[str, Any]) -> None:
+    def on_record(record: dict[str, Any]) -> None:
         name = shown(", ".join(record["set"]))
         if "error" in record:
-            say.failure(name, InputError(record["error"]))
+            out.failure(name, InputError(record["error"]))
             return
         figures = ", ".join(f"{key} {value:.4g}" for key, value in record["figures"].items())
-        say.note(f"{name}: {figures}")
+        out.note(f"{name}: {figures}")
         print_text(shown(record["model"]))
 
-    with notes(say, first=first()):
+    with notes(out, first=first()):
         sweep(
-            wanted.recipe, wanted.data, wanted.out, wanted.overrides, values, pool,
-            start=wanted.start, resume=wanted.resume, device=wanted.device, on_record=tell,
+            args.recipe, args.data, args.out, args.overrides, values, pool,
+            start=args.start, resume=args.resume, device=args.device, on_record=on_record,
         )  # fmt: skip

@@ -35,7 +35,7 @@ def test_tables_and_files(rdzip: Cli, photos: Path) -> None:
         "q50",
         "lossless",
         "BD-rate against jpeg",
-        "0.1-30 bpp",
+        "0.1-30 BPP",
         " %",
     ):
         assert part in text

@@ -17,7 +17,7 @@ from helpers.cli_support import CLASSIC, Cli, names_in, same_image
 from helpers.needs import posix
 from PIL import Image
 
-from rdzip.commands import batch as cli_batch
+from rdzip.commands.encoding import why_items_kept
 from rdzip.formats.batch import files as batch_files
 from rdzip.system import atomic
 
@@ -334,4 +334,4 @@ def test_an_array_that_comes_back_as_other_bytes_stays() -> None:
     for data, stays in ((out.getvalue(), False), (out.getvalue() + b"more", True)):
         ways = batch_files.read_ways(out.getvalue())
         assert ways is not None
-        assert bool(cli_batch.why_kept(ways, data)) == stays
+        assert bool(why_items_kept(ways, data)) == stays

@@ -14,7 +14,7 @@ from helpers.cli_support import CLASSIC, Cli
 from helpers.hub_server import COMMIT, FILE, REPO, serving
 from PIL import Image
 
-from rdzip.commands import output as cli_output
+from rdzip.commands import output
 from rdzip.commands.output import Output
 from rdzip.errors import InputError
 from rdzip.system.process import silence_libraries
@@ -38,10 +38,10 @@ def printable(text: str) -> bool:
         lambda say: say.failure(HOSTILE, InputError(HOSTILE)),
         lambda say: say.failure(HOSTILE, OSError(28, HOSTILE, HOSTILE)),
         lambda say: say.failure(None, ValueError(HOSTILE)),
-        lambda say: cli_output.print_text(HOSTILE),
-        lambda say: cli_output.print_text(cli_output.rows([(HOSTILE, HOSTILE)])),
-        lambda say: cli_output.print_text(cli_output.table([HOSTILE], [[HOSTILE]])),
-        lambda say: cli_output.print_json({HOSTILE: HOSTILE}),
+        lambda say: output.print_text(HOSTILE),
+        lambda say: output.print_text(output.rows([(HOSTILE, HOSTILE)])),
+        lambda say: output.print_text(output.table([HOSTILE], [[HOSTILE]])),
+        lambda say: output.print_json({HOSTILE: HOSTILE}),
     ],
 )
 def test_control_characters_are_escaped(say: Callable[[Output], None], capfd: pytest.CaptureFixture[str]) -> None:
@@ -53,7 +53,7 @@ def test_control_characters_are_escaped(say: Callable[[Output], None], capfd: py
 
 
 def test_what_is_logged_is_escaped(capfd: pytest.CaptureFixture[str]) -> None:
-    with cli_output.notes(Output()):
+    with output.notes(Output()):
         logging.getLogger("rdzip.hub").info("fetching %s\nrdzip: all is well", HOSTILE)
     err = capfd.readouterr().err
     assert err.startswith(f"rdzip: fetching {SHOWN}")
@@ -62,7 +62,7 @@ def test_what_is_logged_is_escaped(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_lines_of_a_table_stay_lines(capfd: pytest.CaptureFixture[str]) -> None:
-    cli_output.print_text(cli_output.table(["NAME", "BYTES"], [["a\nb", "1"], ["c", "22"]]))
+    output.print_text(output.table(["NAME", "BYTES"], [["a\nb", "1"], ["c", "22"]]))
     assert capfd.readouterr().out == "NAME  BYTES\na\\nb      1\nc        22\n"
 
 

@@ -21,7 +21,7 @@ from PIL import Image
 
 import rdzip as library
 from rdzip import hub
-from rdzip.commands import fetch as cli_fetch
+from rdzip.commands import fetch
 from rdzip.commands.output import Output
 from rdzip.errors import FormatError, InputError, ModelError
 from rdzip.formats import cbor, container
@@ -242,7 +242,7 @@ def test_asked_at_a_terminal_only(
     heard = stderr()
     monkeypatch.setattr(sys, "stdin", stdin(answer))
     monkeypatch.setattr(sys, "stderr", heard)
-    assert cli_fetch.ask("a.rdz", Origin("a/b", "0" * 40, "m.safetensors", "1" * 64, 1234)) is wanted
+    assert fetch.ask("a.rdz", Origin("a/b", "0" * 40, "m.safetensors", "1" * 64, 1234)) is wanted
     asked = heard.getvalue()
     assert bool(asked) == (stdin is stderr is Terminal)
     if asked:
@@ -252,15 +252,15 @@ def test_asked_at_a_terminal_only(
 
 def test_a_closed_stdin_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
-    assert not cli_fetch.ask("a.rdz", Origin("a/b", "0" * 40, "m.safetensors", "1" * 64, 1))
+    assert not fetch.ask("a.rdz", Origin("a/b", "0" * 40, "m.safetensors", "1" * 64, 1))
 
 
 @pytest.mark.parametrize("say", [Output(quiet=True), Output()])
 def test_quiet_or_offline_asks_nothing(packed: Path, say: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     if not say.quiet:
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr(cli_fetch, "ask", lambda *_: pytest.fail("asked"))
-    cli_fetch.fetch(packed.read_bytes(), "a.rdz", say, wanted=False)
+    monkeypatch.setattr(fetch, "ask", lambda *_: pytest.fail("asked"))
+    fetch.fetch(packed.read_bytes(), "a.rdz", say, wanted=False)
 
 
 @pytest.mark.slow

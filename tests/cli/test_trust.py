@@ -48,7 +48,7 @@ RISKY_MODULES = {
         "bounds/methods.py": "imports what a table of the source names",
         "models/__init__.py": "imports what a table of the source names",
         "train/loop.py": "imports what a table of the source names",
-        "cli_commands.py": "versions of packages",
+        "commands/info.py": "versions of packages",
         "exact/numba_there.py": "asks whether a package is there",
         "process.py": "asks whether a package is there",
     },

@@ -11,20 +11,21 @@ from helpers import needs
 from helpers.needs import posix
 
 from rdzip.commands import files
-from rdzip.commands.files import Destination, Found
+from rdzip.commands.destination import Destination, compressed_name, decompressed_name, restored_name
+from rdzip.commands.files import IMAGE_SUFFIXES, Input, find_inputs
 from rdzip.errors import InputError, UsageError
 from rdzip.system import atomic
 
 
-def found(path: Path) -> Found:
-    return files.find([str(path)], recursive=False, suffixes=files.IMAGE_SUFFIXES)[0]
+def found(path: Path) -> Input:
+    return find_inputs([str(path)], recursive=False, suffixes=IMAGE_SUFFIXES)[0]
 
 
 def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def beside(*inputs: Found, force: bool = False) -> Destination:
+def beside(*inputs: Input, force: bool = False) -> Destination:
     return Destination.of(inputs, output=None, folder=None, stdout=False, force=force)
 
 
@@ -40,10 +41,10 @@ def picture(tmp_path: Path) -> Path:
 
 def test_compressed_name_is_appended_and_taken_off_again(picture: Path) -> None:
     item = found(picture)
-    assert files.compressed_name(item) == "a.png.rdz"
+    assert compressed_name(item) == "a.png.rdz"
     there = item.path.with_name("a.png.rdz")
-    assert files.decompressed_name(found(there)) == "a.png"
-    assert files.restored_name(found(there), ".png", own=True) == "a.png"
+    assert decompressed_name(found(there)) == "a.png"
+    assert restored_name(found(there), ".png", own=True) == "a.png"
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_compressed_name_is_appended_and_taken_off_again(picture: Path) -> None:
     ],
 )
 def test_the_name_of_the_image_in_a_file(name: str, own: bool, crowded: bool, expected: str) -> None:
-    assert files.restored_name(found(Path("dir.d") / name), ".png", own=own, crowded=crowded) == expected
+    assert restored_name(found(Path("dir.d") / name), ".png", own=own, crowded=crowded) == expected
 
 
 @pytest.mark.parametrize(
@@ -68,8 +69,8 @@ def test_the_name_of_the_image_in_a_file(name: str, own: bool, crowded: bool, ex
     [("x", True, "x"), ("scan.v2", True, "scan.v2"), ("scan.v2", False, "scan.png"), ("x", False, "x.png")],
 )
 def test_members_of_archives_have_whole_names(name: str, own: bool, expected: str) -> None:
-    member = Found(Path("all.rdz"), Path(name + ".rdz"), member=name)
-    assert files.restored_name(member, ".png", own=own) == expected
+    member = Input(Path("all.rdz"), Path(name + ".rdz"), member=name)
+    assert restored_name(member, ".png", own=own) == expected
 
 
 def test_names_that_some_systems_take_for_one(tmp_path: Path) -> None:
@@ -94,12 +95,12 @@ def test_one_file_under_two_names_is_not_made_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.png", ".rdz", "rdz", "a.rdz.png"])
 def test_a_name_without_the_suffix_has_no_decompressed_name(name: str) -> None:
     with pytest.raises(InputError, match=r"\.rdz"):
-        files.decompressed_name(found(Path(name)))
+        decompressed_name(found(Path(name)))
 
 
 def test_a_compressed_name_is_not_compressed_again() -> None:
     with pytest.raises(InputError, match="already"):
-        files.compressed_name(found(Path("a.png.rdz")))
+        compressed_name(found(Path("a.png.rdz")))
 
 
 def test_odd_names_are_shown_on_one_line() -> None:
@@ -119,14 +120,14 @@ def test_recursive_takes_images_in_order_and_leaves_the_rest(tmp_path: Path) -> 
     for name in ["z.PNG", "sub/b.jpg", "sub/a.tif", "notes.txt", "a.png.rdz", ".rdzip-0123abcd.tmp"]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    items = files.find([str(tmp_path)], recursive=True, suffixes=files.IMAGE_SUFFIXES)
+    items = find_inputs([str(tmp_path)], recursive=True, suffixes=IMAGE_SUFFIXES)
     assert [str(item.relative) for item in items] == ["z.PNG", str(Path("sub/a.tif")), str(Path("sub/b.jpg"))]
-    items = files.find([str(tmp_path)], recursive=True, suffixes=frozenset([files.SUFFIX]))
+    items = find_inputs([str(tmp_path)], recursive=True, suffixes=frozenset([files.SUFFIX]))
     assert [str(item.relative) for item in items] == ["a.png.rdz"]
 
 
 def test_recursive_into_a_folder_without_images_is_a_problem_not_a_success(tmp_path: Path) -> None:
-    (item,) = files.find([str(tmp_path)], recursive=True, suffixes=files.IMAGE_SUFFIXES)
+    (item,) = find_inputs([str(tmp_path)], recursive=True, suffixes=IMAGE_SUFFIXES)
     with pytest.raises(InputError, match="no file to work on"):
         files.read(item)
 
@@ -134,7 +135,7 @@ def test_recursive_into_a_folder_without_images_is_a_problem_not_a_success(tmp_p
 @needs.posix
 def test_a_folder_that_may_not_be_read_is_a_problem(unprivileged: Path) -> None:
     (unprivileged / "locked").mkdir(mode=0)
-    items = files.find([str(unprivileged)], recursive=True, suffixes=files.IMAGE_SUFFIXES)
+    items = find_inputs([str(unprivileged)], recursive=True, suffixes=IMAGE_SUFFIXES)
     (unprivileged / "locked").chmod(0o700)
     (found,) = [item for item in items if item.problem]
     assert "cannot be searched" in str(found.problem)
@@ -143,7 +144,7 @@ def test_a_folder_that_may_not_be_read_is_a_problem(unprivileged: Path) -> None:
 
 @pytest.mark.parametrize("name", ["missing.png", "", "nul\0.png", "x" * 5000])
 def test_unusable_names_are_input_errors(name: str) -> None:
-    (item,) = files.find([name], recursive=True, suffixes=files.IMAGE_SUFFIXES)
+    (item,) = find_inputs([name], recursive=True, suffixes=IMAGE_SUFFIXES)
     with pytest.raises(InputError):
         files.read(item)
 
@@ -237,7 +238,7 @@ def test_terminals_get_and_give_no_binary_data(picture: Path, monkeypatch: pytes
         assert Destination.of([found(picture)], output="-", folder=None, stdout=False, force=True).stdout
         monkeypatch.setattr(sys, "stdin", terminal)
         with pytest.raises(InputError, match="terminal"):
-            files.read(Found(None, Path("-")))
+            files.read(Input(None, Path("-")))
 
 
 def test_names_after_options_are_checked(picture: Path) -> None:
@@ -255,7 +256,7 @@ def test_names_after_options_are_checked(picture: Path) -> None:
 def test_a_folder_without_recursive_has_no_result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="-r"):
-        files.compressed_name(found(Path()))
+        compressed_name(found(Path()))
 
 
 # Removing
@@ -305,7 +306,7 @@ def test_pipes_sockets_and_links_to_nothing_are_left_out_of_folders(tmp_path: Pa
         finally:
             os.chdir(before)
     told: list[str] = []
-    items = files.find([str(tmp_path)], recursive=True, suffixes=files.IMAGE_SUFFIXES, note=told.append)
+    items = find_inputs([str(tmp_path)], recursive=True, suffixes=IMAGE_SUFFIXES, note=told.append)
     assert [item.relative.name for item in items] == ["a.png", "link.png"]
     assert [text.removeprefix(f"{tmp_path}/") for text in told] == [
         "device.png is left out: it is a device",
@@ -355,4 +356,4 @@ def test_a_file_that_grows_while_it_is_read_is_refused(picture: Path) -> None:
 def test_closed_stdin_is_said_to_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(InputError, match="closed"):
-        files.read(Found(None, Path("-")))
+        files.read(Input(None, Path("-")))

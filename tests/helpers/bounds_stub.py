@@ -59,9 +59,9 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     both = (VECTORS, IMAGES)
     table = [
-        Method("up", "upper", HERE, "a stub", both, options={"role": "upper", "off": 0.05}),
-        Method("low", "lower", HERE, "a stub", both, options={"role": "lower", "off": -0.03}, cost=2),
-        Method("true", "exact", HERE, "a stub", (GAUSSIANS,), options={"role": "exact"}, joint=False),
-        Method("guess", "estimate", HERE, "a stub", most_dim=2, options={"role": "estimate"}, joint=False),
+        Method("up", "upper", HERE, both, options={"role": "upper", "off": 0.05}),
+        Method("low", "lower", HERE, both, options={"role": "lower", "off": -0.03}, cost=2),
+        Method("true", "exact", HERE, (GAUSSIANS,), options={"role": "exact"}, joint=False),
+        Method("guess", "estimate", HERE, most_dim=2, options={"role": "estimate"}, joint=False),
     ]
     monkeypatch.setattr(methods, "METHODS", {entry.name: entry for entry in table})
