@@ -16,7 +16,7 @@ docs:  ## documents against the code: the tree and its layers, the format, publi
 	pytest tests/spec/test_design.py tests/spec/test_format_spec.py tests/test_readme.py tests/test_public_names.py
 
 golden:  ## stored files decode to the same samples, by rdzip and by the second decoders
-	pytest tests/spec/test_golden.py $(wildcard tests/test_slow_*.py)
+	pytest tests/spec
 
 bench:  ## start-up and speed of this machine; sizes have scripts of their own in benchmarks/
 	python benchmarks/startup.py

@@ -54,7 +54,7 @@ FIRST = (
 MAKES = {"0.1", "0.1-latents", "0.1-irec", "0.1-lossy", "0.1-hyper-lossy", "0.1-irec-lossy", "0.1-thorough", "0.1-lean"}
 MAKES |= {"0.1-near", "0.1-contents"}
 """Sets whose sources tools/make_golden.py still makes."""
-LARGE = {"0.1-lean/two-bands", "0.1-brisk/two-bands"}
+LARGE = {"0.1-lean/two-bands"}
 """Only by compiled code."""
 
 

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from fuzz import tiny
 from rdzip.codecs.bits_back import tiles as tiled
-from rdzip.codecs.bits_back.options import LATENT_CODECS, LOSSY_CODECS, NETWORKED, Options
+from rdzip.codecs.bits_back.options import LATENT_CODECS, LOSSY_CODECS, Options
 from rdzip.codecs.causal import codec as causal
 from rdzip.codecs.classic import codec as classic
 from rdzip.codecs.classic.codec import Method
 from rdzip.codecs.mixing import codec as mixing
+from rdzip.codecs.mixing.presets import PRESETS, Preset
 from rdzip.codecs.result import Encoded
 from rdzip.codecs.transform import codec as transform
 from rdzip.codecs.transform import tiles as transform_tiles
@@ -36,12 +37,11 @@ from rdzip.pipeline.arrangement import arrange, palette_colours
 from rdzip.pipeline.model_handle import Neural
 from rdzip.pipeline.selection import CAUSAL, CLASSIC, LATENT, MIXING, TRANSFORM, apart
 
-CODECS = ("classic", "causal", "brisk", "thorough", "latent", "lossy")
+CODECS = ("classic", "causal", "fast", "slow", "latent", "lossy")
 SHARES = (0.42, 0.12, 0.2, 0.05, 0.15, 0.06)
-MOST_PIXELS = {"classic": 100, "causal": 30, "brisk": 30, "thorough": 3, "latent": 20, "lossy": 40}
+MOST_PIXELS = {"classic": 100, "causal": 30, "fast": 30, "slow": 3, "latent": 20, "lossy": 40}
 """What a slow decoder reads in a moment."""
 LATENT_MODES = {"vae": ("1", "L"), "toy-mixture": ("L",), "grey": ("L", "LA"), "deep": ("RGB", "RGBA", "LAB", "RGBa")}
-BRISK, THOROUGH = tuple(range(3, 9)), (1, 2, 9, 10)
 
 
 @dataclass
@@ -160,7 +160,7 @@ def lossless(rng: np.random.Generator, codec: str) -> Made:
     traits = {"mode": target.mode, "arrangement": Arrangement(arrangement).name.lower()}
     planes = [group(rng, codec, model, colour, traits)]
     if alpha is not None:
-        beside = one_of(rng, ("classic", "brisk") if codec == "latent" else ("classic", "brisk", "causal"))
+        beside = one_of(rng, ("classic", "fast") if codec == "latent" else ("classic", "fast", "causal"))
         if alpha.dtype != np.uint8:
             beside = "classic"
         told: dict[str, str] = {}
@@ -224,15 +224,15 @@ def group(rng: np.random.Generator, codec: str, model: str, samples: NDArray[Any
         return body_of(CAUSAL, causal.encode(tiny.model("causal"), samples)), True
     if codec == "latent":
         return latents(rng, model, samples, traits), True
-    layouts = BRISK if codec == "brisk" else THOROUGH
-    layout = one_of(rng, [layout for layout in layouts if model or layout not in NETWORKED])
-    bands = 1 if layout in mixing.WHOLE else int(rng.integers(1, min(samples.shape[0], 4) + 1))
-    with mock.patch.object(mixing, "bands", return_value=bands):
-        encoded = mixing.encode(tiny.model("causal"), samples, None, layout)
-    traits["codec"] = f"mixing/{layout}"
+    presets = [p for p in PRESETS.values() if p.slow == (codec == "slow") and (model or not p.network)]
+    preset = one_of(rng, presets)
+    bands = int(rng.integers(1, min(samples.shape[0], 4) + 1))
+    with mock.patch.object(Preset, "bands", return_value=bands):
+        encoded = mixing.encode(tiny.model("causal"), samples, None, preset)
+    traits["codec"] = f"mixing/{preset.layout}"
     if bands > 1:
         traits["bands"] = "several"
-    return body_of(MIXING, encoded), layout in NETWORKED
+    return body_of(MIXING, encoded), preset.network
 
 
 def body_of(codec: int, encoded: Encoded) -> bytes:

@@ -25,7 +25,6 @@ from rdzip.errors import InputError, Stopped, UsageError
 from rdzip.pipeline.codec_options import Wishes
 from rdzip.pipeline.loss import Loss
 from rdzip.system.process import ignore_settings_here, open_standard, silence_libraries, wait_passively
-from rdzip.system.workers import Pool
 
 FILES, MODELS, MEASURES = "Commands", "Models", "Measurements"
 """Groups of commands, as --help names them."""
@@ -107,6 +106,7 @@ def compress(
         remove=remove,
     )  # fmt: skip
     from rdzip.commands import compress as command
+    from rdzip.system.workers import Pool
 
     wishes = Wishes(
         particles, refine, steps, resample.value if resample else None, interleave, omega, epsilon, beams, seed, segment

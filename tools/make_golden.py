@@ -7,7 +7,7 @@ python tools/make_golden.py VERSION-lossy      with loss: the pictures lie besid
 python tools/make_golden.py VERSION-hyper-lossy the same, by the models of published kinds.
 python tools/make_golden.py VERSION-irec-lossy the same, by relative entropy coding.
 python tools/make_golden.py VERSION-thorough   the same, by the codec mixing at high efforts and by more models.
-python tools/make_golden.py VERSION-lean       the same, by its fast layouts.
+python tools/make_golden.py VERSION-lean       the same, by its fast presets.
 python tools/make_golden.py VERSION-near       near-lossless.
 python tools/make_golden.py VERSION-contents   by the codec mixing, of contents that reach more of its states.
 python tools/make_golden.py VERSION-narrow     pictures of a row or a column, or of few.
@@ -142,7 +142,7 @@ def hyper_lossy() -> dict[str, tuple[Any, dict[str, Any]]]:
 
 
 def thorough() -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Inputs by name for the codec mixing at high efforts and with other models. (0.1-mixing is of layouts 1 and 2.)"""
+    """Inputs by name for the codec mixing at high efforts and with other models."""
     photo = picture().crop((300, 200, 333, 221))
     rgba = photo.copy()
     rgba.putalpha(photo.convert("L"))
@@ -159,7 +159,7 @@ def thorough() -> dict[str, tuple[Any, dict[str, Any]]]:
 
 
 def lean() -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Inputs by name for the fast layouts of the codec mixing, by effort; the widest has two bands."""
+    """Inputs by name for the fast presets of the codec mixing, by effort; the widest has two bands."""
     photo = picture().crop((300, 200, 333, 221))
     rgba = photo.copy()
     rgba.putalpha(photo.convert("L"))
@@ -187,7 +187,7 @@ def near() -> dict[str, tuple[Any, dict[str, Any]]]:
         "colour": (photo, {"codec": "causal", "max_error": 1}),
         "grey": (photo.convert("L"), {"codec": "causal", "max_error": 5}),
         "colour-alpha": (rgba, {"codec": "causal", "max_error": 2}),
-        "mixing": (photo, {"codec": "mixing", "effort": 7, "max_error": 3}),
+        "mixing": (photo, {"codec": "mixing", "effort": 3, "max_error": 3}),
         "classic": (photo.convert("CMYK"), {"codec": "classic", "max_error": 4}),
         "sixteen-bit": (scan, {"codec": "classic", "max_error": 3}),
         "sixteen-bit-narrow": (scan, {"codec": "causal", "max_error": 9}),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from rdzip.codecs.bits_back.options import LATENT_CODECS, LOSSY_CODECS, NETWORKED
+from rdzip.codecs.bits_back.options import LATENT_CODECS, LOSSY_CODECS
 from rdzip.codecs.threads import at_most
 from rdzip.errors import FormatError, InputError
 from rdzip.formats import container
@@ -18,7 +18,7 @@ from rdzip.formats.images.read import LOSSY_NOTE
 from rdzip.pipeline import near_lossless
 from rdzip.pipeline import planes as sections
 from rdzip.pipeline.codec_options import NO_WISHES, Wishes, codec_for
-from rdzip.pipeline.effort import Mixing, default_model, mixing_layout
+from rdzip.pipeline.effort import Mixing, default_model, preset_for
 from rdzip.pipeline.loss import NO_LOSS, Loss
 from rdzip.pipeline.model_handle import Neural, check_coder, latent_model, lossy_model, origin_of
 from rdzip.pipeline.planes import part_of
@@ -79,7 +79,7 @@ def compress_picture(
         raise InputError("expected --segment with many items, found one picture: leave it out")
     start = time.perf_counter()
     lossy = lossy_model(model, codec, loss, threads=threads, device=device, offline=offline)
-    layout = mixing_layout(codec, effort)
+    preset = preset_for(codec, effort)
     if lossy:
         from rdzip.pipeline.lossy import compress_lossy
 
@@ -100,12 +100,12 @@ def compress_picture(
     wishes.check(latent)
     if latent is not None and effort is not None:
         raise InputError(f"the codec {latent} has one effort, found --effort {effort}: leave it out")
-    if latent is None and layout is not None and layout not in NETWORKED:
+    if latent is None and preset is not None and not preset.network:
         if model is not None:
             raise InputError(f"--effort {effort} asks no model, found {model}: leave one out, or take 5 or more")
         neural = None
     elif latent is None and codec != "classic" and coded.mode in NEURAL_MODES:
-        neural = Neural(model or default_model(layout, effort), threads=threads, device=device, offline=offline)
+        neural = Neural(model or default_model(preset, effort), threads=threads, device=device, offline=offline)
         if not neural.find():
             if model is not None or codec not in (None, "mixing"):
                 _ = neural.stamp  # raises the ModelError that says what to do
@@ -116,7 +116,7 @@ def compress_picture(
             choice = choose_latent(coded, neural, latent, wishes.options(latent), part_of(progress, 0.0, share))
         else:
             choice = choose(
-                coded, neural if layout is None else Mixing(neural, layout), codec, part_of(progress, 0.0, share)
+                coded, neural if preset is None else Mixing(neural, preset), codec, part_of(progress, 0.0, share)
             )
     target = picture
     if quantised:

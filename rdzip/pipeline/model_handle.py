@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from rdzip.codecs.bits_back.head import read_head
+from rdzip.codecs.bits_back import head
 from rdzip.codecs.bits_back.options import LATENT_CODECS, LOSSY_CODECS, with_unnamed
 from rdzip.errors import CoderError, FormatError, InputError, ModelError
 from rdzip.formats import cbor
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rdzip.codecs.bits_back.options import Options
+    from rdzip.codecs.mixing.presets import Preset
     from rdzip.codecs.result import Encoded
     from rdzip.codecs.transform.codec import Coded, Unpacked
 
@@ -109,12 +110,12 @@ class Neural:
         return pixels
 
     def encode_mixing(
-        self, pixels: NDArray[Any], layout: int, progress: Callable[[float], None] | None = None
+        self, pixels: NDArray[Any], preset: Preset, progress: Callable[[float], None] | None = None
     ) -> Encoded:
-        """Return the payload of uint8 pixels [h, w] or [h, w, 3] by the codec mixing, this model's network mixed in."""
+        """Return the payload of uint8 pixels [h, w] or [h, w, 3] by context mixing, this model's network mixed in."""
         from rdzip.codecs.mixing import codec as mixing
 
-        return mixing.encode(self._causal_model(), pixels, progress, layout)
+        return mixing.encode(self._causal_model(), pixels, progress, preset)
 
     def decode_mixing(
         self, payload: bytes, shape: tuple[int, ...], layout: int, progress: Callable[[float], None] | None = None
@@ -124,11 +125,11 @@ class Neural:
 
         return mixing.decode(self._causal_model(), payload, shape, layout, progress)
 
-    def decoding_time(self, shape: tuple[int, ...], layout: int) -> float:
+    def decoding_time(self, shape: tuple[int, ...], preset: Preset) -> float:
         """Return the microseconds that decoding what `encode_mixing` codes takes (rdzip.system.limits)."""
         from rdzip.codecs.mixing import codec as mixing
 
-        return mixing.decoding_time(self._causal_model(), shape, layout)
+        return mixing.decoding_time(self._causal_model(), shape, preset)
 
     def takes(self, shape: tuple[int, ...]) -> bool:
         """Return whether a model with latents codes items of this shape; ModelError if it cannot be had."""
@@ -191,7 +192,7 @@ class Neural:
         from rdzip.codecs.bits_back import chain
 
         model = self._latent_model()
-        _, _, sizes, _ = read_head(payload)
+        _, _, sizes, _ = head.read_head(payload)
         count = len(shape) if isinstance(shape, list) else shape[0]
         if sum(sizes) != count:  # before memory is taken for them
             raise CoderError(f"the chain holds {sum(sizes)} items, expected {count}: the file is corrupt")

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rdzip.codecs.bits_back.options import LATENT_CODECS, LOSSY_CODECS, NETWORKED
+from rdzip.codecs.bits_back.options import LATENT_CODECS, LOSSY_CODECS
 from rdzip.codecs.classic import codec as classic
+from rdzip.codecs.mixing.presets import has_network
 from rdzip.errors import CoderError, FormatError
 from rdzip.formats import container, metadata
 from rdzip.formats.container import Container, Section, SectionType
@@ -186,7 +187,7 @@ def _plane(
         return classic.decode(payload, shape, dtype, layout)
     if codec == TRANSFORM:
         raise FormatError("header is inconsistent: a lossy payload in a lossless file; the file is corrupt")
-    alone = codec == MIXING and layout not in NETWORKED
+    alone = codec == MIXING and not has_network(layout)
     if (neural is None and not alone) or dtype != np.uint8 or shape[2:] not in ((), (3,)):
         raise FormatError(
             "header is inconsistent: a neural payload without a model or of samples that it cannot hold; the file is "

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rdzip.codecs.bits_back.options import NETWORKED
 from rdzip.codecs.classic import codec as classic
+from rdzip.codecs.mixing.presets import has_network
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.errors import InputError
 from rdzip.formats.container import SectionType
@@ -74,7 +74,7 @@ class Plane:
     @property
     def uses_model(self) -> bool:
         """Whether the model is needed to decode it."""
-        return self.codec != CLASSIC and (self.codec != MIXING or self.encoded.layout in NETWORKED)
+        return self.codec != CLASSIC and (self.codec != MIXING or has_network(self.encoded.layout))
 
 
 @dataclass(frozen=True)

@@ -188,3 +188,23 @@ def test_help_and_info_load_light_modules_only(tmp_path: Path) -> None:
         path = Path(importlib.util.find_spec(name).origin)
         below = path.relative_to(ROOT / "rdzip").with_suffix("").as_posix()
         assert any(fnmatch.fnmatchcase(below, entry) for entry in light), f"ruff is to hold {below} light"
+
+
+def test_info_without_a_parser_says_what_the_parsed_one_says(tmp_path: Path) -> None:
+    """Where all that is named are files, and --json, the command does without typer; -r goes through it."""
+    golden = Path(__file__).with_name("golden")
+    broken = tmp_path / "broken.rdz"
+    broken.write_bytes(b"no")
+    file = next(iter(sorted(golden.rglob("*.rdz"))))
+    for names in ([file], [file, broken], [tmp_path / "none"], [file, "--json"], ["--json", broken, file], [tmp_path]):
+        plain, parsed = finished("info", *names), finished("info", *names, "-r")
+        if names != [tmp_path]:
+            assert (plain.stdout, plain.stderr, plain.returncode) == (parsed.stdout, parsed.stderr, parsed.returncode)
+        else:
+            assert b"add -r" in plain.stderr
+            assert plain.returncode == 1
+    assert finished("info", "-", data=file.read_bytes()).returncode == 0
+    assert finished("info").returncode == finished("info", "--jsn", file).returncode == 2
+    program = "import sys\nfrom rdzip.cli import main\ntry:\n    main()\nexcept SystemExit:\n    print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program, "info", file], capture_output=True, check=True, text=True)
+    assert not {"typer", "pydantic"} & {*ran.stdout.splitlines()[-1].split()}

@@ -18,9 +18,9 @@ from PIL import Image
 
 import rdzip
 from rdzip.codecs.bits_back.head import MAX_GROUPS, read_head
-from rdzip.codecs.bits_back.options import CALM_ALONE, LEAN_FITTED
 from rdzip.codecs.classic import codec as classic
 from rdzip.codecs.mixing import codec as mixing
+from rdzip.codecs.mixing.presets import FAST_LS, FAST_PLAIN, PRESETS, SLOW, Preset
 from rdzip.errors import FormatError, RdzipError
 from rdzip.formats import cbor, container, packing
 from rdzip.formats.archive import Archive
@@ -50,9 +50,9 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "planes that cannot hold it": lambda: hostile.image(SQUARE, 0, 5, b"\0" + hostile.zeros(1000), k1=9),
     "rows of a PNG": lambda: hostile.image((4000, 4000), 0, 4, b"\x10" + hostile.zeros(4000 * 24001), k1=8),
     "a WebP": lambda: hostile.image((6000, 6000), 0, 2, hostile.webp(6000)),
-    "mixing, noise": lambda: hostile.image(SQUARE, 4, 7, b"\1" + NOISE),
-    "mixing, zeros": lambda: hostile.image(SQUARE, 4, 9, b"\1" + bytes(49000)),
-    "mixing with the network": lambda: hostile.image((1000, 1000), 4, 10, b"\1" + bytes(2000), model="photo-large"),
+    "mixing, noise": lambda: hostile.image(SQUARE, 4, FAST_LS.layout, b"\1" + NOISE),
+    "mixing, zeros": lambda: hostile.image(SQUARE, 4, SLOW.layout, b"\1" + bytes(49000)),
+    "mixing with the network": lambda: hostile.image((1000, 1000), 4, 5, b"\1" + bytes(2000), model="photo-large"),
     "wavefronts": lambda: hostile.image((2, 2_000_000), 1, 3, NOISE, model="photo"),
     "many particles": lambda: hostile.chained([200, 28, 28], "mnist-binary", "bb-is", [1] * 200, NOISE, particles=4096),
     "much refinement": lambda: hostile.chained([40, 28, 28], "mnist-binary", "bb-ans", [1] * 40, NOISE, refine=1000),
@@ -134,13 +134,13 @@ def test_pictures_of_one_colour_come_back_in_every_mode(mode: str) -> None:
 
 
 def test_raising_the_limit_of_pixels_raises_the_others() -> None:
-    data = hostile.image((1000, 1000), 4, 9, b"\1" + bytes(300))
+    data = hostile.image((1000, 1000), 4, SLOW.layout, b"\1" + bytes(300))
     with pytest.raises(FormatError, match="raise --max-pixels to") as caught:
         rdzip.decompress(data)
     needed = int(str(caught.value).split("--max-pixels to ")[1].split()[0])
     budget = limits.Budget(needed)
     budget.credit(len(data))
-    budget.claim(mixing.decoding_time(None, (1000, 1000, 3), CALM_ALONE), "it")
+    budget.claim(mixing.decoding_time(None, (1000, 1000, 3), SLOW), "it")
     less = limits.Budget(limits.MAX_PIXELS // 2)
     less.credit(len(data))
     with pytest.raises(FormatError):
@@ -163,11 +163,11 @@ def test_an_encoder_makes_what_is_read_unasked(monkeypatch: pytest.MonkeyPatch) 
     """Effort 9 for a smooth picture: the slow layout would be refused, so the fast one codes it."""
     y, x = np.mgrid[0:60, 0:50]
     smooth = ((x + y) // 64).astype(np.uint8)
-    assert Mixing(None, CALM_ALONE).encode(smooth).layout == CALM_ALONE
+    assert Mixing(None, SLOW).encode(smooth).layout == SLOW.layout
     monkeypatch.setattr(limits, "FREE_TIME", 20_000)
-    found = Mixing(None, CALM_ALONE).encode(smooth)
-    assert found.layout == LEAN_FITTED
-    assert limits.fits(mixing.decoding_time(None, smooth.shape, found.layout), len(found.payload))
+    found = Mixing(None, SLOW).encode(smooth)
+    assert found.layout == FAST_LS.layout
+    assert limits.fits(mixing.decoding_time(None, smooth.shape, PRESETS[found.layout]), len(found.payload))
 
 
 def test_what_cannot_be_read_unasked_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,13 +184,12 @@ def test_what_cannot_be_read_unasked_is_told(monkeypatch: pytest.MonkeyPatch) ->
     rdzip.decompress(done.data, max_pixels=int(note.split()[-1]))
 
 
-@pytest.mark.parametrize("layout", [1, 3, 6, 7, 9])
+@pytest.mark.parametrize("preset", [FAST_PLAIN, FAST_LS, SLOW], ids=["plain", "least-squares", "slow"])
 @pytest.mark.parametrize("shape", [(300, 40), (2, 6000), (70, 50, 3)])
-def test_mixing_stops_soon_after_its_data_end(layout: int, shape: tuple[int, ...]) -> None:
+def test_mixing_stops_soon_after_its_data_end(preset: Preset, shape: tuple[int, ...]) -> None:
     told: list[float] = []
-    head = b"" if layout < 3 else b"\1"
     with pytest.raises(RdzipError, match="end before the last pixel"):
-        mixing.decode(None, head + NOISE[:100], shape, layout, told.append)
+        mixing.decode(None, b"\1" + NOISE[:100], shape, preset.layout, told.append)
     assert not told or max(told) < 1
 
 

@@ -86,10 +86,10 @@ def run_all() -> None:
     """Run all that is compiled, so that numba knows it with all its types."""
     from helpers import synthetic, tiny_causal
 
-    from rdzip.codecs.bits_back.options import NETWORKED
     from rdzip.codecs.causal import codec as causal
     from rdzip.codecs.mixing import codec as mixing
     from rdzip.codecs.mixing import prefetch
+    from rdzip.codecs.mixing.presets import PRESETS
     from rdzip.models.shared.template import SLANT
 
     with tempfile.TemporaryDirectory() as folder:
@@ -97,9 +97,9 @@ def run_all() -> None:
     pixels = synthetic.picture(3, 5)
     prefetch._compiled(model, "colour", pixels)(0, 3)
     causal.decode(model, causal.encode(model, pixels).payload, pixels.shape, SLANT)
-    for layout in mixing.LAYOUTS:
-        used = model if layout in NETWORKED else None
-        mixing.decode(used, mixing.encode(used, pixels, None, layout).payload, pixels.shape, layout)
+    for layout, preset in PRESETS.items():
+        used = model if preset.network else None
+        mixing.decode(used, mixing.encode(used, pixels, None, preset).payload, pixels.shape, layout)
 
 
 def check_all() -> None:

@@ -99,7 +99,7 @@ ALLOWED_BY_REASON = {
         models/lapped_transform/slices.py _means sum | models/vae_mlp/refine.py _back @ | models/vae_mlp/refine.py _backward sum
         models/vae_mlp/refine.py _slope @""",
     "sizes of shapes": """
-        codecs/mixing/fast.py __init__ prod | codecs/causal/codec.py decode prod | codecs/bits_back/chain.py _claim_entries prod
+        codecs/mixing/fast.py states prod | codecs/causal/codec.py decode prod | codecs/bits_back/chain.py _claim_entries prod
         codecs/bits_back/chain.py _most prod | codecs/bits_back/chain.py push_groups prod | codecs/classic/codec.py _candidates prod
         codecs/classic/codec.py _decode_bits prod | codecs/classic/codec.py _decode_constant prod
         codecs/classic/codec.py _decode_planes prod | codecs/classic/codec.py _decode_png prod
@@ -107,12 +107,12 @@ ALLOWED_BY_REASON = {
         codecs/classic/codec.py _decode_webp prod | codecs/classic/codec.py decode prod | codecs/bits_back/importance.py pop prod
         codecs/bits_back/irec.py _latents prod | codecs/bits_back/irec.py draw prod | codecs/mixing/codec.py decode prod
         codecs/mixing/codec.py decoding_time prod | codecs/bits_back/particle_filter.py encode_stochastic prod
-        codecs/mixing/slow.py __init__ prod | models/conv_vae/blocks.py known_answer prod | formats/batch/items.py pixels prod
+        codecs/mixing/slow.py states prod | models/conv_vae/blocks.py known_answer prod | formats/batch/items.py pixels prod
         formats/batch/header.py values prod | pipeline/batch_decompress.py _member prod
         pipeline/batch_decompress.py decode_batch prod | formats/batch/npy.py read_npy prod""",
     "of rdzip's sites and tables, in integers": """
         entropy/cdf.py intervals at | models/conv_vae/pixel_head.py add at
-        models/conv_vae/pixel_head.py _walk base | codecs/mixing/codec.py _encode_band ()() | codecs/mixing/codec.py _decode_band ()()
+        models/conv_vae/pixel_head.py _walk base
         models/shared/sites.py cumulative at
         models/shared/sites.py interval at | models/shared/sites.py quantile at
         codecs/bits_back/annealed.py __init__ quantile | codecs/bits_back/annealed.py move log2 | codecs/bits_back/annealed.py bits log2
@@ -154,7 +154,7 @@ ALLOWED_BY_REASON = {
         models/shared/residual_site.py module 0.05 | models/conv_vae/resnet.py __init__ 0.3 uniform_
         models/lapped_transform/slices.py __init__ 0.02 0.7 | models/lapped_transform/model.py module log""",
     "seconds, limits and progress": """
-        codecs/classic/codec.py module 0.002 | codecs/mixing/codec.py module 1.3 1.7 | models/causal/model.py module 5e-05
+        codecs/classic/codec.py module 0.002 | codecs/mixing/presets.py module 1.3 | models/causal/model.py module 5e-05
         models/causal/model.py pixel_time sum | models/vae_mlp/model.py VaeMlpModel 0.03
         pipeline/batch_decompress.py decode_batch / | pipeline/lossy.py compress_lossy / | pipeline/lossy.py module 0.02
         pipeline/compress.py compress_picture / 0.4 | pipeline/planes.py _lossy_samples 0.6

@@ -1,7 +1,7 @@
 """A model with latents and its codecs as the formats see them, without networks: payloads are zlib streams.
 
-`installed` puts them in the place of rdzip.codecs.bits_back.chain and rdzip.codecs.bits_back.tiles; `write` makes the
-model's file.
+`installed` puts them in the place of rdzip.codecs.bits_back.chain, rdzip.codecs.bits_back.tiles and their heads;
+`write` makes its file.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import pytest
 
 import rdzip.codecs
 from rdzip import hub, models
+from rdzip.codecs.bits_back import head
 from rdzip.codecs.bits_back.options import LATENT_CODECS, Options
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.errors import CoderError, InputError
@@ -79,13 +80,14 @@ def write(
 
 @contextmanager
 def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name, functions in (("chain", [encode, decode, describe]), ("tiled", [encode_tiles, decode_tiles, describe])):
+    for name, functions in (("chain", [encode, decode]), ("tiled", [encode_tiles, decode_tiles])):
         module: Any = ModuleType(f"rdzip.codecs.{name}")
-        module.encode, module.decode, module.describe = functions
-        module.read_head = read_head
+        module.encode, module.decode = functions
         module.CODECS = LATENT_CODECS
         monkeypatch.setitem(sys.modules, module.__name__, module)
         monkeypatch.setattr(rdzip.codecs, name, module, raising=False)
+    for name, function in (("read_head", read_head), ("describe", describe), ("describe_tiles", describe)):
+        monkeypatch.setattr(head, name, function)
     with models.registered(ARCHITECTURE, lambda _, meta: StubModel(meta["sample"])):
         yield
 
@@ -97,8 +99,8 @@ def encode(model: StubModel, samples: Any, codec: str, options: Options, progres
         assert item.max() < model.values()
     raw = b"".join(item.tobytes() for item in samples)
     numbers = options.to_numbers("bb-ans")
-    head = bytes([LATENT_CODECS.index(codec), *(n & 255 for n in numbers), len(samples)])
-    payload = head + zlib.crc32(raw).to_bytes(4, "little") + zlib.compress(raw)
+    begin = bytes([LATENT_CODECS.index(codec), *(n & 255 for n in numbers), len(samples)])
+    payload = begin + zlib.crc32(raw).to_bytes(4, "little") + zlib.compress(raw)
     size = 8.0 * len(payload)
     if progress:
         progress(1.0)

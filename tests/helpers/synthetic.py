@@ -50,7 +50,7 @@ def extremes(height: int, width: int) -> NDArray[np.uint8]:
 
 
 def one_bucket(height: int = 24, width: int = 32) -> NDArray[np.uint8]:
-    """Two contexts of layout 6 (prediction 108 beside 82, 55 beside 128) whose hashes differ in bit 12 alone: of 2**12
+    """Two contexts of layout 1 (prediction 108 beside 82, 55 beside 128) whose hashes differ in bit 12 alone: of 2**12
     buckets they share one, and its check, which leaves out that bit; uint8 [h, w].
     """
     found = np.tile(np.array([82, 108, 128, 55], np.uint8), (height, width // 4))

@@ -11,7 +11,7 @@ import rdzip
 from rdzip.commands import demo
 from rdzip.errors import FormatError, InputError
 from rdzip.models.causal.numpy_network import ExactNet
-from rdzip.pipeline.effort import mixing_layout
+from rdzip.pipeline.effort import preset_for
 
 
 def picture(shape: tuple[int, ...] = (14, 12, 3)) -> np.ndarray:
@@ -48,8 +48,8 @@ def test_without_compiled_code_the_network_alone_codes(monkeypatch: pytest.Monke
     monkeypatch.setenv("RDZIP_COMPILE", "0")
     photo = demo.picture().crop((300, 200, 440, 330))
     assert rdzip.info(rdzip.compress(photo, verify=False))["codec"] == "causal"
-    assert mixing_layout(None, None) is None
-    assert mixing_layout(None, 6) is not None
+    assert preset_for(None, None) is None
+    assert preset_for(None, 6) is not None
 
 
 @pytest.mark.parametrize("effort", [None, 7])

@@ -10,8 +10,8 @@ import pytest
 from helpers import corpus
 from PIL import Image
 
-from rdzip.codecs.bits_back.options import LEAN_WITH_NETWORK
 from rdzip.codecs.classic import codec as classic
+from rdzip.codecs.mixing.presets import FAST_NET
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.formats.header import ModelStamp
 from rdzip.formats.images.picture import Picture, from_array
@@ -51,11 +51,11 @@ class StandIn:
         assert layout == 3
         return StandIn.kept[payload[:8]].reshape(shape)
 
-    def encode_mixing(self, pixels, layout, progress=None):
-        return replace(self.encode(pixels, progress), layout=layout)
+    def encode_mixing(self, pixels, preset, progress=None):
+        return replace(self.encode(pixels, progress), layout=preset.layout)
 
     def decode_mixing(self, payload, shape, layout, progress=None):
-        assert layout == LEAN_WITH_NETWORK
+        assert layout == FAST_NET.layout
         return self.decode(payload, shape, 3, progress)
 
 

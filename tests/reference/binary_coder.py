@@ -50,15 +50,15 @@ class Counter:
         return stretch(self.p >> 10)
 
 
-def calibrator(table: dict[Any, Counter], i: int, c: int, counter: Counter) -> Counter:
-    """The calibrating counter of context i's counter."""
+def refiner(table: dict[Any, Counter], i: int, c: int, counter: Counter) -> Counter:
+    """The counter of context i's adaptive probability map for its counter."""
     seen = counter.n if counter.n < 8 else min(15, 8 + ((counter.n - 8) >> 3))
     k = level_of(counter.odds)
     return table.setdefault((i, c, seen, k), Counter(64 * squash(72 * (k - 32) + 36)))
 
 
-def beside_of(mid: int, prediction: int) -> int:
-    """z: where a decision's threshold lies beside a prediction."""
+def distance_class(mid: int, prediction: int) -> int:
+    """z: class of the distance of a decision's threshold from a prediction."""
     d = 16 * mid - 8 - prediction
     return 48 + distance(min(d, 4095)) if d >= 0 else 47 - distance(min(-d - 1, 4095))
 

@@ -1,6 +1,6 @@
-"""A second decoder of layouts 3 to 8 of mixing payloads, written from docs/reference/format.md in plain Python.
+"""A second decoder of mixing payloads of layouts 1 to 3, written from docs/reference/format.md in plain Python.
 
-Shares nothing with rdzip but the test's model file; what these layouts have in common with 1 and 2 is in slow_binary.
+Shares nothing with rdzip but the test's model file; what these layouts have in common with 4 and 5 is in binary_coder.py.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from reference.binary_coder import (
     PLACES,
     Coder,
     Counter,
-    beside_of,
-    calibrator,
     chance,
+    distance_class,
     hashed,
     linear,
     mean_of,
     place,
+    refiner,
     scale,
     solve,
     squash,
@@ -28,15 +28,9 @@ from reference.container import Damaged, Network, bands_of, clip, context_of, is
 
 Matrix = list[list[float]]
 
-STARTS = {
-    3: (6553, 65536, 183500),
-    4: (6553, 65536, 183500),
-    5: (6553, 8738, 183500),
-    6: (65536, 87381, 183500),
-    7: (32768, 87381, 183500),
-    8: (21845, 26214, 157286),
-}
-"""Weights that mixers begin with: of contexts, of counters beside predictions, of the network."""
+STARTS = {1: (65536, 87381, 0), 2: (32768, 87381, 0), 3: (21845, 26214, 157286)}
+"""Weights that mixers begin with: of contexts, of distance counters, of the network."""
+CONTEXTS = {1: [3], 2: [0, 3, 5, 6], 3: [0, 3, 5, 6]}
 
 
 def odds_of(counter: Counter) -> int:
@@ -100,17 +94,17 @@ class BlockFit:
                 self.f[i][j] = 0.0
 
 
-class Brisk:
+class Fast:
     """Everything that is learnt of bits."""
 
-    def __init__(self, samples: int, layout: int, asked: list[int] | None) -> None:
-        self.layout, self.lean = layout, asked is not None
-        looked = 2 * samples if asked is None else samples * len(asked) // 2
+    def __init__(self, samples: int, layout: int) -> None:
+        self.layout = layout
+        looked = samples * len(CONTEXTS[layout]) // 2
         self.buckets = 1 << clip(looked.bit_length(), 12, 20)
         self.checks: dict[int, int] = defaultdict(int)
         self.counters: dict[int, dict[int, Counter]] = defaultdict(lambda: defaultdict(Counter))
-        self.calibrating: dict[Any, Counter] = {}
-        self.beside: dict[Any, Counter] = defaultdict(Counter)
+        self.refining: dict[Any, Counter] = {}
+        self.distances: dict[Any, Counter] = defaultdict(Counter)
         self.sure: dict[Any, Counter] = {}
         self.rows: dict[Any, list[int]] = {}
 
@@ -135,22 +129,22 @@ class Brisk:
                 number, buckets = 1, []
             half = 128 >> step
             low = (node << (8 - step)) % 256
-            z = [beside_of(low + half, prediction) for prediction in p]
-            beside = [self.beside[i, c, step, q[j], z[j]] for i, j in enumerate((6, 4, 5) if mass else (6, 4))]
-            blend = odds_of(beside[0])
-            r = clip(stretch(chance(mass, low, half) >> 4), -2047, 2047) if mass else odds_of(beside[1])
+            z = [distance_class(low + half, prediction) for prediction in p]
+            near = [self.distances[i, c, step, q[j], z[j]] for i, j in enumerate((6, 4, 5) if mass else (6, 4))]
+            blend = odds_of(near[0])
+            r = clip(stretch(chance(mass, low, half) >> 4), -2047, 2047) if mass else odds_of(near[1])
             if min(abs(r), abs(blend)) > 1800 and (r > 0) == (blend > 0):
                 k = min((abs(r) + abs(blend)) >> 7, 31)
                 counter = self.sure.setdefault((c, step, k), Counter(64 * squash(64 * k + 32)))
                 likely = clip(counter.p >> 6, 4, 65532)
                 bit = coder.bit(likely if r > 0 else 65536 - likely)
                 counter.see(int(bit == (r > 0)), 1000)
-                for counter in beside[: 1 if mass else 2]:
+                for counter in near[: 1 if mass else 2]:
                     counter.see(bit, 250)
             else:
                 buckets = buckets or self.look(hashes, 0 if step < 4 else node)
                 used = [self.counters[bucket][number] for bucket in buckets]
-                bit = self.mixed(c, step, node, x, used, beside, q[6], z[6], r, coder)
+                bit = self.mixed(c, step, node, x, used, near, q[6], z[6], r, coder)
             node, number = 2 * node + bit, 2 * number + bit
         return node - 256
 
@@ -161,27 +155,26 @@ class Brisk:
         node: int,
         x: int,
         used: list[Counter],
-        beside: list[Counter],
+        near: list[Counter],
         q: int,
         z: int,
         r: int,
         coder: Coder,
     ) -> int:
         """A decision that is not certain."""
-        inputs = [0] * 8 + [odds_of(counter) for counter in beside] + [0] * (5 - len(beside)) + [0] * 3
-        inputs[12] = 256
-        if self.layout == 5:
-            inputs[11] = r
-        calibrating = [calibrator(self.calibrating, i, c, counter) for i, counter in enumerate(used)]
+        inputs = [0] * 4 + [odds_of(counter) for counter in near] + [0] * (4 - len(near)) + [256]
+        if self.layout == 3:
+            inputs[7] = r
+        refining = [refiner(self.refining, i, c, counter) for i, counter in enumerate(used)]
         certain = 0
         for i, counter in enumerate(used):
             if counter.n:
-                inputs[i] = odds_of(calibrating[i])
+                inputs[i] = odds_of(refining[i])
             certain += counter.n > 2 and abs(odds_of(counter)) > 1200
         choice = [node, ((4 * step + (q >> 2)) * 2 + (x & 1)) * 8 + min(certain, 7), 64 * step + 2 * z // 3]
-        first, beside_first, network_first = STARTS[self.layout + 3 * self.lean]
-        start = [first] * 8 + [beside_first] * 3 + [network_first] + [0] * 4
-        mixers = list(enumerate(choice[: 2 if self.layout == 3 else 3]))
+        first, near_first, network_first = STARTS[self.layout]
+        start = [first] * 4 + [near_first] * 3 + [network_first, 0]
+        mixers = list(enumerate(choice[: 2 if self.layout == 1 else 3]))
         rows = [self.rows.setdefault((c, s, row), list(start)) for s, row in mixers]
         o = [clip(sum((v * w) >> 5 for v, w in zip(inputs, row, strict=True)) >> 13, -3071, 3071) for row in rows]
         bit = coder.bit(clip(squash((sum(o) + len(o) // 2) // len(o)), 4, 65532))
@@ -192,9 +185,9 @@ class Brisk:
                 clip(w + ((8 * v * error + 32768) >> 16), 1 - (1 << 20), (1 << 20) - 1)
                 for w, v in zip(row, inputs, strict=True)
             ]
-        for counter in beside:
+        for counter in near:
             counter.see(bit, 250)
-        for counter, other in zip(used, calibrating, strict=True):
+        for counter, other in zip(used, refining, strict=True):
             counter.see(bit, 60)
             other.see(bit, 127)
         return bit
@@ -205,12 +198,12 @@ class Band:
 
     def __init__(self, data: bytes, height: int, width: int, channels: int, layout: int, network: Network | None):
         self.height, self.width, self.channels, self.network = height, width, channels, network
-        self.layout, self.asked = (layout, None) if layout < 6 else (layout - 3, [3] if layout == 6 else [0, 3, 5, 6])
+        self.layout = layout
         self.planes: list[Any] = [[[None] * width for _ in range(height)] for _ in range(channels)]
         self.differences: list[Any] = [[[None] * width for _ in range(height)] for _ in range(channels)]
         self.errors: dict[Any, int] = {}
         self.fits = [BlockFit(c, channels, width) for c in range(channels)]
-        self.brisk, self.coder = Brisk(height * width * channels, self.layout, self.asked), Coder(data)
+        self.fast, self.coder = Fast(height * width * channels, layout), Coder(data)
         for y in range(height):
             for fit in self.fits:
                 fit.begin()
@@ -244,7 +237,7 @@ class Band:
             context = context_of(self.differences, self.network.config, y, x, self.width)
             fan = self.network.trunk(context)
         for c in range(self.channels):
-            w, n, nw, ne, ww, nn, nne = (self.at(c, y + dy, x + dx) for dy, dx in PLACES[:7])
+            w, n, nw, ne, ww, nn = (self.at(c, y + dy, x + dx) for dy, dx in PLACES[:6])
             a = b = aw = an = 0
             if c == 0:
                 simple = [max(min(w, n), min(max(w, n), w + n - nw)), w + ((ne - n) >> 1), 2 * n - nn]
@@ -259,41 +252,35 @@ class Band:
             p = [16 * clip(v, 0, 255) for v in simple]
             if c == 0:
                 p.append(4 * (w + n + ne + nw))
-            p.append(p[0] if self.layout == 3 else self.fits[c].predict(y, x, self.at, means))
+            p.append(p[0] if self.layout == 1 else self.fits[c].predict(y, x, self.at, means))
             mass = None
             if self.network:
                 mixture = self.network.parameters(c, fan, context, [self.differences[q][y][x] for q in range(c)])
                 mass = self.network.cumulative(mixture)
             p.append(mean_of(self.network, mixture) if self.network else p[4])
             e, q = self.scales(c, y, x)
-            v = [(1 << 26) // (2 * min(e_j >> 3, 1023) + 3) ** 2 for e_j in e[: self.layout + 1]]
+            v = [(1 << 26) // (2 * min(e_j >> 3, 1023) + 3) ** 2 for e_j in e[: self.layout + 3]]
             p.append((sum(v_j * p_j for v_j, p_j in zip(v, p, strict=False)) + sum(v) // 2) // sum(v))
 
-            f = [(p_j >> 2) + 4096 * q_j for p_j, q_j in zip(p, q, strict=True)]
             r = (p[4] + 8) >> 4
-            sides = (clip(a + w - aw, 0, 255), clip(a + n - an, 0, 255))
             if c == 0:
-                first = [(f[6], 0), (w + 256 * n, 0), ((p[0] >> 4) + 256 * clip(n + ne - nne, 0, 255), 0)]
-                first += [(r + 256 * w, 0), (f[4], 0), (w + 256 * ww, 0), (r, 0)]
+                contexts = {0: (p[6] >> 2) + 4096 * q[6], 3: r + 256 * w, 5: w + 256 * ww, 6: r}
             else:
-                first = [(a + 256 * b, r), (f[6], 0), (a + 256 * sides[0], sides[1]), (a + 256 * b, 0), (f[4], 0)]
-                first += [(a + 256 * w, aw), (a + 256 * n, an)]
-            if self.layout == 5:
-                first.append((f[5], 0))
-            hashes = [hashed((8 * c + i) * 0x1F123BB5 % (1 << 32), g + (h << 16)) for i, (g, h) in enumerate(first)]
-            hashes = hashes if self.asked is None else [hashes[i] for i in self.asked]
-            value = self.brisk.sample(c, x, hashes, p, q, mass, self.coder)
+                contexts = {0: a + 256 * b + 65536 * r, 3: a + 256 * b}
+                contexts |= {5: a + 256 * w + 65536 * aw, 6: a + 256 * n + 65536 * an}
+            hashes = [hashed((8 * c + i) * 0x1F123BB5 % (1 << 32), contexts[i]) for i in CONTEXTS[self.layout]]
+            value = self.fast.sample(c, x, hashes, p, q, mass, self.coder)
             self.planes[c][y][x] = value
             self.differences[c][y][x] = value - (self.planes[0][y][x] if c else 0)
             for j in range(7):
                 self.errors[c, j, y, x] = abs(16 * value - p[j])
-            if self.layout > 3:
+            if self.layout > 1:
                 self.fits[c].learn(x, value - means[c])
 
 
 def decode(payload: bytes, height: int, width: int, channels: int, layout: int, network: Network | None) -> bytes:
     """Samples of the picture, row by row, channels together; Damaged if the payload is not what the page says."""
-    need(layout in STARTS and (network is not None) == (layout in (5, 8)), "layout")
+    need(layout in STARTS and (network is not None) == (layout == 3), "layout")
     if is_turned(height, width):
         return turned(_decode(payload, width, height, channels, layout, network), width, height, channels)
     return _decode(payload, height, width, channels, layout, network)

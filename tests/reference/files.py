@@ -226,11 +226,11 @@ def plane(body: bytes, height: int, width: int, channels: int, size: int, model:
         return tiles(payload, height, width, channels, model)
     need(codec == 4, "codec")
     kind = "colour" if channels == 3 else "grey"
-    network = Network(*_read_model(model), kind=kind) if layout in (2, 5, 8, 10) else None
-    if 3 <= layout <= 8:
+    network = Network(*_read_model(model), kind=kind) if layout in (3, 5) else None
+    if 1 <= layout <= 3:
         return list(fast_mixing.decode(payload, height, width, channels, layout, network))
-    need(layout in (1, 2, 9, 10), "layout")
-    return list(slow_mixing.decode(payload, height, width, channels, CONTEXTS, network, layout > 8))
+    need(layout in (4, 5), "layout")
+    return list(slow_mixing.decode(payload, height, width, channels, CONTEXTS, network))
 
 
 def tiles(payload: bytes, height: int, width: int, channels: int, model: bytes) -> list[int]:

@@ -1,6 +1,7 @@
-"""A second decoder of mixing payloads, written from docs/reference/format.md in plain Python: slow, and short.
+"""A second decoder of mixing payloads of layouts 4 and 5, written from docs/reference/format.md in plain Python: slow,
+and short.
 
-Shares nothing with rdzip but the test's model file; the network is that of slow_decoder.
+Shares nothing with rdzip but the test's model file; the network is that of container.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from reference.binary_coder import (
     PLACES,
     Coder,
     Counter,
-    beside_of,
-    calibrator,
     chance,
+    distance_class,
     hashed,
     level_of,
     linear,
     mean_of,
     place,
+    refiner,
     scale,
     solve,
     squash,
@@ -89,15 +90,14 @@ class Fit:
 class Mixing:
     """Everything that is learnt of bits."""
 
-    def __init__(self, samples: int, lists: list[list[list[int]]], calm: bool) -> None:
-        self.calm = calm
+    def __init__(self, samples: int, lists: list[list[list[int]]]) -> None:
         self.buckets = 1 << clip((8 * samples).bit_length(), 12, 22)
         self.lists = lists
         self.checks: dict[int, int] = defaultdict(int)
         self.counters: dict[int, dict[int, Counter]] = defaultdict(lambda: defaultdict(Counter))
-        self.calibrating: dict[Any, Counter] = {}
-        self.beside: dict[Any, Counter] = defaultdict(Counter)
-        self.corrections: dict[Any, list[Counter]] = {}
+        self.refining: dict[Any, Counter] = {}
+        self.distances: dict[Any, Counter] = defaultdict(Counter)
+        self.final_maps: dict[Any, list[Counter]] = {}
         self.rows: dict[Any, list[int]] = {}
         self.lasts: dict[Any, list[int]] = {}
 
@@ -125,37 +125,30 @@ class Mixing:
             half = 128 >> step
             low = (node << (8 - step)) % 256
             mid = low + half
-            ways = 1 if self.calm else 2
-            own, net = 28 * ways, 28 * ways + 13
-            x, certain = [0] * (48 if self.calm else 72), 0
+            x, certain = [0] * 48, 0
             used = [self.counters[bucket][number] for bucket in buckets]
-            calibrating = []
+            refining = []
             for i, counter in enumerate(used):
-                calibrating.append(calibrator(self.calibrating, i, c, counter))
+                refining.append(refiner(self.refining, i, c, counter))
                 if counter.n:
-                    x[ways * i] = calibrating[-1].odds
-                    if not self.calm:
-                        x[2 * i + 1] = ((counter.p >> 6) - 32768) >> 5
+                    x[i] = refining[-1].odds
                 certain += counter.n > 2 and abs(counter.odds) > 1200
-            z = [beside_of(mid, prediction) for prediction in p]
-            beside = [self.beside[j, c, step, q[j], z[j]] for j in range(13)]
-            x[own:net] = [counter.odds for counter in beside]
+            z = [distance_class(mid, prediction) for prediction in p]
+            near = [self.distances[j, c, step, q[j], z[j]] for j in range(13)]
+            x[28:41] = [counter.odds for counter in near]
             if mass:
-                g = chance(mass, low, half)
-                x[net] = stretch(g >> 4)
-                if not self.calm:
-                    x[70] = (g - 32768) >> 5
-            x[net + ways] = 256
+                x[41] = stretch(chance(mass, low, half) >> 4)
+            x[42] = 256
             choice = [
                 node,
                 (16 * step + f[20]) * 4 + f[19],
                 64 * step + 2 * z[2] // 3,
                 64 * step + 2 * z[0] // 3,
                 32 * step + certain,
-                64 * step + level_of(x[net] if mass else x[own + 2]),
+                64 * step + level_of(x[41] if mass else x[30]),
                 32 * step + 2 * q[2] + (q[0] < q[1]),
             ]
-            start = [8000] * 41 + [700000] + [0] * 6 if self.calm else [8000, 0] * 28 + [8000] * 13 + [700000, 0, 0]
+            start = [8000] * 41 + [700000] + [0] * 6
             rows = [self.rows.setdefault((c, s, row), list(start)) for s, row in enumerate(choice)]
             last = self.lasts.setdefault((c, node), [149796] * 7)
             o = [clip(sum(map(int.__mul__, x, row)) >> 20, -3071, 3071) for row in rows]
@@ -164,9 +157,9 @@ class Mixing:
             i, part = divmod(clip(out + 2560, 0, 5119), 160)
             values, seeing = [], []
             for which, k in enumerate((4 * q[2] + q[0] // 4, clip((blend - mid) // 4 + 32, 0, 63))):
-                if (which, c, node, k) not in self.corrections:
-                    self.corrections[which, c, node, k] = [Counter(64 * squash(160 * (j - 16))) for j in range(33)]
-                pair = self.corrections[which, c, node, k][i : i + 2]
+                if (which, c, node, k) not in self.final_maps:
+                    self.final_maps[which, c, node, k] = [Counter(64 * squash(160 * (j - 16))) for j in range(33)]
+                pair = self.final_maps[which, c, node, k][i : i + 2]
                 values.append((160 - part) * (pair[0].p >> 6) + part * (pair[1].p >> 6))
                 seeing += pair
             bit = coder.bit(clip((2 * m + sum(values) // 160) >> 2, 4, 65532))
@@ -174,50 +167,37 @@ class Mixing:
             for s, row in enumerate(rows):
                 last[s] = clip(last[s] + ((o[s] * ((bit << 16) - m) + 8192) >> 14), -(1 << 27), 1 << 27)
                 error = (bit << 16) - squash(o[s])
-                step = (3 if self.calm else 6) * error
-                row[:] = [clip(w + ((v * step + 8192) >> 14), -(1 << 27), 1 << 27) for w, v in zip(row, x, strict=True)]
+                row[:] = [
+                    clip(w + ((3 * v * error + 8192) >> 14), -(1 << 27), 1 << 27) for w, v in zip(row, x, strict=True)
+                ]
             for counter in seeing:
-                counter.see(bit, 250 if self.calm else 60)
-            for counter in beside:
                 counter.see(bit, 250)
-            for counter, other in zip(used, calibrating, strict=True):
+            for counter in near:
+                counter.see(bit, 250)
+            for counter, other in zip(used, refining, strict=True):
                 counter.see(bit, 40)
                 other.see(bit, 127)
             node, number = 2 * node + bit, 2 * number + bit
         return node - 256
 
 
-def decode(
-    payload: bytes, height: int, width: int, channels: int, lists: Any, network: Network | None, calm: bool
-) -> bytes:
-    """Samples of the picture, row by row, channels together; Damaged if the payload is not what the page says.
-
-    calm: whether the layout is 9 or 10, not 1 or 2.
-    """
+def decode(payload: bytes, height: int, width: int, channels: int, lists: Any, network: Network | None) -> bytes:
+    """Samples of the picture, row by row, channels together; Damaged if the payload is not what the page says."""
     if is_turned(height, width):
-        upright = _decode(payload, width, height, channels, lists, network, calm)
-        return turned(upright, width, height, channels)
-    return _decode(payload, height, width, channels, lists, network, calm)
+        return turned(_decode(payload, width, height, channels, lists, network), width, height, channels)
+    return _decode(payload, height, width, channels, lists, network)
 
 
-def _decode(
-    payload: bytes, height: int, width: int, channels: int, lists: Any, network: Network | None, calm: bool
-) -> bytes:
-    if not calm:
-        return _band(payload, height, width, channels, lists, network, calm)
-    return b"".join(
-        _band(data, rows, width, channels, lists, network, calm) for data, rows in bands_of(payload, height)
-    )
+def _decode(payload: bytes, height: int, width: int, channels: int, lists: Any, network: Network | None) -> bytes:
+    return b"".join(_band(data, rows, width, channels, lists, network) for data, rows in bands_of(payload, height))
 
 
-def _band(
-    payload: bytes, height: int, width: int, channels: int, lists: Any, network: Network | None, calm: bool
-) -> bytes:
+def _band(payload: bytes, height: int, width: int, channels: int, lists: Any, network: Network | None) -> bytes:
     planes: list[Any] = [[[None] * width for _ in range(height)] for _ in range(channels)]
     differences: list[Any] = [[[None] * width for _ in range(height)] for _ in range(channels)]
     errors: dict[Any, int] = {}
     fits = [[Fit(c, channels, width, d) for d in ((0.8, 0.9), (0.94, 0.97))] for c in range(channels)]
-    mixing, coder = Mixing(height * width * channels, lists, calm), Coder(payload)
+    mixing, coder = Mixing(height * width * channels, lists), Coder(payload)
 
     def at(q: int, y: int, x: int) -> int:
         y, x = place(y, x, width)

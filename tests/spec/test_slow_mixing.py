@@ -1,4 +1,4 @@
-"""docs/reference/format.md says enough of mixing payloads: a decoder written from it alone reads what rdzip writes."""
+"""docs/reference/format.md says enough of layouts 4 and 5: a decoder written from it alone reads what rdzip writes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from reference import container as slow_decoder
 from reference import slow_mixing
 from reference.container import Network, read_model
 
-from rdzip.codecs.bits_back.options import CALM_ALONE, CALM_WITH_NETWORK, MIXING_ALONE, MIXING_WITH_NETWORK
 from rdzip.codecs.mixing import codec as mixing
+from rdzip.codecs.mixing.presets import SLOW, SLOW_NET, Preset
 
 FORMAT = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "format.md").read_text("utf-8")
 CONTEXTS = [
@@ -30,36 +30,33 @@ def picture(shape: tuple[int, ...]) -> np.ndarray:
     return np.clip(waves + rng.normal(0, 3, shape), 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("calm", [False, True])
 @pytest.mark.parametrize("shape", [(3, 9, 3), (6, 10), (1, 1, 3)])
 def test_the_page_says_what_the_codec_does(
-    tmp_path: Path, shape: tuple[int, ...], calm: bool, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tiny_causal.write(tmp_path / "tiny.safetensors")
     assert [len(contexts) for contexts in CONTEXTS] == [28, 28]
     pixels, channels = picture(shape), 3 if len(shape) == 3 else 1
     network = Network(*read_model(file.read_bytes()), kind="colour" if channels == 3 else "grey")
-    alone, networked = (CALM_ALONE, CALM_WITH_NETWORK) if calm else (MIXING_ALONE, MIXING_WITH_NETWORK)
-    monkeypatch.setattr(mixing, "bands", lambda shape, layout: 2 if calm and shape[0] > 1 else 1)
-    for layout, model, used in ((alone, None, None), (networked, tiny_causal.load(file), network)):
-        coded = mixing.encode(model, pixels, None, layout)
-        found = slow_mixing.decode(coded.payload, *shape[:2], channels, CONTEXTS, used, calm)
+    monkeypatch.setattr(Preset, "bands", lambda _, shape: min(2, shape[0]))
+    for preset, model, used in ((SLOW, None, None), (SLOW_NET, tiny_causal.load(file), network)):
+        coded = mixing.encode(model, pixels, None, preset)
+        found = slow_mixing.decode(coded.payload, *shape[:2], channels, CONTEXTS, used)
         assert found == pixels.tobytes()
     monkeypatch.setattr(mixing, "WIDE", 0)
     monkeypatch.setattr(mixing, "FLAT", 1)
     monkeypatch.setattr(slow_decoder, "MOST_COLUMNS", 0)
     monkeypatch.setattr(slow_decoder, "MOST_FOR_A_ROW", 1)
-    coded = mixing.encode(None, pixels, None, alone)
-    assert slow_mixing.decode(coded.payload, *shape[:2], channels, CONTEXTS, None, calm) == pixels.tobytes()
-    coded = mixing.encode(None, pixels[:1, :1], None, alone)
+    coded = mixing.encode(None, pixels, None, SLOW)
+    assert slow_mixing.decode(coded.payload, *shape[:2], channels, CONTEXTS, None) == pixels.tobytes()
+    coded = mixing.encode(None, pixels[:1, :1], None, SLOW)
     with pytest.raises(slow_mixing.Damaged):
-        slow_mixing.decode(coded.payload + b"\1", 1, 1, channels, CONTEXTS, None, calm)
+        slow_mixing.decode(coded.payload + b"\1", 1, 1, channels, CONTEXTS, None)
 
 
-@pytest.mark.parametrize("calm", [False, True])
 @pytest.mark.parametrize("pixels", [synthetic.extremes(6, 24), synthetic.picture(4, 16)], ids=["extremes", "all kinds"])
-def test_the_page_says_so_of_other_contents(pixels: np.ndarray, calm: bool) -> None:
-    layout, channels = CALM_ALONE if calm else MIXING_ALONE, 3 if pixels.ndim == 3 else 1
-    payload = mixing.encode(None, pixels, None, layout).payload
-    found = slow_mixing.decode(payload, *pixels.shape[:2], channels, CONTEXTS, None, calm)
+def test_the_page_says_so_of_other_contents(pixels: np.ndarray) -> None:
+    channels = 3 if pixels.ndim == 3 else 1
+    payload = mixing.encode(None, pixels, None, SLOW).payload
+    found = slow_mixing.decode(payload, *pixels.shape[:2], channels, CONTEXTS, None)
     assert found == pixels.tobytes()

@@ -15,15 +15,6 @@ LOSSY_CODECS = ("hyperprior", "channel-ar", "irec-vae")
 """Codecs of lossy models, in the order of their layout numbers."""
 IREC_CODECS = ("irec", "irec-vae")
 """Codecs whose latents are told by relative entropy coding, without and with loss."""
-MIXING_ALONE, MIXING_WITH_NETWORK = 1, 2
-BRISK_PLAIN, BRISK_FITTED, BRISK_WITH_NETWORK = 3, 4, 5
-LEAN_PLAIN, LEAN_FITTED, LEAN_WITH_NETWORK = 6, 7, 8
-CALM_ALONE, CALM_WITH_NETWORK = 9, 10
-"""Layout numbers of the codec mixing: all predictions, without and with the network of a causal model; few ones:
-without least squares, with them, with the network as well; the same in fewer contexts; all predictions again, one input
-each, learning more slowly. Encoders make the last five."""
-BRISK = (BRISK_PLAIN, BRISK_FITTED, BRISK_WITH_NETWORK, LEAN_PLAIN, LEAN_FITTED, LEAN_WITH_NETWORK)
-NETWORKED = (MIXING_WITH_NETWORK, BRISK_WITH_NETWORK, LEAN_WITH_NETWORK, CALM_WITH_NETWORK)
 
 
 def mixing_is_fast() -> bool:

@@ -1,9 +1,9 @@
-"""Codec "mixing": lossless coding bit by bit, adaptive predictions and the network of a causal model mixed online.
+"""Context mixing (codec "mixing"): lossless, bit by bit, adaptive predictions and a causal network mixed online.
 
-A payload is that of one band of rows (layouts 1, 2) or of several: their number, the lengths of all but the last band's
-data, and the data. Bands are coded apart, side by side; each is a picture of its own to its models. Very flat pictures
-are coded as their transpose. What is mixed, and how, goes by the layout: codecs/mixing/slow.py has those with many
-predictions, codecs/mixing/fast.py those with few.
+A payload is that of bands of rows: their number, the lengths of all but the last band's data, and the data. Bands are
+coded apart, side by side; each is a picture of its own to its models. Very flat pictures are coded as their transpose.
+What is mixed, and how, goes by the preset (codecs/mixing/presets.py): codecs/mixing/slow.py has the slow ones, with
+many predictions, codecs/mixing/fast.py the fast ones.
 """
 
 from __future__ import annotations
@@ -15,19 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.codecs.bits_back.options import (
-    BRISK,
-    BRISK_PLAIN,
-    CALM_ALONE,
-    CALM_WITH_NETWORK,
-    LEAN_PLAIN,
-    MIXING_ALONE,
-    MIXING_WITH_NETWORK,
-    NETWORKED,
-)
-from rdzip.codecs.mixing import fast as brisk
-from rdzip.codecs.mixing import slow as thorough
-from rdzip.codecs.mixing.prefetch import mixtures_by_blocks
+from rdzip.codecs.mixing.band import Band
+from rdzip.codecs.mixing.prefetch import prefetched_mixtures
+from rdzip.codecs.mixing.presets import MAX_BANDS, PRESETS, SLOW, SLOW_NET, Preset
 from rdzip.codecs.mixing.window import blocks
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.codecs.threads import side_by_side
@@ -43,27 +33,8 @@ if TYPE_CHECKING:
 Progress = Callable[[float], None] | None
 Pixels = NDArray[np.uint8]
 
-WHOLE = (MIXING_ALONE, MIXING_WITH_NETWORK)
-"""Layouts whose payloads are those of one band, without its number."""
-LAYOUTS = (*thorough.PACES, *BRISK)
-TWO_BANDS, BAND_PIXELS, THOROUGH_BAND_PIXELS = 1 << 17, 1 << 20, 1 << 22
-"""Pixels from which on fast layouts have two bands; those of each band where there are more; of thorough layouts."""
-MOST_BANDS = 64
-SAMPLE_TIME = dict.fromkeys(BRISK, 2.0) | dict.fromkeys(thorough.PACES, 10.0) | {LEAN_PLAIN: 1.3, BRISK_PLAIN: 1.7}
-"""Microseconds that decoding a sample takes on one core, without the network, by layout."""
 WIDE, FLAT = 1 << 12, 16
 """Columns, and how many for each row, beyond which a picture is turned."""
-
-
-def bands(shape: tuple[int, ...], layout: int) -> int:
-    """How many bands the encoder makes, so that cores share the work; small pictures cannot afford to learn twice."""
-    if layout in WHOLE:
-        return 1
-    pixels = shape[0] * shape[1]
-    count = pixels // THOROUGH_BAND_PIXELS
-    if layout in BRISK:
-        count = max(pixels // BAND_PIXELS, 2 if pixels >= TWO_BANDS else 1)
-    return min(max(count, 1), shape[0], MOST_BANDS)
 
 
 def is_turned(shape: tuple[int, ...]) -> bool:
@@ -71,64 +42,65 @@ def is_turned(shape: tuple[int, ...]) -> bool:
     return shape[1] > WIDE and shape[1] > FLAT * shape[0]
 
 
-def decoding_time(model: CausalModel | None, shape: tuple[int, ...], layout: int) -> float:
+def decoding_time(model: CausalModel | None, shape: tuple[int, ...], preset: Preset) -> float:
     """Microseconds that decoding pixels of ``shape`` takes on one core, about (rdzip.system.limits)."""
-    time = SAMPLE_TIME[layout] * math.prod(shape)
-    if model and layout in NETWORKED:
+    time = preset.sample_time * math.prod(shape)
+    if model and preset.network:
         time += model.pixel_time("grey" if len(shape) == 2 else "colour") * math.prod(shape[:2])
     return time
 
 
-def encode(model: CausalModel | None, pixels: Pixels, progress: Progress = None, layout: int | None = None) -> Encoded:
+def encode(
+    model: CausalModel | None, pixels: Pixels, progress: Progress = None, preset: Preset | None = None
+) -> Encoded:
     """Lossless payload of uint8 pixels [h, w] or [h, w, 3], h, w >= 1, with its rates in bits.
 
-    model: whose network to mix in, with a layout that has one. layout: one of rdzip.codecs.bits_back.options, None for
-    that of most effort.
+    model: whose network to mix in, with a preset that has one. preset: None for a slow one.
     """
     if pixels.dtype != np.uint8 or not pixels.size or pixels.shape[2:] not in ((), (3,)):
         raise InputError(
             f"mixing codec: expected uint8 pixels [h, w] or [h, w, 3], found {pixels.dtype} {list(pixels.shape)}"
         )
-    layout = layout or (CALM_WITH_NETWORK if model else CALM_ALONE)
-    used = model if layout in NETWORKED else None
+    preset = preset or (SLOW_NET if model else SLOW)
+    used = model if preset.network else None
     if used:
         used.check_compiled()
     if is_turned(pixels.shape):
         pixels = np.ascontiguousarray(pixels.swapaxes(0, 1))
-    count = bands(pixels.shape, layout)
+    count = preset.bands(pixels.shape)
     edges = [pixels.shape[0] * b // count for b in range(count + 1)]
     coded = np.zeros((count, 1 << 16), np.int64)
 
     def work(b: int, told: Progress) -> bytes:
-        found, coded[b] = _encode_band(used, pixels[edges[b] : edges[b + 1]], layout, count, told)
+        found, coded[b] = _encode_band(used, pixels[edges[b] : edges[b + 1]], preset, count, told)
         return found
 
     parts = side_by_side(count, work, progress)
-    head = b"" if layout in WHOLE else write_numbers([count, *(len(part) for part in parts[:-1])])
-    payload = head + b"".join(parts)
+    payload = write_numbers([count, *(len(part) for part in parts[:-1])]) + b"".join(parts)
     ideal = float((coded.sum(0)[1:] * (16 - np.log2(np.arange(1, 1 << 16)))).sum())
     bits = 8.0 * len(payload)
-    return Encoded(payload, Bits(ideal, bits, bits), layout)
+    return Encoded(payload, Bits(ideal, bits, bits), preset.layout)
 
 
 def decode(
     model: CausalModel | None, payload: bytes, shape: tuple[int, ...], layout: int, progress: Progress = None
 ) -> Pixels:
     """Pixels uint8 of ``shape`` from a payload; CoderError if it is corrupt."""
-    if layout not in LAYOUTS:
+    if layout not in PRESETS:
         raise CoderError(
-            f"mixing codec: expected layout 1 to {max(LAYOUTS)}, found {layout}: the file needs a newer rdzip"
+            f"mixing codec: expected layout 1 to {max(PRESETS)}, found {layout}: the file needs a newer rdzip"
         )
-    if layout in NETWORKED and model is None:
+    preset = PRESETS[layout]
+    if preset.network and model is None:
         raise CoderError("mixing codec: the payload needs a model, found none: the file is corrupt")
-    used = model if layout in NETWORKED else None
-    limits.claim(decoding_time(used, shape, layout), f"{math.prod(shape)} samples in layout {layout}")
+    used = model if preset.network else None
+    limits.claim(decoding_time(used, shape, preset), f"{math.prod(shape)} samples in layout {layout}")
     if used:
         used.check_compiled()
     turned = is_turned(shape)
     if turned:
         shape = (shape[1], shape[0], *shape[2:])
-    parts = [payload] if layout in WHOLE else _parts(payload, shape[0])
+    parts = _parts(payload, shape[0])
     # a sample costs 8 decisions, each at least 2**16 / (2**16 - LEAST_PROBABILITY) of a bit's odds
     if 8 * LEAST_PROBABILITY * math.prod(shape) > 65536 * (8 * len(payload) + 64):
         raise CoderError(
@@ -138,32 +110,32 @@ def decode(
     pixels = np.empty(shape, np.uint8)
 
     def work(b: int, told: Progress) -> None:
-        _decode_band(used, layout, parts[b], pixels[edges[b] : edges[b + 1]], told)
+        _decode_band(used, preset, parts[b], pixels[edges[b] : edges[b + 1]], told)
 
     side_by_side(len(parts), work, progress)
     return np.ascontiguousarray(pixels.swapaxes(0, 1)) if turned else pixels
 
 
 def _encode_band(
-    model: CausalModel | None, pixels: Pixels, layout: int, bands: int, progress: Progress
+    model: CausalModel | None, pixels: Pixels, preset: Preset, bands: int, progress: Progress
 ) -> tuple[bytes, NDArray[np.int64]]:
     """Data of a band, one of so many, and how often each probability was that of what came."""
     data = np.zeros(3 * pixels.size + 64, np.uint8)  # no decision costs over 15 bits; far less than 24 bits a sample
-    band = _band(layout)(model, layout, pixels.shape, data, 0)
+    band = Band(model, preset, pixels.shape, data, 0)
     height, width = pixels.shape[:2]
-    for (first, stop), known in zip(blocks(height, width), mixtures_by_blocks(model, pixels, bands), strict=True):
+    for (first, stop), mixtures in zip(blocks(height, width), prefetched_mixtures(model, pixels, bands), strict=True):
         band.window.move(stop - first)
         band.window.write(pixels[first:stop])
-        band.code(first, stop - first, known)
+        band.code(first, stop - first, mixtures)
         if progress:
             progress(stop / height)
     size = finish_coder(band.coder, data)
     return data[:size].tobytes(), band.mixer.coded
 
 
-def _decode_band(model: CausalModel | None, layout: int, payload: bytes, pixels: Pixels, progress: Progress) -> None:
+def _decode_band(model: CausalModel | None, preset: Preset, payload: bytes, pixels: Pixels, progress: Progress) -> None:
     """Fill in the pixels of a band; CoderError if its data are corrupt, soon after they end."""
-    band = _band(layout)(model, layout, pixels.shape, np.frombuffer(bytearray(payload), np.uint8), 1)
+    band = Band(model, preset, pixels.shape, np.frombuffer(bytearray(payload), np.uint8), 1)
     none = np.zeros(0, np.int32)
     height, width = pixels.shape[:2]
     for first, stop in blocks(height, width):
@@ -178,16 +150,11 @@ def _decode_band(model: CausalModel | None, layout: int, payload: bytes, pixels:
         raise CoderError("coded data are left over after the last pixel: the file is corrupt")
 
 
-def _band(layout: int) -> type[brisk.Band | thorough.Band]:
-    """What codes a band of a layout row by row."""
-    return brisk.Band if layout in BRISK else thorough.Band
-
-
 def _parts(payload: bytes, height: int) -> list[bytes]:
     """Data of each band."""
     (count,), at = read_numbers(payload, 0, 1)
-    if not 1 <= count <= min(MOST_BANDS, height):
-        raise CoderError(f"mixing codec: expected 1 to {min(MOST_BANDS, height)} bands, found {count}: corrupt file")
+    if not 1 <= count <= min(MAX_BANDS, height):
+        raise CoderError(f"mixing codec: expected 1 to {min(MAX_BANDS, height)} bands, found {count}: corrupt file")
     sizes, at = read_numbers(payload, at, count - 1)
     starts = [at]
     for size in sizes:

@@ -23,7 +23,9 @@ from rdzip.models.shared.template import PAD, padded_samples
 Rows = Callable[[int, int], NDArray[np.int32]]
 
 
-def mixtures_by_blocks(model: CausalModel | None, pixels: NDArray[np.uint8], bands: int) -> Iterator[NDArray[np.int32]]:
+def prefetched_mixtures(
+    model: CausalModel | None, pixels: NDArray[np.uint8], bands: int
+) -> Iterator[NDArray[np.int32]]:
     """Mixtures of one block of rows after the other (codecs/mixing/window.py), int32 [rows, w, channels, PARTS]; empty
     ones for what the coder is to compute.
 

@@ -6,7 +6,8 @@ products are kept per column of blocks, so a pixel costs one outer product, what
 with + - * / in the order written here, so the predictions are the same everywhere (docs/explanation/exactness.md). A
 coarser and faster form of models/context_mixing/least_squares.py, with the same normal equations.
 
-Functions take the arrays of a Fit one by one: numba counts references for every array that it takes out of a tuple.
+Functions take the arrays of a BlockFits one by one, which takes less time than tuples whole (see
+models/context_mixing/fast_mixer.py).
 """
 
 from __future__ import annotations
@@ -36,10 +37,15 @@ SUMS = 4 * SQUARE + 2 * SIDE
 """Places in a channel's sums: matrices of its window, its row, its block, one to work in; inputs, target; weights."""
 
 
-class Fit(NamedTuple):
-    """State of the predictors of all channels. places int64 [channels, 2, SIDE]: where the inputs are, and in which
-    planes; counts int64 [channels]; columns float64 [channels, blocks, SIDE, SIDE]: sums of products by column of
-    blocks; sums float64 [channels, SUMS], all flat. Matrices are symmetric; of WORK the upper triangle counts.
+class BlockFits(NamedTuple):
+    """State of the predictors of all channels; arrays are flat.
+
+    - places: int64 [channels, 2, SIDE], where the inputs are, and in which planes
+    - counts: int64 [channels], how many inputs there are
+    - columns: float64 [channels, blocks, SIDE, SIDE], sums of products by column of blocks
+    - sums: float64 [channels, SUMS]
+
+    Matrices are symmetric; of WORK the upper triangle counts.
     """
 
     places: Int64
@@ -48,7 +54,7 @@ class Fit(NamedTuple):
     sums: Float64
 
     @classmethod
-    def of(cls, channels: int, width: int, stride: int) -> Fit:
+    def of(cls, channels: int, width: int, stride: int) -> BlockFits:
         """An empty state for an image whose planes have a stride."""
         places = np.zeros((channels, 2, SIDE), np.int64)
         counts = np.zeros(channels, np.int64)
@@ -127,7 +133,8 @@ def predict(
 ) -> int:
     """Prediction in 1/16, 0..4080, of channel c, whose sample of the first plane is at ``at``, in column x.
 
-    n: how many inputs the channel has. means [channels]: what inputs of each plane are taken relative to.
+    - n: how many inputs the channel has
+    - means: [channels], what inputs of each plane are taken relative to
     """
     own = c * SUMS
     if x % BLOCK == 0:

@@ -1,4 +1,4 @@
-"""What the samples coded so far say of the next one, in a few numbers: predictions, how far to trust each, contexts."""
+"""Features of a sample for the fast mixer, in a few numbers: predictions, how far to trust each, hashes of contexts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ from rdzip.models.shared.template import PAD
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 
+MED, WEST, NORTH, AVERAGE, LEAST_SQUARES, NETWORK, BLEND = range(7)
+"""Predictions: median edge detection, by the neighbour to the west, above, a mean, least squares, the network's mean,
+the blend of all.
+"""
 SIMPLE = 4
-"""Predictions by two or three neighbours: median edge detection, W, N, and a mean or a line."""
-FITTED, NETWORK, BLEND = SIMPLE, SIMPLE + 1, SIMPLE + 2
-PREDICTORS = SIMPLE + 3
-CONTEXTS = 8
+"""Predictions by two or three neighbours; they come first."""
+PREDICTORS = 7
+IDS = 8
+"""Ids of contexts, a part of their hashes; those in use are 0, 3, 5, 6."""
 WEIGHTS = 1024
 """Entries of the table of weights in the blend, by errors in 1/2."""
 
@@ -30,44 +34,48 @@ def weight_table() -> Int32:
     return np.array([(1 << 26) // (2 * e + 3) ** 2 for e in range(WEIGHTS)], np.int32)
 
 
-class View(NamedTuple):
-    """What is known of one sample. means, scales int64 [PREDICTORS]: predictions in 1/16, and how far off they were, as
-    an index 0..15; chosen int64 [k]: contexts that are asked, by number; contexts int64 [CONTEXTS]: what they are;
-    hashes int64 [k]: of the chosen ones; errors int32 [channels, PREDICTORS, 2 rows, width + 2 PAD] in 1/16, flat;
-    tables int32: of weights, then of scales.
+class FastFeatures(NamedTuple):
+    """Features of one sample, and the errors that they come from.
+
+    - means: int64 [PREDICTORS], predictions in 1/16
+    - scales: int64 [PREDICTORS], how far off each was nearby, as an index 0..15
+    - contexts, hashes: int64 [k], ids of the contexts and their hashes
+    - errors: int32 [channels, PREDICTORS, 2 rows, width + 2 PAD], of predictions in 1/16, flat
+    - tables: int32, of weights, then of scales
+    - sources: how many predictions there are before the blend, SIMPLE or up to two more
     """
 
     means: Int64
     scales: Int64
-    chosen: Int64
     contexts: Int64
     hashes: Int64
     errors: Int32
     tables: Int32
+    sources: int
 
     @classmethod
-    def of(cls, channels: int, width: int, chosen: tuple[int, ...]) -> View:
-        """An empty view for an image."""
+    def of(cls, channels: int, width: int, contexts: tuple[int, ...], sources: int) -> FastFeatures:
+        """Those of an image of which nothing is coded."""
         return cls(
             np.zeros(PREDICTORS, np.int64),
             np.zeros(PREDICTORS, np.int64),
-            np.array(chosen, np.int64),
-            np.zeros(CONTEXTS, np.int64),
-            np.zeros(len(chosen), np.int64),
+            np.array(contexts, np.int64),
+            np.zeros(len(contexts), np.int64),
             np.zeros(channels * PREDICTORS * 2 * (width + 2 * PAD), np.int32),
             np.concatenate([weight_table(), scale_index_table()]),
+            sources,
         )
 
 
 @compiled
-def look(
+def compute_features(
     means: Int64,
     scales: Int64,
-    chosen: Int64,
     contexts: Int64,
     hashes: Int64,
     errors: Int32,
     tables: Int32,
+    sources: int,
     px: Int32,
     plane: int,
     stride: int,
@@ -75,46 +83,44 @@ def look(
     x: int,
     y: int,
     at: int,
-    sources: int,
 ) -> None:
-    """Fill the view of a sample; the means of the fitted predictor and of the network are there already.
+    """Fill the features of a sample; the means of least squares and of the network are there already.
 
-    sources: predictions that there are, SIMPLE of the simple ones and up to two more.
+    - means to sources: of a FastFeatures
+    - px: samples of all planes, each of so many numbers, in rows of so many
+    - c, x, y: the sample's channel, column and row
+    - at: the place of its pixel in the first plane
     """
     p = c * plane + at
     w = np.int64(px[p - 1])
     n = np.int64(px[p - stride])
     nw = np.int64(px[p - stride - 1])
-    ne = np.int64(px[p - stride + 1])
-    ww = np.int64(px[p - 2])
-    nn = np.int64(px[p - 2 * stride])
     a = 0
     b = 0
+    aw = 0
+    an = 0
     if c == 0:
-        sides_w = w
-        sides_n = n
-        means[0] = max(min(w, n), min(max(w, n), w + n - nw)) * 16
-        means[1] = clipped(w + ((ne - n) >> 1)) * 16
-        means[2] = clipped(2 * n - nn) * 16
-        means[3] = 4 * (w + n + ne + nw)
+        ne = np.int64(px[p - stride + 1])
+        means[MED] = max(min(w, n), min(max(w, n), w + n - nw)) * 16
+        means[WEST] = clipped(w + ((ne - n) >> 1)) * 16
+        means[NORTH] = clipped(2 * n - np.int64(px[p - 2 * stride])) * 16
+        means[AVERAGE] = 4 * (w + n + ne + nw)
     else:
         a = np.int64(px[at])
         aw = np.int64(px[at - 1])
         an = np.int64(px[at - stride])
         dw = w - aw
         dn = n - an
-        sides_w = clipped(a + dw)
-        sides_n = clipped(a + dn)
-        means[0] = clipped(a + max(min(dw, dn), min(max(dw, dn), dw + dn - nw + np.int64(px[at - stride - 1])))) * 16
-        means[1] = sides_w * 16
-        means[2] = sides_n * 16
+        dnw = nw - np.int64(px[at - stride - 1])
+        means[MED] = clipped(a + max(min(dw, dn), min(max(dw, dn), dw + dn - dnw))) * 16
+        means[WEST] = clipped(a + dw) * 16
+        means[NORTH] = clipped(a + dn) * 16
         if c == 1:
-            means[3] = clipped(a + ((dw + dn) >> 1)) * 16
+            means[AVERAGE] = clipped(a + ((dw + dn) >> 1)) * 16
         else:
             b = np.int64(px[plane + at])
-            means[3] = (
-                clipped(b + ((w - np.int64(px[plane + at - 1]) + n - np.int64(px[plane + at - stride])) >> 1)) * 16
-            )
+            step = w - np.int64(px[plane + at - 1]) + n - np.int64(px[plane + at - stride])
+            means[AVERAGE] = clipped(b + (step >> 1)) * 16
 
     now = PAD + x
     total = 0
@@ -132,42 +138,26 @@ def look(
             total += weight
             weighted += weight * means[j]
     means[BLEND] = (weighted + (total >> 1)) // total
-    if sources <= FITTED:
-        means[FITTED] = means[0]
-        scales[FITTED] = scales[0]
-    if sources <= NETWORK:
-        means[NETWORK] = means[FITTED]
-        scales[NETWORK] = scales[FITTED]
+    if sources <= LEAST_SQUARES:
+        means[LEAST_SQUARES] = means[MED]
+        scales[LEAST_SQUARES] = scales[MED]
 
-    fitted = (means[FITTED] + 8) >> 4
-    fine = means[FITTED] >> 2 | scales[FITTED] << 12
-    blend = means[BLEND] >> 2 | scales[BLEND] << 12
-    network = means[NETWORK] >> 2 | scales[NETWORK] << 12
-    if c == 0:
-        contexts[0] = blend
-        contexts[1] = w | n << 8
-        contexts[2] = means[0] >> 4 | clipped(n + ne - np.int64(px[p - 2 * stride + 1])) << 8
-        contexts[3] = fitted | w << 8
-        contexts[4] = fine
-        contexts[5] = w | ww << 8
-        contexts[6] = fitted
-        contexts[7] = network
-    else:
-        contexts[0] = a | b << 8 | fitted << 16
-        contexts[1] = blend
-        contexts[2] = a | sides_w << 8 | sides_n << 16
-        contexts[3] = a | b << 8
-        contexts[4] = fine
-        contexts[5] = a | w << 8 | np.int64(px[at - 1]) << 16
-        contexts[6] = a | n << 8 | np.int64(px[at - stride]) << 16
-        contexts[7] = network
-    for k in range(len(chosen)):
-        i = chosen[k]
-        hashes[k] = hashed((c * CONTEXTS + i) * 0x1F123BB5 & 0xFFFFFFFF, contexts[i])
+    fitted = (means[LEAST_SQUARES] + 8) >> 4
+    for k in range(len(contexts)):
+        i = contexts[k]
+        if i == 3:
+            value = a | b << 8 if c else fitted | w << 8
+        elif i == 0:
+            value = a | b << 8 | fitted << 16 if c else means[BLEND] >> 2 | scales[BLEND] << 12
+        elif i == 5:
+            value = a | w << 8 | aw << 16 if c else w | np.int64(px[p - 2]) << 8
+        else:
+            value = a | n << 8 | an << 16 if c else fitted
+        hashes[k] = hashed((c * IDS + i) * 0x1F123BB5 & 0xFFFFFFFF, value)
 
 
 @compiled
-def note_errors(means: Int64, errors: Int32, stride: int, c: int, x: int, y: int, value: int, sources: int) -> None:
+def update_errors(means: Int64, errors: Int32, sources: int, stride: int, c: int, x: int, y: int, value: int) -> None:
     """Take in how far each prediction was from the value."""
     now = PAD + x
     for j in range(PREDICTORS):

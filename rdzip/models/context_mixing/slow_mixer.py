@@ -1,9 +1,15 @@
-"""Mixing of many predictions of one bit in the logistic domain, trained as it goes.
+"""The slow mixer: logistic mixing of many predictions of one bit, trained online (context mixing).
 
 After Mahoney 2005 ("Adaptive weighing of context models for lossless data compression", sections 3 and 4) and 2013
-("Data compression explained", section 4.3): counters in hashed contexts, counters of how samples lie beside each linear
-prediction, and the network's mixture give logarithms of odds; several linear mixers, each chosen by a small context,
-add them up; a last mixer adds their outputs; two stages correct the result by what came of like ones.
+("Data compression explained", section 4.3), where adaptive probability maps (APM, or secondary symbol estimation, SSE)
+refine a probability by what came of like ones:
+
+    28 hashed contexts --> counters --> an APM each -----+
+    13 predictions ------> distance counters ------------+--> 7 mixers --> final mixer --> 2 final APMs --> P(bit = 1)
+    network's mixture ---> odds of the decision ---------+
+
+A distance counter tells how often samples lay on this side of a prediction, by the decision's distance from it. All
+that is mixed are logarithms of odds; each mixer's row of weights is chosen by a small context.
 """
 
 from __future__ import annotations
@@ -16,8 +22,17 @@ from numpy.typing import NDArray
 from rdzip.entropy.binary import HALF, SQUASH_MAX, code_bit, count, rate_table, squash_table, stretch_table
 from rdzip.exact.aligned import lined_zeros
 from rdzip.exact.compiled import compiled
-from rdzip.models.context_mixing.slow_features import ACTIVITY, BLEND, CONTEXTS, PARITY, PREDICTORS, View, hashed
-from rdzip.models.context_mixing.tables import DISTANCES, LEAST_PROBABILITY, SEEN, level_table, side_table
+from rdzip.models.context_mixing.slow_features import (
+    BLEND,
+    CONTEXTS,
+    LS_NEAR,
+    LS_WIDE,
+    PREDICTORS,
+    F,
+    SlowFeatures,
+    hashed,
+)
+from rdzip.models.context_mixing.tables import DISTANCES, LEAST_PROBABILITY, SEEN, distance_table, level_table
 from rdzip.models.shared.compiled_mixture import cumulative
 
 Int32 = NDArray[np.int32]
@@ -28,119 +43,100 @@ ONE = 1 << 20
 """Weight 1 of a mixer."""
 WEIGHT_MAX = 1 << 27
 LIGHTEST, HEAVIEST = np.int32(-WEIGHT_MAX), np.int32(WEIGHT_MAX)
-CONTEXT_WEIGHT, PREDICTOR_WEIGHT, NETWORK_WEIGHT = 8000, 8000, 700000
-"""Weights that mixers begin with."""
-LAST_RATE = 1
-"""Learning rate of the last mixer, in 2**-14."""
-CONTEXT_LIMIT, CALIBRATION_LIMIT, BESIDE_LIMIT = 40, 127, 250
+RATE, FINAL_RATE = 3, 1
+"""Learning rates of the mixers and of the final one, in 2**-14."""
+CONTEXT_LIMIT, APM_LIMIT, DISTANCE_LIMIT, FINAL_APM_LIMIT = 40, 127, 250, 250
 """Observations that the counters count at most, which bounds how slow they become."""
 
-SETS = 7
+NETWORK_INPUT = CONTEXTS + PREDICTORS
+"""Number of the network's input; before it stand those of contexts and predictions, after it a constant one."""
+INPUTS = 48
+"""Inputs of a mixer; the last ones are always 0, for the sake of vectors."""
+MIXERS = 7
 SELECTORS = 512
 """Rows of weights of a mixer for each channel."""
 CERTAIN = 1200
 """Logarithm of odds from which on a context counts as certain."""
-CORRECTION_STEP = 160
-CORRECTIONS = 33
+APM_STEP, APM_STEPS = 160, 33
+"""Logarithm of odds between two counters of a final APM, and how many it has."""
 
 
-class Pace(NamedTuple):
-    """What the mixers see of each source, and how fast they learn.
+class SlowMixer(NamedTuple):
+    """All that is learnt of bits; arrays are flat.
 
-    ways: inputs of a context, of the network: 2, the probability too, or 1, the logarithm of odds alone. rate: of the
-    mixers, in 2**-14. correction_limit: observations that the counters of corrections count at most.
+    - inputs: int32 [INPUTS], of a mixer
+    - weights: int32 [3 channels, MIXERS, SELECTORS, INPUTS]
+    - final_weights: int32 [3, 256 nodes, MIXERS]
+    - slots, checks: uint32 [buckets, 16], uint16 [buckets], counters in hashed contexts, and whose they are
+    - apm: uint32 [CONTEXTS, 3, 16 numbers of observations, 64 levels of odds]
+    - distances: uint32 [PREDICTORS, 3, 8 decisions, 16 scales, DISTANCES]
+    - final_apm: uint32 [2, 3, 256, 64, APM_STEPS]
+    - stretch, squash, rates, levels, distance_index, sigmoid: tables; the last one of a network's mixture
+    - scratch: int64 [192]
+    - coded: int64 [2**16], how often an encoder had each probability of what came
     """
 
-    ways: int
-    rate: int
-    correction_limit: int
-
-    @property
-    def network(self) -> int:
-        """Number of the network's first input; before it stand those of contexts and predictors."""
-        return self.ways * CONTEXTS + PREDICTORS
-
-    @property
-    def inputs(self) -> int:
-        """Inputs of a mixer, with a constant one, rounded up to eights."""
-        return -(-(self.network + self.ways + 1) // 8) * 8
-
-
-EAGER_PACE, CALM_PACE = Pace(2, 6, 60), Pace(1, 3, 250)
-
-
-class Mixer(NamedTuple):
-    """All that is learnt of bits.
-
-    pace int64 [3]: ways, rate, correction_limit of a Pace; inputs int32 [n]: of a mixer; weights int32 [3 channels,
-    SETS, SELECTORS, n]; lasts int32 [3, 256, SETS]; slots uint32 [buckets, 16], checks uint16 [buckets]: counters in
-    hashed contexts; calibration uint32 [CONTEXTS, 3, 16, 64]; beside uint32 [PREDICTORS, 3, 8, 16, DISTANCES];
-    correction uint32 [2, 3, 256, 64, CORRECTIONS], all flat; tables; scratch; coded int64 [2**16]: how
-    often an encoder had each probability of what came.
-    """
-
-    pace: Int64
     inputs: Int32
     weights: Int32
-    lasts: Int32
+    final_weights: Int32
     slots: Counters
     checks: NDArray[np.uint16]
-    calibration: Counters
-    beside: Counters
-    correction: Counters
+    apm: Counters
+    distances: Counters
+    final_apm: Counters
     stretch: Int32
     squash: Int32
     rates: Int32
     levels: Int32
-    sides: Int32
+    distance_index: Int32
     sigmoid: Int32
     scratch: Int64
     coded: Int64
 
     @classmethod
-    def of(cls, bits: int, sigmoid: Int32, pace: Pace) -> Mixer:
-        """A mixer that has seen nothing, with 2**bits buckets and the sigmoid table of a network's mixture."""
+    def of(cls, bits: int, sigmoid: Int32, initial: tuple[int, int, int]) -> SlowMixer:
+        """A mixer that has seen nothing, with 2**bits buckets and the sigmoid table of a network's mixture.
+
+        initial: weights in 2**-20 of contexts, of distances, of the network.
+        """
         squash = squash_table()
-        calibration = np.empty((CONTEXTS * 3 * 16, 64), np.uint32)
-        calibration[:] = _begin(squash, (np.arange(64) - 32) * 72 + 36)
-        correction = np.empty((2 * 3 * 256 * 64, CORRECTIONS), np.uint32)
-        correction[:] = _begin(squash, (np.arange(CORRECTIONS) - CORRECTIONS // 2) * CORRECTION_STEP)
+        apm = np.empty((CONTEXTS * 3 * 16, 64), np.uint32)
+        apm[:] = _counters_of(squash, (np.arange(64) - 32) * 72 + 36)
+        final_apm = np.empty((2 * 3 * 256 * 64, APM_STEPS), np.uint32)
+        final_apm[:] = _counters_of(squash, (np.arange(APM_STEPS) - APM_STEPS // 2) * APM_STEP)
         slots = lined_zeros(16 << bits, np.uint32)  # each bucket one line of a cache
         slots[:] = HALF
-        weights = np.zeros((3 * SETS * SELECTORS, pace.inputs), np.int32)
-        weights[:, : pace.ways * CONTEXTS : pace.ways] = CONTEXT_WEIGHT
-        weights[:, pace.ways * CONTEXTS : pace.network] = PREDICTOR_WEIGHT
-        weights[:, pace.network] = NETWORK_WEIGHT
+        weights = np.zeros((3 * MIXERS * SELECTORS, INPUTS), np.int32)
+        weights[:, :CONTEXTS], weights[:, CONTEXTS:NETWORK_INPUT], weights[:, NETWORK_INPUT] = initial
         return cls(
-            np.array(pace, np.int64),
-            np.zeros(pace.inputs, np.int32),
+            np.zeros(INPUTS, np.int32),
             weights.reshape(-1),
-            np.full(3 * 256 * SETS, ONE // SETS, np.int32),
+            np.full(3 * 256 * MIXERS, ONE // MIXERS, np.int32),
             slots,
             np.zeros(1 << bits, np.uint16),
-            calibration.reshape(-1),
+            apm.reshape(-1),
             np.full(PREDICTORS * 3 * 8 * 16 * DISTANCES, HALF, np.uint32),
-            correction.reshape(-1),
+            final_apm.reshape(-1),
             stretch_table(),
             squash,
             rate_table(),
             level_table(stretch_table()),
-            side_table(),
+            distance_table(),
             sigmoid,
             np.zeros(192, np.int64),
             np.zeros(1 << 16, np.int64),
         )
 
 
-def _begin(squash: Int32, s: NDArray[np.int64]) -> Counters:
+def _counters_of(squash: Int32, s: NDArray[np.int64]) -> Counters:
     """Counters of the probabilities with these logarithms of odds in 1/256, as if nothing had been seen."""
     counters: Counters = squash[s + SQUASH_MAX].astype(np.uint32) << np.uint32(16)
     return counters
 
 
 @compiled
-def _dots(x: Int32, weights: Int32, row: Int64, output: Int64) -> None:
-    """Sums of products of the inputs with SETS rows of weights, in 1/256 nat."""
+def _dot_products(x: Int32, weights: Int32, row: Int64, output: Int64) -> None:
+    """Sums of products of the inputs with MIXERS rows of weights, in 1/256 nat."""
     n = len(x)
     a, b, c, d = np.uintp(row[0] * n), np.uintp(row[1] * n), np.uintp(row[2] * n), np.uintp(row[3] * n)
     e, f, g = np.uintp(row[4] * n), np.uintp(row[5] * n), np.uintp(row[6] * n)
@@ -190,19 +186,21 @@ def _find_buckets(
 
 
 @compiled
-def _ask_contexts(
+def _context_inputs(
     slots: Counters,
-    calibration: Counters,
+    apm: Counters,
     stretch: Int32,
     levels: Int32,
     inputs: Int32,
-    ways: int,
     base: Int64,
-    calibrated: Int64,
+    refined: Int64,
     c: int,
     nibble: int,
 ) -> int:
-    """Fill the inputs of contexts; returns how many are certain."""
+    """Fill the inputs of contexts, their counters refined by APMs; returns how many are certain.
+
+    base, refined [CONTEXTS]: where their buckets are; filled with where their counters of the APMs are.
+    """
     certain = 0
     for i in range(CONTEXTS):
         t = np.int64(slots[np.uintp(base[i] + nibble)])
@@ -210,53 +208,72 @@ def _ask_contexts(
         odds = np.int64(stretch[np.uintp(t >> 20)])
         # no branches on what was seen, which cannot be guessed ahead
         j = (i * 3 + c) * 1024 + np.int64(levels[np.uintp(SEEN + n)]) + np.int64(levels[np.uintp(t >> 20)])
-        calibrated[i] = j
+        refined[i] = j
         known = (n + 1023) >> 10
-        inputs[np.uintp(ways * i)] = known * np.int64(stretch[np.uintp(np.int64(calibration[np.uintp(j)]) >> 20)])
-        if ways > 1:
-            inputs[np.uintp(ways * i + 1)] = known * (((t >> 16) - 32768) >> 5)
+        inputs[np.uintp(i)] = known * np.int64(stretch[np.uintp(np.int64(apm[np.uintp(j)]) >> 20)])
         certain += (n > 2) & (abs(odds) > CERTAIN)
     return certain
 
 
 @compiled
-def _ask_predictors(
+def _distance_inputs(
     counters: Counters,
     stretch: Int32,
-    sides: Int32,
+    distance_index: Int32,
     inputs: Int32,
-    first: int,
     means: Int64,
     scales: Int64,
     c: int,
     level: int,
     middle: int,
-    beside: Int64,
-    side: Int64,
+    place: Int64,
+    distance: Int64,
 ) -> None:
-    """Fill the inputs of predictors, from number first on: how often the sample was not below the middle at this
-    distance from each.
+    """Fill the inputs of predictions: how often the sample was not below the middle at this distance from each.
+
+    place, distance [PREDICTORS]: filled with where their counters are, and the classes of distances.
     """
     for j in range(PREDICTORS):
-        q = np.int64(sides[np.uintp(4096 + middle * 16 - 8 - means[j])])
-        side[j] = q
+        q = np.int64(distance_index[np.uintp(4096 + middle * 16 - 8 - means[j])])
+        distance[j] = q
         at = (((j * 3 + c) * 8 + level) * 16 + scales[j]) * DISTANCES + q
-        beside[j] = at
-        inputs[np.uintp(first + j)] = stretch[np.uintp(np.int64(counters[np.uintp(at)]) >> 20)]
+        place[j] = at
+        inputs[np.uintp(CONTEXTS + j)] = stretch[np.uintp(np.int64(counters[np.uintp(at)]) >> 20)]
 
 
 @compiled
-def _corrected(correction: Counters, at: int, part: int) -> int:
-    """Probability of 2**16 between two counters of a correction, CORRECTION_STEP times that."""
-    left: int = np.int64(correction[at]) >> 16
-    right: int = np.int64(correction[at + 1]) >> 16
-    return left * (CORRECTION_STEP - part) + right * part
+def _choose_rows(row: Int64, features: Int64, scales: Int64, distance: Int64, level: int, node: int) -> None:
+    """Fill the rows of weights of the mixers but for those that go by certain contexts and by the reference."""
+    row[0] = node
+    row[1] = (level * 16 + features[F.ACTIVITY]) * 4 + features[F.PARITY]
+    row[2] = level * 64 + distance[BLEND] * 2 // 3
+    row[3] = level * 64 + distance[LS_NEAR] * 2 // 3
+    row[6] = level * 32 + scales[BLEND] * 2 + (1 if scales[LS_NEAR] < scales[LS_WIDE] else 0)
+
+
+@compiled
+def _between(apm: Counters, at: int, part: int) -> int:
+    """Probability of 2**16 between two counters of a final APM, APM_STEP times that."""
+    left: int = np.int64(apm[at]) >> 16
+    right: int = np.int64(apm[at + 1]) >> 16
+    return left * (APM_STEP - part) + right * part
+
+
+@compiled
+def _train_mixers(m: SlowMixer, row: Int64, output: Int64, final: int, mixed: int, bit: int) -> None:
+    """Move the weights of all mixers and of the final one towards the bit; mixed: its probability in 2**-16."""
+    error = ((bit << 16) - mixed) * FINAL_RATE
+    for s in range(MIXERS):
+        v = np.int64(m.final_weights[final + s]) + ((output[s] * error + 8192) >> 14)
+        m.final_weights[final + s] = min(max(v, -WEIGHT_MAX), WEIGHT_MAX)
+        own = (bit << 16) - np.int64(m.squash[output[s] + SQUASH_MAX])
+        _train(m.weights, row[s], m.inputs, np.int32(own * RATE))
 
 
 @compiled
 def code_sample(
-    m: Mixer,
-    view: View,
+    m: SlowMixer,
+    features: SlowFeatures,
     mixture: Int32,
     coder: Int64,
     data: NDArray[np.uint8],
@@ -269,100 +286,84 @@ def code_sample(
     mixture: the network's, int32 [9], or empty. value: the sample; of no meaning when decoding.
     """
     base = m.scratch[0:32]
-    calibrated = m.scratch[32:64]
-    beside = m.scratch[64:80]
-    side = m.scratch[80:96]
+    refined = m.scratch[32:64]
+    place = m.scratch[64:80]
+    distance = m.scratch[80:96]
     row = m.scratch[96:104]
     output = m.scratch[104:112]
     check = m.scratch[128:160]
     touched = m.scratch[160:192]
     inputs = m.inputs
-    weights = m.weights
-    lasts = m.lasts
+    final_weights = m.final_weights
     slots = m.slots
-    calibration = m.calibration
-    counters = m.beside
-    correction = m.correction
+    apm = m.apm
+    distances = m.distances
+    final_apm = m.final_apm
     stretch = m.stretch
     squash = m.squash
     rates = m.rates
     levels = m.levels
-    trusted = view.scales[BLEND]
-    blend = (view.means[BLEND] + 8) >> 4
-    ways = m.pace[0]
-    network = ways * CONTEXTS + PREDICTORS
-    inputs[network + ways] = 256
+    means = features.means
+    scales = features.scales
+    blend = (means[BLEND] + 8) >> 4
+    inputs[NETWORK_INPUT + 1] = 256
     below_low = 0
     below_high = 1 << 24
     node = 1
     for level in range(8):
         if level % 4 == 0:
-            _find_buckets(slots, m.checks, view.hashes, node, base, check, touched)
+            _find_buckets(slots, m.checks, features.hashes, node, base, check, touched)
         nibble = node if level < 4 else (1 << (level - 4)) | (node & ((1 << (level - 4)) - 1))
         half = 128 >> level
         low = (node << (8 - level)) & 255
         middle = low + half
-        certain = _ask_contexts(slots, calibration, stretch, levels, inputs, ways, base, calibrated, c, nibble)
-        _ask_predictors(
-            counters, stretch, m.sides, inputs, ways * CONTEXTS, view.means, view.scales, c, level, middle, beside, side
-        )
+        certain = _context_inputs(slots, apm, stretch, levels, inputs, base, refined, c, nibble)
+        _distance_inputs(distances, stretch, m.distance_index, inputs, means, scales, c, level, middle, place, distance)
         below_middle = 0
         if len(mixture) > 0:
             below_middle = cumulative(mixture, m.sigmoid, middle)
             p = ((below_high - below_middle) << 16) // (below_high - below_low)
-            p = min(max(p, 1), 65535)
-            reference = p >> 4
-            inputs[network] = stretch[reference]
-            if ways > 1:
-                inputs[network + 1] = (p - 32768) >> 5
+            reference = min(max(p, 1), 65535) >> 4
+            inputs[NETWORK_INPUT] = stretch[reference]
         else:
-            reference = np.int64(counters[beside[BLEND]]) >> 20
+            reference = np.int64(distances[place[BLEND]]) >> 20
 
-        row[0] = node
-        row[1] = (level * 16 + view.features[ACTIVITY]) * 4 + view.features[PARITY]
-        row[2] = level * 64 + side[BLEND] * 2 // 3
-        row[3] = level * 64 + side[0] * 2 // 3
+        _choose_rows(row, features.features, scales, distance, level, node)
         row[4] = level * 32 + certain
         row[5] = level * 64 + np.int64(levels[reference])
-        row[6] = level * 32 + trusted * 2 + (1 if view.scales[0] < view.scales[1] else 0)
-        last = (c * 256 + node) * SETS
+        final = (c * 256 + node) * MIXERS
         total = 0
-        for s in range(SETS):
-            row[s] += (c * SETS + s) * SELECTORS
-        _dots(inputs, weights, row, output)
-        for s in range(SETS):
+        for s in range(MIXERS):
+            row[s] += (c * MIXERS + s) * SELECTORS
+        _dot_products(inputs, m.weights, row, output)
+        for s in range(MIXERS):
             output[s] = min(max(output[s], -SQUASH_MAX), SQUASH_MAX)
-            total += output[s] * np.int64(lasts[last + s])
+            total += output[s] * np.int64(final_weights[final + s])
         z = min(max(total >> 20, -SQUASH_MAX), SQUASH_MAX)
         mixed = np.int64(squash[z + SQUASH_MAX])
 
-        z = min(max(z + CORRECTIONS // 2 * CORRECTION_STEP, 0), (CORRECTIONS - 1) * CORRECTION_STEP - 1)
-        part = z % CORRECTION_STEP
-        z = z // CORRECTION_STEP
-        first = ((c * 256 + node) * 64 + trusted * 4 + view.scales[0] // 4) * CORRECTIONS + z
+        z = min(max(z + APM_STEPS // 2 * APM_STEP, 0), (APM_STEPS - 1) * APM_STEP - 1)
+        part = z % APM_STEP
+        z = z // APM_STEP
+        first = ((c * 256 + node) * 64 + scales[BLEND] * 4 + scales[LS_NEAR] // 4) * APM_STEPS + z
         second = ((3 + c) * 256 + node) * 64 + min(max((blend - middle) // 4 + 32, 0), 63)
-        second = second * CORRECTIONS + z
-        p = _corrected(correction, first, part) + _corrected(correction, second, part)
-        p = (2 * mixed + p // CORRECTION_STEP) >> 2
+        second = second * APM_STEPS + z
+        p = _between(final_apm, first, part) + _between(final_apm, second, part)
+        p = (2 * mixed + p // APM_STEP) >> 2
         p = min(max(p, LEAST_PROBABILITY), 65536 - LEAST_PROBABILITY)
 
         bit = code_bit(coder, data, decoding, (value >> (7 - level)) & 1, p)
         if not decoding:
             m.coded[p if bit else 65536 - p] += 1
 
-        error = ((bit << 16) - mixed) * LAST_RATE
-        for s in range(SETS):
-            v = np.int64(lasts[last + s]) + ((output[s] * error + 8192) >> 14)
-            lasts[last + s] = min(max(v, -WEIGHT_MAX), WEIGHT_MAX)
-            own = (bit << 16) - np.int64(squash[output[s] + SQUASH_MAX])
-            _train(weights, row[s], inputs, np.int32(own * m.pace[1]))
+        _train_mixers(m, row, output, final, mixed, bit)
         for at in (first, first + 1, second, second + 1):
-            count(correction, at, bit, rates, 0, m.pace[2])
+            count(final_apm, at, bit, rates, 0, FINAL_APM_LIMIT)
         for j in range(PREDICTORS):
-            count(counters, beside[j], bit, rates, 0, BESIDE_LIMIT)
+            count(distances, place[j], bit, rates, 0, DISTANCE_LIMIT)
         for i in range(CONTEXTS):
             count(slots, base[i] + nibble, bit, rates, 0, CONTEXT_LIMIT)
-            count(calibration, calibrated[i], bit, rates, 0, CALIBRATION_LIMIT)
+            count(apm, refined[i], bit, rates, 0, APM_LIMIT)
         if bit:
             below_low = below_middle
         else:

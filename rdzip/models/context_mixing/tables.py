@@ -1,4 +1,4 @@
-"""Tables and bounds that both mixers of binary decisions have (models/context_mixing/slow_mixer.py,
+"""Tables and bounds of both mixers of binary decisions (models/context_mixing/slow_mixer.py,
 models/context_mixing/fast_mixer.py)."""
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def level_table(stretch: Int32) -> Int32:
 
 
 @lru_cache(maxsize=1)
-def side_table() -> Int32:
-    """Index of how far a threshold is above a mean, int32 [8192]: entry d + 4096 for d in 1/16.
+def distance_table() -> Int32:
+    """Class of how far a threshold is above a mean, int32 [8192]: entry d + 4096 for d in 1/16.
 
     From d = 0 on DISTANCES / 2 + 6 log2((d + 4) / 4), rounded down, at most DISTANCES - 1; below 0 mirrored.
     """

@@ -18,20 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdzip.codecs import threads as side_by_side
-from rdzip.codecs.bits_back.options import (
-    BRISK_FITTED,
-    BRISK_PLAIN,
-    CALM_ALONE,
-    CALM_WITH_NETWORK,
-    LEAN_FITTED,
-    LEAN_PLAIN,
-    LEAN_WITH_NETWORK,
-    MIXING_ALONE,
-    NETWORKED,
-)
 from rdzip.codecs.mixing import codec as mixing
-from rdzip.codecs.mixing import fast as brisk
 from rdzip.codecs.mixing import window
+from rdzip.codecs.mixing.band import Band
+from rdzip.codecs.mixing.presets import FAST_LS, FAST_NET, FAST_PLAIN, PRESETS, SLOW, SLOW_NET, Preset
 from rdzip.errors import CoderError, InputError
 from rdzip.models.causal.compiled_network import ScalarNet, mixtures, run_head, run_trunk
 from rdzip.models.causal.model import CausalModel
@@ -74,47 +64,47 @@ def test_pixels_come_back(model: CausalModel, shape: tuple[int, ...], seed: int,
         "picture": picture(shape, seed),
         "flat": np.full(shape, seed, np.uint8),
     }[kind]
-    for layout in mixing.LAYOUTS:
-        used = model if layout in NETWORKED else None
-        coded = mixing.encode(used, pixels, None, layout)
+    for layout, preset in PRESETS.items():
+        used = model if preset.network else None
+        coded = mixing.encode(used, pixels, None, preset)
         assert coded.layout == layout
         assert np.array_equal(mixing.decode(used, coded.payload, shape, layout), pixels)
 
 
-@pytest.mark.parametrize("layout", [MIXING_ALONE, CALM_ALONE, BRISK_PLAIN, BRISK_FITTED, LEAN_PLAIN, LEAN_FITTED])
-def test_it_learns(layout: int) -> None:
+@pytest.mark.parametrize("preset", [SLOW, FAST_PLAIN, FAST_LS])
+def test_it_learns(preset: Preset) -> None:
     pixels = np.tile(picture((24, 24, 3)), (3, 3, 1))
-    coded = mixing.encode(None, pixels, None, layout)
+    coded = mixing.encode(None, pixels, None, preset)
     assert np.array_equal(mixing.decode(None, coded.payload, pixels.shape, coded.layout), pixels)
-    assert coded.bits.total < 0.9 * 9 * mixing.encode(None, picture((24, 24, 3)), None, layout).bits.total
+    assert coded.bits.total < 0.9 * 9 * mixing.encode(None, picture((24, 24, 3)), None, preset).bits.total
     assert coded.bits.ideal - 8 <= coded.bits.total <= coded.bits.ideal * 1.001 + 24
 
 
-@pytest.mark.parametrize("layout", [BRISK_PLAIN, LEAN_WITH_NETWORK, CALM_ALONE, CALM_WITH_NETWORK])
-def test_bands_are_coded_apart(model: CausalModel, layout: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("preset", [FAST_PLAIN, FAST_NET, SLOW, SLOW_NET])
+def test_bands_are_coded_apart(model: CausalModel, preset: Preset, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = picture((21, 15, 3))
-    used = model if layout in NETWORKED else None
-    monkeypatch.setattr(mixing, "bands", lambda *_: 3)
-    coded = mixing.encode(used, pixels, None, layout)
+    used = model if preset.network else None
+    monkeypatch.setattr(Preset, "bands", lambda *_: 3)
+    coded = mixing.encode(used, pixels, None, preset)
     assert coded.payload[0] == 3
-    assert np.array_equal(mixing.decode(used, coded.payload, pixels.shape, layout), pixels)
-    monkeypatch.setattr(mixing, "bands", lambda *_: 1)
-    last = mixing.encode(used, pixels[14:], None, layout)
+    assert np.array_equal(mixing.decode(used, coded.payload, pixels.shape, preset.layout), pixels)
+    monkeypatch.setattr(Preset, "bands", lambda *_: 1)
+    last = mixing.encode(used, pixels[14:], None, preset)
     assert coded.payload.endswith(last.payload[1:])
     for bands in (0, 22, 65):
         with pytest.raises(CoderError, match="bands"):
-            mixing.decode(used, bytes([bands]) + coded.payload[1:], pixels.shape, layout)
+            mixing.decode(used, bytes([bands]) + coded.payload[1:], pixels.shape, preset.layout)
     with pytest.raises(CoderError, match="longer than the coded data"):
-        mixing.decode(used, coded.payload[:1] + b"\xff\x7f" + coded.payload[2:], pixels.shape, layout)
+        mixing.decode(used, coded.payload[:1] + b"\xff\x7f" + coded.payload[2:], pixels.shape, preset.layout)
 
 
 def test_an_interrupted_band_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = picture((400, 30, 3))
-    monkeypatch.setattr(mixing, "bands", lambda *_: 2)
+    monkeypatch.setattr(Preset, "bands", lambda *_: 2)
     monkeypatch.setattr(side_by_side, "workers", lambda: 2)
     monkeypatch.setattr(window, "BLOCK_PIXELS", 30)
     rows: list[int] = []
-    code = brisk.Band.code
+    code = Band.code
 
     def counted(band: Any, y: int, count: int, known: Any) -> None:
         assert count == 1
@@ -125,18 +115,17 @@ def test_an_interrupted_band_stops_the_others(monkeypatch: pytest.MonkeyPatch) -
     def interrupt(share: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(brisk.Band, "code", counted)
+    monkeypatch.setattr(Band, "code", counted)
     with pytest.raises(KeyboardInterrupt):
-        mixing.encode(None, pixels, interrupt, BRISK_PLAIN)
+        mixing.encode(None, pixels, interrupt, FAST_PLAIN)
     assert len(rows) < 100  # of 400
 
 
 def test_larger_pictures_have_more_bands() -> None:
     shapes = ((256, 512, 3), (255, 512, 3), (2048, 1536), (2048, 1535), (1, 1 << 23), (1 << 14, 1 << 14))
-    assert [mixing.bands(shape, LEAN_PLAIN) for shape in shapes] == [2, 1, 3, 2, 1, 64]
-    assert [mixing.bands(shape, CALM_ALONE) for shape in shapes] == [1, 1, 1, 1, 1, 64]
-    assert [mixing.bands((h, 4096, 3), CALM_ALONE) for h in (2047, 2048, 3072)] == [1, 2, 3]
-    assert [mixing.bands(shape, MIXING_ALONE) for shape in shapes] == [1] * 6
+    assert [FAST_PLAIN.bands(shape) for shape in shapes] == [2, 1, 3, 2, 1, 64]
+    assert [SLOW.bands(shape) for shape in shapes] == [1, 1, 1, 1, 1, 64]
+    assert [SLOW.bands((h, 4096, 3)) for h in (2047, 2048, 3072)] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("shape", [(40, 3, 3), (23, 7), (30, 1, 3), (2, 50, 3), (12, 13)])
@@ -144,14 +133,14 @@ def test_payloads_do_not_depend_on_blocks(
     model: CausalModel, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pixels = picture(shape)
-    for layout in mixing.LAYOUTS:
-        used = model if layout in NETWORKED else None
+    for layout, preset in PRESETS.items():
+        used = model if preset.network else None
         found = set()
         for size in (1, 17, 60, 1 << 12):
             monkeypatch.setattr(window, "BLOCK_PIXELS", size)
             for threads in (1, 2):
                 with side_by_side.at_most(threads):
-                    coded = mixing.encode(used, pixels, None, layout)
+                    coded = mixing.encode(used, pixels, None, preset)
             found.add(coded.payload)
             assert np.array_equal(mixing.decode(used, coded.payload, shape, layout), pixels)
         assert len(found) == 1
@@ -164,19 +153,19 @@ def test_flat_pictures_are_turned(model: CausalModel, monkeypatch: pytest.Monkey
     for shape in ((1, 31), (1, 31, 3), (2, 33, 3)):
         pixels = picture(shape)
         upright = np.ascontiguousarray(pixels.swapaxes(0, 1))
-        for layout in mixing.LAYOUTS:
-            used = model if layout in NETWORKED else None
-            coded = mixing.encode(used, pixels, None, layout)
-            assert coded.payload == mixing.encode(used, upright, None, layout).payload
+        for layout, preset in PRESETS.items():
+            used = model if preset.network else None
+            coded = mixing.encode(used, pixels, None, preset)
+            assert coded.payload == mixing.encode(used, upright, None, preset).payload
             assert np.array_equal(mixing.decode(used, coded.payload, shape, layout), pixels)
 
 
 def test_a_decoder_stops_soon_after_its_data_end(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (3000, 40), np.uint8)
-    coded = mixing.encode(None, pixels, None, LEAN_PLAIN)
+    coded = mixing.encode(None, pixels, None, FAST_PLAIN)
     seen: list[float] = []
     with pytest.raises(CoderError, match="end before"):
-        mixing.decode(None, coded.payload[:5000], pixels.shape, LEAN_PLAIN, seen.append)
+        mixing.decode(None, coded.payload[:5000], pixels.shape, FAST_PLAIN.layout, seen.append)
     assert max(seen, default=0.0) < 0.2
 
 
@@ -206,9 +195,9 @@ def digest(model: CausalModel) -> str:
     found = hashlib.sha256()
     for shape in ((2, 5, 3), (2, 6)):
         pixels = picture(shape)
-        for layout in mixing.LAYOUTS:
-            used = model if layout in NETWORKED else None
-            coded = mixing.encode(used, pixels, None, layout)
+        for layout, preset in PRESETS.items():
+            used = model if preset.network else None
+            coded = mixing.encode(used, pixels, None, preset)
             assert np.array_equal(mixing.decode(used, coded.payload, shape, layout), pixels)
             found.update(coded.payload)
     return found.hexdigest()
@@ -241,9 +230,9 @@ def damaged(payload: bytes) -> dict[str, bytes]:
 @pytest.mark.parametrize("how", ["flipped", "short", "empty", "long", "zeros", "ones"])
 def test_damage_is_noticed(model: CausalModel, how: str) -> None:
     pixels = picture((12, 10, 3))
-    for layout in mixing.LAYOUTS:
-        used = model if layout in NETWORKED else None
-        coded = mixing.encode(used, pixels, None, layout)
+    for layout, preset in PRESETS.items():
+        used = model if preset.network else None
+        coded = mixing.encode(used, pixels, None, preset)
         try:
             found: Any = mixing.decode(used, damaged(coded.payload)[how], pixels.shape, layout)
         except CoderError:
@@ -253,12 +242,12 @@ def test_damage_is_noticed(model: CausalModel, how: str) -> None:
 
 def test_what_cannot_be_decoded_is_refused(model: CausalModel) -> None:
     coded = mixing.encode(model, picture((4, 4, 3)))
-    with pytest.raises(CoderError, match="layout 1 to 10, found 11"):
-        mixing.decode(model, coded.payload, (4, 4, 3), 11)
-    for layout in NETWORKED:
+    with pytest.raises(CoderError, match="layout 1 to 5, found 6"):
+        mixing.decode(model, coded.payload, (4, 4, 3), 6)
+    for layout in (FAST_NET.layout, SLOW_NET.layout):
         with pytest.raises(CoderError, match="needs a model"):
             mixing.decode(None, coded.payload, (4, 4, 3), layout)
-    for layout in (MIXING_ALONE, LEAN_FITTED):
+    for layout in (SLOW.layout, FAST_LS.layout):
         with pytest.raises(CoderError, match="cannot hold"):
             mixing.decode(None, b"\1\2", (4000, 4000, 3), layout)
     with pytest.raises(InputError, match="expected uint8 pixels"):

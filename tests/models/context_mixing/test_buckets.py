@@ -29,8 +29,8 @@ def cases(count: int) -> list[int]:
 
 
 @pytest.mark.parametrize("node", [0, 16, 255])
-def test_fast_layouts(node: int) -> None:
-    slow = fast_mixing.Brisk(1, 3, None)
+def test_fast_presets(node: int) -> None:
+    slow = fast_mixing.Fast(1, 1)
     assert slow.buckets == 1 << BITS
     slots, scratch = np.zeros(16 << BITS, np.uint32), np.zeros(64, np.int64)
     for number, h in enumerate(cases(9), 1):
@@ -45,8 +45,8 @@ def test_fast_layouts(node: int) -> None:
             counters[bucket, 1:] = slow.counters[bucket][1].n = number
 
 
-def test_thorough_layouts() -> None:
-    slow = slow_mixing.Mixing(1, [], False)
+def test_slow_presets() -> None:
+    slow = slow_mixing.Mixing(1, [])
     assert slow.buckets == 1 << BITS
     slots, checks = np.full(16 << BITS, 1 << 31, np.uint32), np.zeros(1 << BITS, np.uint16)
     base, check, touched = np.zeros((3, slow_mixer.CONTEXTS), np.int64)

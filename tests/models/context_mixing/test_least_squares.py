@@ -13,9 +13,8 @@ from helpers import synthetic
 from reference.fast_mixing import BlockFit
 from reference.slow_mixing import Fit
 
-from rdzip.codecs.bits_back.options import BRISK_FITTED, CALM_ALONE
-from rdzip.codecs.mixing import fast as brisk
-from rdzip.codecs.mixing import slow as thorough
+from rdzip.codecs.mixing.band import Band
+from rdzip.codecs.mixing.presets import FAST_LS, SLOW, Preset
 from rdzip.models.context_mixing import block_least_squares, least_squares
 
 NO_NETWORK = np.zeros(0, np.int32)
@@ -52,9 +51,9 @@ def row_by_row(coded: Any, pixels: np.ndarray) -> Iterator[int]:
         yield y
 
 
-def band(kind: Any, layout: int, pixels: np.ndarray) -> Any:
+def band(preset: Preset, pixels: np.ndarray) -> Band:
     """A band that is to encode the pixels."""
-    return kind(None, layout, pixels.shape, np.zeros(4 * pixels.size + 64, np.uint8), 0)
+    return Band(None, preset, pixels.shape, np.zeros(4 * pixels.size + 64, np.uint8), 0)
 
 
 def same(found: list[float], expected: list[float]) -> None:
@@ -70,7 +69,7 @@ def upper(triangle: list[list[float]]) -> list[float]:
 def test_fits_of_a_pixel_are_those_of_plain_python(shape: tuple[int, int, int]) -> None:
     """Weights of the last pixel of each row, the window's sums and those of each column, in the compiled codec."""
     pixels = synthetic.picture(*shape)
-    coded, planes = band(thorough.Band, CALM_ALONE, pixels), Plain(of_the_codec(pixels))
+    coded, planes = band(SLOW, pixels), Plain(of_the_codec(pixels))
     channels, width = len(planes.planes), planes.width
     fits = {(c, k): Fit(c, channels, width, d) for c in range(channels) for k, d in enumerate(least_squares.DECAYS)}
     assert least_squares.DECAYS == ((0.8, 0.9), (0.94, 0.97))
@@ -95,7 +94,7 @@ def test_fits_of_a_pixel_are_those_of_plain_python(shape: tuple[int, int, int]) 
 @pytest.mark.parametrize("shape", [(ROWS, 44, 3), (ROWS, 53, 1)])
 def test_fits_of_a_block_are_those_of_plain_python(shape: tuple[int, int, int]) -> None:
     pixels = synthetic.picture(*shape)
-    coded, planes = band(brisk.Band, BRISK_FITTED, pixels), Plain(of_the_codec(pixels))
+    coded, planes = band(FAST_LS, pixels), Plain(of_the_codec(pixels))
     channels, width = len(planes.planes), planes.width
     fits = [BlockFit(c, channels, width) for c in range(channels)]
     for y in row_by_row(coded, pixels):
@@ -105,47 +104,48 @@ def test_fits_of_a_block_are_those_of_plain_python(shape: tuple[int, int, int]) 
                 means = planes.means(y, x)
                 fit.predict(y, x, planes.at, means)
                 fit.learn(x, planes.at(c, y, x) - means[c])
-            sums = coded.fit.sums.reshape(channels, -1)[c]
+            sums = coded.fits.sums.reshape(channels, -1)[c]
             same(sums[block_least_squares.WEIGHTS :][: fit.n].tolist(), fit.w)
             side = block_least_squares.SIDE
             inputs = [*range(fit.n), side - 1]
             matrices = {block_least_squares.WINDOW: fit.a, block_least_squares.LEFT: fit.left}
             pairs = [(sums[at : at + block_least_squares.SQUARE], known) for at, known in matrices.items()]
-            columns = coded.fit.columns.reshape(channels, -1, block_least_squares.SQUARE)[c]
+            columns = coded.fits.columns.reshape(channels, -1, block_least_squares.SQUARE)[c]
             for own, known in [*pairs, *zip(columns, fit.v, strict=True)]:
                 same(own.reshape(side, side)[: fit.n, inputs].ravel().tolist(), [v for row in known for v in row])
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("shape", [(4600, 3, 3), (3, 8500)])
-@pytest.mark.parametrize(("kind", "layout"), [(thorough.Band, CALM_ALONE), (brisk.Band, BRISK_FITTED)])
-def test_numbers_that_are_flushed_to_zero_decide_nothing(kind: Any, layout: int, shape: tuple[int, ...]) -> None:
-    """docs/explanation/exactness.md, section 9: sums of what lies thousands of rows back, in flat areas."""
+@pytest.mark.parametrize("preset", [SLOW, FAST_LS], ids=["slow", "fast"])
+def test_numbers_that_are_flushed_to_zero_decide_nothing(preset: Preset, shape: tuple[int, ...]) -> None:
+    """docs/explanation/exactness.md, section 9: sums of what lies thousands of rows or pixels back, in areas that are
+    flat."""
     pixels = np.full(shape, 70, np.uint8)
     pixels[:60, :40] = synthetic.picture(*pixels[:60, :40].shape[:2], 2 * pixels.ndim - 3)
-    for y in (3330 if kind is thorough.Band else -1, -1):  # in the 100 to 200 rows in which sums are subnormal
+    for y in (3330 if preset.slow else -1, -1):  # in the 100 to 200 rows in which sums are subnormal
         if y < shape[0]:
             pixels[y, -300:] = synthetic.picture(1, 300, 2 * pixels.ndim - 3)[0, : len(pixels[y, -300:])]
     found = []
     for flush in (False, True):
         torch.set_flush_denormal(flush)
         try:
-            coded = band(kind, layout, pixels)
+            coded = band(preset, pixels)
             tiny, predicted = 0, []
             for y in row_by_row(coded, pixels):
-                predicted.append(coded.view.means.tolist())
+                predicted.append(coded.features.means.tolist())
                 if shape[0] < 9 or y % 40 == 0:
                     tiny += subnormal(coded)
         finally:
             torch.set_flush_denormal(False)
         found.append((predicted, coded.coder.tolist(), coded.data.tobytes()))
-        if shape[0] > 9 or kind is brisk.Band:  # nothing in a row of the other decays so fast
+        if shape[0] > 9 or not preset.slow:  # nothing in a row of the other decays so fast
             assert (tiny == 0) == flush
     assert found[0] == found[1]
 
 
 def subnormal(coded: Any) -> int:
     """How many of a band's sums and weights are subnormal, by their bits."""
-    arrays = coded.fits[3:] if isinstance(coded, thorough.Band) else coded.fit[2:]
+    arrays = coded.fits[3 if isinstance(coded.fits, least_squares.Fits) else 2 :]
     bits = np.concatenate([part.ravel().view(np.uint64) & (1 << 63) - 1 for part in arrays])
     return int(((bits > 0) & (bits < 1 << 52)).sum())
