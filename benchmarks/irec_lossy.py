@@ -25,10 +25,10 @@ import rdzip
 from rdzip import hub
 from rdzip.bench import codecs, curves, pictures, plot, run
 from rdzip.bench.measure import mse
-from rdzip.bounds.units import psnr
 from rdzip.codecs.transform import codec as transform
 from rdzip.codecs.transform.tiles import Grid
 from rdzip.metrics.ms_ssim import ms_ssim
+from rdzip.metrics.psnr import psnr_of_mse
 from rdzip.models.irec_vae.model import IrecModel
 from rdzip.models.irec_vae.normal_site import NormalSite, divergence
 from rdzip.models.model_file import SUFFIX
@@ -56,7 +56,7 @@ def samples(model: IrecModel, pixels: np.ndarray, step: int) -> tuple[float, flo
     decoded = guess.code(draw, tile.rows, tile.columns, step)  # type: ignore[arg-type]
     found = guess.synthesise(decoded, step)[0].permute(1, 2, 0).numpy()[: pixels.shape[0], : pixels.shape[1]]
     rounded = np.floor(np.clip(found, 0, 1) * 255 + 0.5).astype(np.uint8)
-    return nats / math.log(2), psnr(mse(pixels, rounded) / 255**2)
+    return nats / math.log(2), psnr_of_mse(mse(pixels, rounded) / 255**2)
 
 
 def label(name: str) -> str:
@@ -75,7 +75,7 @@ def measured(name: str, model: IrecModel, pixels: np.ndarray, quality: int) -> d
     area = pixels.shape[0] * pixels.shape[1]
     return {
         "codec": label(name), "setting": f"q{quality}", "bytes": len(data), "bpp": 8 * len(data) / area,
-        "kl_bpp": bits / area, "above": 8 * len(data) / bits - 1, "psnr": psnr(mse(pixels, back) / 255**2),
+        "kl_bpp": bits / area, "above": 8 * len(data) / bits - 1, "psnr": psnr_of_mse(mse(pixels, back) / 255**2),
         "sample_psnr": sampled, "ms_ssim": ms_ssim(pixels, back), "encode_s": middle - start, "decode_s": end - middle,
         "encode_ms_a_kbit": 1e6 * (middle - start) / bits,
     }  # fmt: skip

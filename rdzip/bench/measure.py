@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from rdzip.bench.codec import Codec
-from rdzip.bounds.units import psnr
 from rdzip.errors import InputError, RdzipError
 from rdzip.exact.types import Pixels
 from rdzip.metrics.ms_ssim import ms_ssim
+from rdzip.metrics.psnr import psnr_of_mse
 
 Record = dict[str, Any]
 CHANNELS = 3
@@ -53,7 +53,7 @@ def measure(codec: Codec, setting: float | None, pixels: Pixels, threads: int | 
         "bytes": len(data),
         "bpsp": 8 * len(data) / pixels.size,
         "bpp": 8 * len(data) / count,
-        "psnr": psnr(squared / 255**2) if squared else None,
+        "psnr": psnr_of_mse(squared / 255**2) if squared else None,
         "mse": squared,
         "ms_ssim": similarity,
         "encode_s": middle - start,

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from rdzip.bounds.folder import PLOTS, RECORDS, Record, read_records
 from rdzip.bounds.point import Point
 from rdzip.bounds.sandwich import envelope, hull, of_role
-from rdzip.bounds.units import convention, mse_of_psnr, psnr
+from rdzip.bounds.units import convention
 from rdzip.errors import InputError
+from rdzip.metrics.psnr import mse_of_psnr, psnr_of_mse
 from rdzip.system import atomic
 from rdzip.system.atomic import shown
 
@@ -322,7 +323,7 @@ def _place(run: Run, axes: Axes, curve: Curve) -> Curve:
     mse, nats = curve[:, 0], curve[:, 1]
     rate = nats * convention(axes.rate).their_rate(1.0, run.shape)
     if axes.distortion == "psnr":
-        return np.stack([rate, [psnr(x) for x in mse.tolist()]], 1)
+        return np.stack([rate, [psnr_of_mse(x) for x in mse.tolist()]], 1)
     return np.stack([mse, rate], 1)
 
 

@@ -83,13 +83,3 @@ def convention(name: str) -> Convention:
         return CONVENTIONS[name]
     except KeyError:
         raise InputError(f"no such units: {name!r}; expected one of {', '.join(CONVENTIONS)}") from None
-
-
-def psnr(mse: float) -> float:
-    """Peak signal to noise ratio in dB of a mean squared error of samples in 0..1; infinite for 0."""
-    return -10 * math.log10(mse) if mse > 0 else math.inf
-
-
-def mse_of_psnr(decibel: float) -> float:
-    """Mean squared error of samples in 0..1 at a peak signal to noise ratio in dB."""
-    return float(10 ** (-decibel / 10))

@@ -17,7 +17,7 @@ _ORDER = {"exact": 0, "lower": 1, "upper": 2, "estimate": 3}
 
 def tables(result: Result) -> str:
     """Return the points, the sandwich and its verdict as text."""
-    from rdzip.bounds.units import psnr
+    from rdzip.metrics.psnr import psnr_of_mse
 
     first = result.records[0]
     images = len(first.get("shape", ())) == 3
@@ -32,7 +32,7 @@ def tables(result: Result) -> str:
             record["method"],
             _plain(record["rate_nats"]),
             _plain(record["rate_bits_per_dim"]),
-            f"{psnr(mse):.2f}" if images else f"{mse:.4g}",
+            f"{psnr_of_mse(mse):.2f}" if images else f"{mse:.4g}",
             f"{record['value_nats']:.4f}{_half_width(record)}",
             f"{record['samples']:,}",
             f"{record['seconds']:.1f}",

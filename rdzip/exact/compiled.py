@@ -22,7 +22,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from rdzip.exact.numba_there import numba_is_there
+from rdzip.exact.numba_support import compiled_here
 
 KEPT_DAYS = 30
 NAME_LENGTH = 16
@@ -32,7 +32,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 FUNCTIONS: list[Callable[..., Any]] = []
 """Whatever `compiled` was given so far, compiled or not: what decides coded bits."""
-COMPILES = numba_is_there()
+COMPILES = compiled_here()
 COMPILE_LOG = logging.getLogger("rdzip.compile")
 if COMPILES:
     import numba

@@ -25,6 +25,7 @@ from rdzip.hub.download import MOST_UNNAMED, fetch
 from rdzip.hub.origin import Origin
 from rdzip.models import model_file
 from rdzip.models.model_file import SUFFIX
+from rdzip.system import atomic
 from rdzip.system.progress import Progress
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def pull(name: str | bytes | Path, progress: Progress | None = None) -> ModelRef
     data = file.read_bytes()
     if model_file.sha256(data) != ref.sha256:
         raise ModelError(f"{file} changed while it was read: try again")
-    model_file.write_atomically(target, data)
+    atomic.write(target, data, force=True)
     return _ref_of_file(target, "cache")
 
 

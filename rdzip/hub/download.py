@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rdzip.errors import ModelError
+from rdzip.errors import InputError, ModelError
 from rdzip.models import model_file
 from rdzip.models.model_file import SUFFIX
+from rdzip.system import atomic
 from rdzip.system.progress import Progress
 
 if TYPE_CHECKING:
@@ -70,9 +71,9 @@ def fetch(source: Origin, folder: Path, progress: Progress | None = None, *, nam
             found = f"{len(data)} bytes, sha-256 {sha256[:16]}; {expected} bytes, {str(source.sha256)[:16]} expected"
             raise ModelError(f"{where} gave a wrong file ({found}), which was thrown away")
         target = folder / (sha256 + SUFFIX)
-        model_file.write_atomically(target, data)
+        atomic.write(target, data, force=True)
         return target
-    except ModelError:
+    except (InputError, ModelError):
         raise
     except Exception as error:  # huggingface_hub lets through errors of whichever HTTP library it is built on
         cause = " ".join(str(error).split())[:200]

@@ -15,6 +15,7 @@ from typing import Any
 
 from rdzip.errors import ModelError
 from rdzip.models import model_file
+from rdzip.system import atomic
 
 REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*")
 FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")  # nothing that a terminal or a shell would take for more than a name
@@ -83,7 +84,7 @@ def parse(text: str) -> Origin | None:
 
 def remember(model: Path, origin: Origin) -> None:
     """Note where a model file in the cache comes from."""
-    model_file.write_atomically(model.with_suffix(".json"), json.dumps(asdict(origin)).encode())
+    atomic.write(model.with_suffix(".json"), json.dumps(asdict(origin)).encode(), force=True)
 
 
 def of_cached(model: Path) -> Origin | None:

@@ -20,6 +20,7 @@ from typing import Any
 from rdzip import models
 from rdzip.errors import ModelError
 from rdzip.models import model_file
+from rdzip.system import atomic
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 REGISTRY = "registry.toml"
@@ -133,9 +134,9 @@ def add(path: str | Path, *, weights: Path | None = None, bundle: bool = True, *
     models.check_known_answer(models.build(tensors, meta), meta)
     known = [old for old in entries(folder) if old.id != entry.id] if (folder / REGISTRY).exists() else []
     if bundle:
-        model_file.write_atomically(folder / entry.file, Path(path).read_bytes())
+        atomic.write(folder / entry.file, Path(path).read_bytes(), force=True)
     text = "\n".join([_HEAD, *(to_toml(item) for item in [*known, entry])])
-    model_file.write_atomically(folder / REGISTRY, text.encode())
+    atomic.write(folder / REGISTRY, text.encode(), force=True)
     return entry
 
 

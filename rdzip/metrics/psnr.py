@@ -1,4 +1,7 @@
-"""How much two pictures differ."""
+"""Peak signal-to-noise ratio (PSNR), and the largest error, of two images.
+
+PSNR = 10 log10(peak^2 / MSE) in dB.
+"""
 
 from __future__ import annotations
 
@@ -32,3 +35,17 @@ def psnr(one: NDArray[Any], other: NDArray[Any], alpha: NDArray[Any] | None) -> 
 def largest_error(one: NDArray[Any], other: NDArray[Any]) -> int:
     """Return the largest difference of two samples, uint8 or uint16."""
     return max(int(np.abs(one[s].astype(np.int32) - other[s]).max()) for s in strips(one))
+
+
+def psnr_of_mse(mse: float) -> float:
+    """Return the PSNR in dB of a mean squared error of samples in 0..1; infinite for 0.
+
+    >>> round(psnr_of_mse(0.001), 6)
+    30.0
+    """
+    return -10 * math.log10(mse) if mse > 0 else math.inf
+
+
+def mse_of_psnr(decibel: float) -> float:
+    """Return the mean squared error of samples in 0..1 at a PSNR in dB, the inverse of `psnr_of_mse`."""
+    return float(10 ** (-decibel / 10))

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rdzip.errors import ModelError
+from rdzip.system import atomic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,7 +90,7 @@ def to_bytes(tensors: Mapping[str, np.ndarray[Any, Any]], meta: Mapping[str, Any
 def write(path: str | Path, tensors: Mapping[str, np.ndarray[Any, Any]], meta: Mapping[str, Any]) -> str:
     """Write a model file (canonical bytes, whole or not at all) and return its SHA-256 in hex."""
     data = to_bytes(tensors, meta)
-    write_atomically(Path(path), data)
+    atomic.write(Path(path), data, force=True)
     return sha256(data)
 
 
@@ -115,23 +113,6 @@ def read_meta(source: bytes | str | Path) -> dict[str, Any]:
     """Document of a model file, given as bytes or by path, after the same checks as `read`. Needs no numpy."""
     data, label = _load(source)
     return _parse(data, label)[1]
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` under `path`, whole or not at all: temporary file beside it, fsync, rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise ModelError(f"cannot write the model file {path}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
 
 
 def is_id(text: object) -> bool:

@@ -12,31 +12,24 @@ import contextlib
 import os
 import pickle
 import queue
-import socket
 import subprocess
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, Protocol
 
-from rdzip.errors import InputError, RdzipError
-from rdzip.system.process import ignore_settings_here, own_process, silence_libraries, wait_passively
+from rdzip.errors import InputError
+from rdzip.system.messages import Function, Put, outcome, python_path
+from rdzip.system.process import ignore_settings_here, own_process, silence_libraries
 
 RETRIES = 1
 """How often a task is tried again whose process, or machine, died; one that fails by itself is not."""
 
-PATIENCE = 5.0
-"""Seconds in which a cluster must answer."""
-
 WORKER = f"import sys; sys.path[:] = [path for path in sys.path if path]; import {__name__} as it; it._worker()"
 """What a process of its own runs. Python's -m and -c look for modules in the current folder first, which may be a
 stranger's and hold a numpy.py; it is taken out before anything is imported."""
-
-Function = Callable[[Any, Callable[[Any], None]], Any]
-Put = Callable[[str, Any], None]
 
 
 @dataclass(frozen=True)
@@ -74,9 +67,15 @@ def work(
     if pool.alone or (pool.ray is None and count == 1):
         _here(function, waiting, make, on_end, on_said)
         return
-    backend: _Backend = _Processes(function, min(pool.jobs, count)) if pool.ray is None else _Ray(function, pool)
+    backend: _Backend = _Processes(function, min(pool.jobs, count)) if pool.ray is None else _ray(function, pool)
     with backend:
         _drive(backend, waiting, make, on_end, on_said)
+
+
+def _ray(function: Function, pool: Pool) -> _Backend:
+    from rdzip.system.ray import RayCluster
+
+    return RayCluster(function, str(pool.ray), pool.jobs)
 
 
 class InOrder:
@@ -208,7 +207,7 @@ class _Processes:
     def _new(self) -> tuple[subprocess.Popen[bytes], queue.SimpleQueue[Put]]:
         threads = str(max(1, (os.cpu_count() or 1) // self.most))
         environment = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads} | dict(os.environ)
-        environment["PYTHONPATH"] = _path()
+        environment["PYTHONPATH"] = python_path()
         process = subprocess.Popen(
             [sys.executable, "-c", WORKER],
             stdin=subprocess.PIPE,
@@ -244,111 +243,6 @@ def _pairs(stream: IO[bytes]) -> Iterator[tuple[str, Any]]:
             return
 
 
-class _Ray:
-    """The tasks of a Ray cluster."""
-
-    def __init__(self, function: Function, pool: Pool) -> None:
-        try:
-            import ray
-        except ImportError as error:
-            raise InputError("--ray: expected the package ray, found none: pip install 'rdzip[ray]'") from error
-        self._ray = ray
-        self._own = not ray.is_initialized()  # else this process has a cluster at hand already
-        if self._own:
-            options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
-            if pool.ray == "local":
-                options |= {"include_dashboard": False}
-                options |= {"num_cpus": pool.jobs} if pool.jobs > 1 else {}
-            _check_address(str(pool.ray))
-            try:
-                with _environment("PYTHONPATH", _path()):  # which workers of a local cluster inherit
-                    ray.init(address=pool.ray, **options)
-            except Exception as error:  # whatever its start, or the network, raises
-                line = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise InputError(f"--ray: expected a Ray cluster at {pool.ray!r}, found none: {line}") from error
-        processors = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
-        self.most = min(processors, pool.jobs) if pool.jobs > 1 else processors
-        stream = ray.remote(_stream)
-        # Retried by us, so that a task is never done twice without being told.
-        self._remote = stream.options(num_returns="streaming", max_retries=0)
-        self._function = function
-
-    def __enter__(self) -> _Ray:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._own:
-            self._ray.shutdown()
-
-    def start(self, argument: Any, put: Put) -> None:
-        pairs = self._remote.remote(pickle.dumps((self._function, argument)))
-        threading.Thread(target=self._read, args=(pairs, put), daemon=True).start()
-
-    def _read(self, pairs: Any, put: Put) -> None:
-        try:
-            for reference in pairs:
-                kind, value = self._ray.get(reference)
-                put(kind, value)
-                if kind != "said":
-                    return
-        except Exception as error:  # of Ray: the worker, its machine or the cluster is gone
-            line = str(error).strip().splitlines()[0] if str(error) else ""
-            put("died", f"its worker was lost ({type(error).__name__}: {line[:200]})")
-
-
-def _stream(task: bytes) -> Iterator[tuple[str, Any]]:
-    """Work a task off, a function and its argument, and yield what it says while it says it."""
-    wait_passively()
-    function, argument = pickle.loads(task)  # whose modules may load torch
-    heard: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-
-    def run() -> None:
-        heard.put(_outcome(function, argument, lambda said: heard.put(("said", said))))
-
-    threading.Thread(target=run, daemon=True).start()
-    kind = "said"
-    while kind == "said":
-        kind, value = heard.get()
-        yield kind, value
-
-
-def _outcome(function: Function, argument: Any, say: Callable[[Any], None]) -> tuple[str, Any]:
-    try:
-        return "done", function(argument, say)
-    except RdzipError as error:
-        return "failed", error
-    except Exception as error:  # of a class that the other side may not have
-        return "failed", RuntimeError(f"{type(error).__name__}: {error}")
-
-
-def _check_address(address: str) -> None:
-    """Raise InputError where HOST:PORT does not answer; Ray itself would try for minutes."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon or not port.isdigit():
-        return
-    try:
-        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
-    except (OSError, ValueError, OverflowError) as error:
-        raise InputError(f"--ray: expected a Ray cluster at {address!r}, found none: {error}") from error
-
-
-@contextlib.contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
-
-
-def _path() -> str:
-    return os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
-
-
 def _worker() -> None:
     own_process()
     silence_libraries()
@@ -366,4 +260,4 @@ def _worker() -> None:
                 os._exit(1)  # nobody listens any more
 
         for function, argument in _pairs(sys.stdin.buffer):
-            say(_outcome(function, argument, lambda said: say(("said", said))))  # type: ignore[arg-type]
+            say(outcome(function, argument, lambda said: say(("said", said))))  # type: ignore[arg-type]

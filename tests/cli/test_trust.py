@@ -33,13 +33,13 @@ RISKY_MODULES = {
     "pickle": {
         "exact/compiled.py": "reads numba's cache, which only the user may write",
         "train/descent.py": "names the error of torch.load",
-        "workers.py": "pipes between this program and processes that it started",
+        "system/workers.py": "pipes between this program and processes that it started",
+        "system/ray.py": "tasks and results of a cluster that the user named",
     },
-    "subprocess": {"workers.py": "starts Python itself, by its own path"},
-    "ctypes": {"process.py": "a setting of the C library that has no other door"},
+    "subprocess": {"system/workers.py": "starts Python itself, by its own path"},
+    "ctypes": {"system/process.py": "a setting of the C library that has no other door"},
     "tarfile": {"bounds/sources/speech.py": "reads members into memory, extracts nothing"},
     "zipfile": {
-        "formats/batch/files.py": "reads members into memory, extracts nothing",
         "formats/batch/npz.py": "reads members into memory, extracts nothing",
     },
     "importlib": {
@@ -49,8 +49,8 @@ RISKY_MODULES = {
         "models/__init__.py": "imports what a table of the source names",
         "train/loop.py": "imports what a table of the source names",
         "commands/info.py": "versions of packages",
-        "exact/numba_there.py": "asks whether a package is there",
-        "process.py": "asks whether a package is there",
+        "exact/numba_support.py": "asks whether a package is there",
+        "system/process.py": "asks whether a package is there",
     },
 }
 """Modules with which a file could do harm, where they are used, and why that does none."""

@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 from safetensors import numpy as reference
 
 from rdzip import models
-from rdzip.errors import ModelError
+from rdzip.errors import InputError, ModelError
 from rdzip.models import model_file
 
 META: dict[str, Any] = {
@@ -291,7 +291,7 @@ def test_an_unreadable_or_unwritable_path_is_named(tmp_path: Path) -> None:
     refused(tmp_path / "missing.safetensors", "missing.safetensors", "No such file")
     refused(tmp_path, str(tmp_path))
     (tmp_path / "file").write_text("")
-    with pytest.raises(ModelError, match="cannot write"):
+    with pytest.raises(InputError, match="cannot be written"):
         model_file.write(tmp_path / "file" / "m.safetensors", TENSORS, META)
 
 

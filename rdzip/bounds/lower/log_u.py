@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rdzip.bounds.control_variates import controlled
 from rdzip.bounds.lower import empirical
 from rdzip.bounds.lower.ck import DensityObjective, Objective, SampleObjective, Shape, starting_points, supremum
-from rdzip.bounds.lower.control_variates import controlled
 from rdzip.bounds.lower.empirical import PARTS
 from rdzip.bounds.lower.estimator import Estimate, one_draw, two_fold
 from rdzip.bounds.lower.tuning import Setting, pool_of, tuned

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rdzip.bounds.lower.control_variates import controlled
+from rdzip.bounds.control_variates import controlled
 from rdzip.bounds.point import Point, Report, check_lambdas
 from rdzip.bounds.quadratic import FULL_DIM
 from rdzip.bounds.sources.base import Source, grouped, held_out_halves, training_set

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from rdzip.errors import CoderError, InputError
-from rdzip.exact.numba_there import numba_is_there
+from rdzip.exact.numba_support import compiled_here
 from rdzip.rec.settings import LOSSY, Settings
 
 LATENT_CODECS = ("stochastic", "bb-ans", "bit-swap", "bb-is", "bb-cis", "bb-ais", "bb-smc", "irec")
@@ -19,7 +19,7 @@ IREC_CODECS = ("irec", "irec-vae")
 
 def mixing_is_fast() -> bool:
     """Return whether the codec mixing runs as compiled code here; Python takes hundreds of times as long."""
-    return numba_is_there()
+    return compiled_here()
 
 
 RESAMPLE = ("adaptive", "always", "never")

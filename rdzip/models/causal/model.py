@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rdzip.entropy.cdf import MixtureCdf, MixtureTables
 from rdzip.errors import ModelError
 from rdzip.exact.integers import ACT_MAX, INPUT_MAX, IntegerLayer, check_stream
-from rdzip.exact.numba_there import numba_is_there
+from rdzip.exact.numba_support import compiled_here
 from rdzip.models.causal.config import ACTIVITY_MAX, DIFFERENCE_MAX, CausalConfig
 from rdzip.models.causal.known_answer import answer
 from rdzip.models.causal.numpy_network import ExactLayers, ExactNet, Parameters
@@ -141,7 +141,7 @@ class CausalModel:
 
     def check_compiled(self) -> None:
         """Raise ModelError unless code compiled for one pixel after the other gives the known answer, too; once."""
-        if not self._checked and numba_is_there():
+        if not self._checked and compiled_here():
             from rdzip.models.causal.compiled_known_answer import answer_one_by_one
 
             if answer_one_by_one(self.nets, self.tables) != self.known_answer():

@@ -1,4 +1,4 @@
-"""Whether scalar code will be compiled, told without loading numba."""
+"""Whether numba, a just-in-time compiler, is there for scalar code; asked without loading it, which takes a second."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import os
 from importlib.util import find_spec
 
 
-def numba_is_there() -> bool:
+def compiled_here() -> bool:
     """Return whether numba is installed and RDZIP_COMPILE=0 does not forbid to use it."""
     return os.environ.get("RDZIP_COMPILE") != "0" and find_spec("numba") is not None
