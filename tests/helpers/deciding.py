@@ -22,7 +22,7 @@ EXCUSED_BY_REASON = {
     "makes a model file; what decodes is models/causal/model.py": "models/causal/export.py",
     "bits for training and reports": "models/shared/logistic_mixture.py",
     "transforms of lossy models, which decide no symbol that a decoder reads":
-        "models/shared/float_tensors.py models/hyperprior/gdn.py models/lapped_transform/lapped.py models/shared/transforms.py",
+        "models/shared/float_tensors.py models/hyperprior/gdn.py models/hyperprior/network.py models/lapped_transform/lapped.py models/shared/transforms.py",
     "for people": "formats/describe.py metrics/psnr.py pipeline/report.py",
     "the encoder's choices": """pipeline/batch_compress.py pipeline/effort.py pipeline/alpha_fill.py pipeline/loss.py
         pipeline/selection.py""",
@@ -43,14 +43,13 @@ ELSEWHERE = {
     "exact/layers.py": {"QuantisedLinear", "limit_stream", "_Activation", "activate", "ste_round"},  # training
     "models/conv_vae/bitswap.py": {"losses"},  # training
     "models/hyperprior/factorised_prior.py": {"FactorisedPrior", "_row"},  # training and the tables of a new model
-    "models/hyperprior/model.py": {"HyperNet"},  # training and transforms
+    "models/shared/settings.py": {"squash", "residual_bits", "step_size"},  # training and the table of a new model
     "models/hyperprior/slices.py": {"coarser", "finer"},  # training and the factors of a new model
     "models/irec_vae/model.py": {"IrecNet", "_widths", "deviations", "divergence"},  # training, transforms, new tables
     "models/irec_vae/normal_site.py": {"choose", "bits", "target", "divergence"},  # the encoder's choice; reports
     "models/shared/residual_site.py": {"scale", "make_tables", "bits"},  # tables of a new model; reports
     "models/conv_vae/resnet.py": {"losses"},  # training
-    "models/lapped_transform/slices.py": {"squash"},  # training and the table of a new model
-    "models/lapped_transform/model.py": {"TransformNet", "residual_bits", "chosen", "step_size"},  # training, transforms
+    "models/lapped_transform/model.py": {"TransformNet", "chosen"},  # training, transforms
     "models/lapped_transform/file.py": {"trainable"},  # training
     "models/conv_vae/grid.py": {"width", "bits", "sample"},  # training
     "models/conv_vae/blocks.py": {"begin_narrow"},  # training
@@ -141,18 +140,18 @@ ALLOWED_BY_REASON = {
     "the encoder's choice, which the file states": """
         codecs/bits_back/chain.py push_groups / | codecs/bits_back/chain.py module 0.1 0.9 | codecs/classic/codec.py repeats /
         codecs/bits_back/tiles.py _first_rows / | codecs/bits_back/tiles.py encode / | models/hyperprior/model.py quantise rint
-        models/hyperprior/model.py step_of / | models/irec_vae/model.py quantise choose
+        models/hyperprior/strided.py step_of / | models/irec_vae/model.py quantise choose
         models/irec_vae/normal_site.py _parts sum | models/lapped_transform/model.py quantise / | models/lapped_transform/model.py step_of /
         pipeline/codec_options.py _hundredths / | pipeline/codec_options.py module 6.93 | pipeline/codec_options.py options /
         pipeline/lossy.py _without_loss / | pipeline/compress.py compress_picture choose""",
     "pixels and transforms of lossy models": """
-        codecs/transform/codec.py analyse / | codecs/transform/codec.py synthesise mean | models/hyperprior/model.py module / sqrt""",
+        codecs/transform/codec.py analyse / | codecs/transform/codec.py synthesise mean""",
     "constants of training": """
         models/conv_vae/grid.py module log | models/conv_vae/blocks.py __init__ 0.3 0.7 | models/hyperprior/slices.py __init__ 0.02
         models/irec_vae/model.py module / log sqrt 0.02 0.29 | models/shared/units.py module 0.06
         models/irec_vae/normal_site.py module 1.02 | models/conv_vae/pixel_head.py __init__ 0.3 0.7
         models/shared/residual_site.py module 0.05 | models/conv_vae/resnet.py __init__ 0.3 uniform_
-        models/lapped_transform/slices.py __init__ 0.02 0.7 | models/lapped_transform/model.py module log""",
+        models/lapped_transform/slices.py __init__ 0.02 0.7 | models/shared/settings.py module log""",
     "seconds, limits and progress": """
         codecs/classic/codec.py module 0.002 | codecs/mixing/presets.py module 1.3 | models/causal/model.py module 5e-05
         models/causal/model.py pixel_time sum | models/vae_mlp/model.py VaeMlpModel 0.03
