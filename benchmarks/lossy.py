@@ -22,8 +22,9 @@ from rdzip.bench import codecs, curves, pictures, plot, run
 from rdzip.bench.curves import Curve
 from rdzip.formats.images.picture import from_array
 from rdzip.metrics.bd_rate import bd_rate
-from rdzip.pipeline.compress import compress_picture
+from rdzip.pipeline.compress import compress
 from rdzip.pipeline.loss import Loss
+from rdzip.pipeline.request import Request
 from rdzip.system.process import own_process
 
 PEERS = "jpeg,webp,avif,jxl,heic"
@@ -65,7 +66,7 @@ def rate_control(model: str, items: Sequence[pictures.Item]) -> dict[str, Any]:
     for item in items[::EVERY]:
         pixels, _ = pictures.read(item.path)
         for target in TARGETS:
-            done = compress_picture(from_array(pixels), model=model, loss=Loss(target_bpp=target))
+            done = compress(from_array(pixels), Request(model=model, loss=Loss(target_bpp=target)))
             loss = done.report.lossy
             if loss is None:
                 missed.append([item.name, target, "coded without loss"])

@@ -24,8 +24,9 @@ from rdzip.formats import metadata
 from rdzip.formats.archive import Archive
 from rdzip.formats.batch.items import Batch
 from rdzip.formats.images.picture import Picture
-from rdzip.pipeline.batch_decompress import decode_batch
-from rdzip.pipeline.compress import decompress_picture
+from rdzip.pipeline.batch_decompress import decompress_batch
+from rdzip.pipeline.decompress import decompress
+from rdzip.pipeline.request import Compute
 
 from reference import files as slow_files  # isort: skip - of tests/, which fuzz.tiny puts on the path
 
@@ -69,7 +70,7 @@ def _check(made: Made) -> None:
 
 def _check_picture(made: Made) -> None:
     wanted: Picture = made.holds
-    found = decompress_picture(made.data, threads=1)
+    found = decompress(made.data, Compute(threads=1)).picture
     slow = slow_files.picture(made.data, model_of)
     for one in (found, wanted):
         assert (slow.mode, slow.height, slow.width) == (one.mode, *one.shape[:2])
@@ -89,7 +90,7 @@ def _check_picture(made: Made) -> None:
 
 def _check_batch(made: Made) -> None:
     wanted: Batch = made.holds
-    found = decode_batch(made.data, threads=1).batch
+    found = decompress_batch(made.data, Compute(threads=1)).batch
     slow = slow_files.batch(made.data, model_of)
     assert found.samples.dtype == wanted.samples.dtype
     assert np.array_equal(found.samples.view("u1"), wanted.samples.view("u1"))

@@ -68,14 +68,15 @@ def compress(
     from rdzip import arguments as given
     from rdzip.errors import InputError
     from rdzip.pipeline.batch_compress import compress_batch
-    from rdzip.pipeline.codec_options import Wishes
-    from rdzip.pipeline.compress import compress_picture
+    from rdzip.pipeline.codec_options import CodecOptions
+    from rdzip.pipeline.compress import compress as compress_picture
     from rdzip.pipeline.loss import Loss
+    from rdzip.pipeline.request import Request
 
     loss = Loss(
         given.whole("quality", quality), given.number("target_bpp", target_bpp), given.whole("max_error", max_error)
     )
-    wishes = Wishes(
+    options = CodecOptions(
         given.whole("particles", particles),
         given.whole("refine", refine, 0),
         given.whole("steps", steps, 0),
@@ -85,21 +86,26 @@ def compress(
         given.number("epsilon", epsilon),
         given.whole("beams", beams),
         given.whole("seed", seed, 0),
-        given.whole("segment", segment),
     )
-    options: dict[str, Any] = given.decoding(None, threads, device, offline)
-    del options["max_pixels"]
-    options |= {"model": given.text("model", model, path=True), "codec": given.text("codec", codec)}
-    options |= {"effort": given.whole("effort", effort), "verify": given.flag("verify", verify) is not False}
-    metadata, batch = given.text("metadata", metadata) or "all", given.flag("batch", batch)
-    image, ways = _ways(image, batch)
-    if ways is not None:
+    request = Request(
+        given.text("model", model, path=True),
+        given.text("codec", codec),
+        loss,
+        given.whole("effort", effort),
+        options,
+        given.whole("segment", segment),
+        given.text("metadata", metadata) or "all",
+        given.flag("verify", verify) is not False,
+    )
+    compute, batch = given.compute(None, threads, device, offline), given.flag("batch", batch)
+    image, readings = _readings(image, batch)
+    if readings is not None:
         if loss.wanted:
             raise InputError(
                 "a quality, a rate or an error is for images, found an array of many or sequences: leave it out"
             )
-        return compress_batch(ways, wishes=wishes, **options).data
-    return compress_picture(_picture(image, metadata), loss=loss, metadata=metadata, wishes=wishes, **options).data
+        return compress_batch(readings, request, compute).data
+    return compress_picture(_picture(image, request.metadata), request, compute).data
 
 
 def decompress(
@@ -258,26 +264,26 @@ def _decode(
     from rdzip import arguments as given
     from rdzip.errors import InputError
     from rdzip.formats.batch.items import check_items, is_batch
-    from rdzip.pipeline.batch_decompress import decode_batch
-    from rdzip.pipeline.compress import decompress_picture
+    from rdzip.pipeline.batch_decompress import decompress_batch
+    from rdzip.pipeline.decompress import decompress as decompress_picture
 
-    options = given.decoding(max_pixels, threads, device, offline)
+    compute = given.compute(max_pixels, threads, device, offline)
     data = given.read(data, "data")
     if given.flag("fetch", fetch):
-        if options["offline"]:
+        if compute.offline:
             raise InputError("expected fetch or offline, found both: leave one out")
         from rdzip.pipeline.fetching import fetch_models
 
         fetch_models(data)
     items = given.numbers_of_items(items)
     if is_batch(data):
-        return decode_batch(data, items=items, **options).batch
+        return decompress_batch(data, compute, items=items).batch
     if items is not None:
         check_items(items, 1)
-    return decompress_picture(data, **options)
+    return decompress_picture(data, compute).picture
 
 
-def _ways(image: Any, batch: bool | None) -> tuple[Any, list[Batch] | None]:
+def _readings(image: Any, batch: bool | None) -> tuple[Any, list[Batch] | None]:
     """Return the input, read if it is a file, and the ways to see it as many items, None if it is one image."""
     import numpy as np
     from PIL import Image
@@ -298,10 +304,10 @@ def _ways(image: Any, batch: bool | None) -> tuple[Any, list[Batch] | None]:
         many = image.ndim == 4 or (image.ndim == 3 and image.shape[2] > 4)
         if not (many if batch is None else batch):
             return image, None
-        ways = [way for way in of_array(image) if not way.single]
-        if not ways:
+        readings = [one for one in of_array(image) if not one.single]
+        if not readings:
             raise InputError(f"expected an array of many images [n, h, w] or [n, h, w, c], found {list(image.shape)}")
-        return image, ways
+        return image, readings
     kinds = "a path, bytes, an open binary file, a Pillow image, an array or a list of sequences"
     data = given.read(image, "image", kinds)
     return data, batch_files.read_ways(data)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rdzip.errors import InputError
+from rdzip.pipeline.request import Compute
 from rdzip.system.atomic import shown
 
 
@@ -95,11 +96,11 @@ def numbers_of_items(value: Any) -> Sequence[int] | None:
     return [whole("items", item, 0) or 0 for item in value]
 
 
-def decoding(max_pixels: Any = None, threads: Any = None, device: Any = None, offline: Any = False) -> dict[str, Any]:
-    """Return the options of decoding, checked."""
-    return {
-        "max_pixels": whole("max_pixels", max_pixels),
-        "threads": whole("threads", threads),
-        "device": text("device", device),
-        "offline": bool(flag("offline", offline)),
-    }
+def compute(max_pixels: Any, threads: Any, device: Any, offline: Any) -> Compute:
+    """Return on what to compute, checked."""
+    return Compute(
+        whole("threads", threads),
+        text("device", device),
+        bool(flag("offline", offline)),
+        whole("max_pixels", max_pixels),
+    )

@@ -22,8 +22,9 @@ from rdzip.commands.files import IMAGE_SUFFIXES, SUFFIX, find_inputs
 from rdzip.commands.help import Command, Group
 from rdzip.commands.output import Output, begin, finish
 from rdzip.errors import InputError, Stopped, UsageError
-from rdzip.pipeline.codec_options import Wishes
+from rdzip.pipeline.codec_options import CodecOptions
 from rdzip.pipeline.loss import Loss
+from rdzip.pipeline.request import Compute, Request
 from rdzip.system.process import ignore_settings_here, open_standard, silence_libraries, wait_passively
 
 FILES, MODELS, MEASURES = "Commands", "Models", "Measurements"
@@ -108,12 +109,11 @@ def compress(
     from rdzip.commands import compress as command
     from rdzip.system.workers import Pool
 
-    wishes = Wishes(
-        particles, refine, steps, resample.value if resample else None, interleave, omega, epsilon, beams, seed, segment
+    options = CodecOptions(
+        particles, refine, steps, resample.value if resample else None, interleave, omega, epsilon, beams, seed
     )
-    coding = Coding(
-        model, codec, metadata.value, not no_verify, threads, device, max_pixels, wishes, loss=loss, effort=effort
-    )
+    request = Request(model, codec, loss, effort, options, segment, metadata.value, not no_verify)
+    coding = Coding(request, Compute(threads, device, offline, max_pixels))
     command.compress(inputs, destination, coding, out, remove=remove, pool=Pool(jobs, ray))
     finish(out)
 
@@ -153,7 +153,7 @@ def decompress(
     from rdzip.commands import decompress as command
 
     only = command.parse_items(items)
-    coding = Coding(threads=threads, device=device, max_pixels=max_pixels, items=only, fetch=fetch)
+    coding = Coding(compute=Compute(threads, device, offline, max_pixels), items=only, fetch=fetch)
     command.decompress(inputs, destination, coding, out, remove=remove)
     finish(out)
 
@@ -176,7 +176,7 @@ def check(
     from rdzip.commands import decompress as command
 
     only = command.parse_items(items)
-    coding = Coding(threads=threads, device=device, max_pixels=max_pixels, items=only, offline=True)
+    coding = Coding(compute=Compute(threads, device, True, max_pixels), items=only)
     command.test(inputs, coding, out)
     finish(out)
 

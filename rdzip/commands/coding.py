@@ -6,35 +6,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rdzip.commands.files import Input
-from rdzip.pipeline.codec_options import NO_WISHES, Wishes
-from rdzip.pipeline.loss import NO_LOSS, Loss
+from rdzip.pipeline.request import DEFAULT_COMPUTE, DEFAULT_REQUEST, Compute, Request
 from rdzip.system.process import own_process
 
 
 @dataclass(frozen=True)
 class Coding:
-    """How to code; None is the library's choice.
+    """How to code, and on what.
 
-    model, codec, effort, wishes: which codec, and its options.
-    loss: what may be lost. metadata: "all" or "none".
-    verify: decode what was written, and compare.
-    threads, device, max_pixels, offline: where it runs, and within which limits; offline: fetch no model.
     items: which items of a file to decode, None for all.
     fetch: models from repositories that files name, too.
     """
 
-    model: str | None = None
-    codec: str | None = None
-    metadata: str = "all"
-    verify: bool = True
-    threads: int | None = None
-    device: str | None = None
-    max_pixels: int | None = None
-    wishes: Wishes = NO_WISHES
+    request: Request = DEFAULT_REQUEST
+    compute: Compute = DEFAULT_COMPUTE
     items: tuple[int, ...] | None = None
-    loss: Loss = NO_LOSS
-    effort: int | None = None
-    offline: bool = False
     fetch: bool = False
 
 

@@ -32,7 +32,7 @@ def compress(
     remove: delete each input that its result brings back. pool: the processes that work.
     Raises UsageError for options that do not go together; InputError if an archive cannot be written.
     """
-    if remove and not coding.verify:
+    if remove and not coding.request.verify:
         raise UsageError("--rm deletes what was checked only, found --no-verify; leave one of them out")
     if not destination.archive:
         compress_files(inputs, destination, coding, out, remove=remove, pool=pool)

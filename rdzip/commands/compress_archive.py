@@ -22,7 +22,7 @@ from rdzip.formats.images import faithful
 from rdzip.formats.images.faithful import Returned
 from rdzip.formats.images.picture import Picture
 from rdzip.formats.images.read import read_picture
-from rdzip.pipeline.codec_options import Wishes
+from rdzip.pipeline.codec_options import NO_OPTIONS
 from rdzip.pipeline.model_handle import latent_model
 from rdzip.system import atomic
 from rdzip.system.atomic import shown
@@ -39,10 +39,10 @@ def compress_archive(
     A model with latents codes all images of one shape and mode in one chain.
     Raises InputError if the archive cannot be written or all inputs fail.
     """
-    if not coding.loss.wanted and latent_model(coding.model, coding.codec) is not None:
+    if not coding.request.loss.wanted and latent_model(coding.request, coding.compute) is not None:
         compress_chained(inputs, destination, coding, out, remove=remove)
         return
-    coding.wishes.check(None)
+    coding.request.options.check(None)
     target = destination.place(inputs[0], "")
     coded: list[Coded] = []
     with _written(target, coded, destination) as file:
@@ -140,8 +140,8 @@ def _read(inputs: Sequence[Input], coding: Coding, out: Output) -> list[One]:
         with out.guard(item.name):
             name = member_name(item, names)
             source = files.read(item)
-            picture = read_picture(source.data, max_pixels=coding.max_pixels)
-            returned = faithful.check(source.data, picture, coding.metadata)
+            picture = read_picture(source.data, max_pixels=coding.compute.max_pixels)
+            returned = faithful.check(source.data, picture, coding.request.metadata)
             images.append(One(item, source.status, picture, returned))
             names.add(name.casefold())
     return images
@@ -149,7 +149,7 @@ def _read(inputs: Sequence[Input], coding: Coding, out: Output) -> list[One]:
 
 def _fits(picture: Picture, coding: Coding) -> bool:
     """Return whether a chain may hold an image: it has one of a few modes, and no metadata to keep."""
-    kept = picture.metadata if coding.metadata == "all" else metadata.essential(picture.metadata)
+    kept = picture.metadata if coding.request.metadata == "all" else metadata.essential(picture.metadata)
     return picture.mode in _MODES and not kept
 
 
@@ -159,13 +159,13 @@ def _chain_and_members(
     """Yield the chain of some images and a member for each other one, and note in `coded` what was."""
     if chained:
         yield _chain_name(others), _chain(chained, target, coding, out, coded)
-    own = replace(coding, wishes=replace(coding.wishes, segment=None))
+    own = replace(coding, request=replace(coding.request, segment=None))
     if chained and others:
         out.note(
             f"{report.images_text(len(others))} with metadata, or of other modes than {', '.join(_MODES)}: "
             "coded alone, without this model (--metadata none leaves metadata out)"
         )
-        own = replace(own, model=None, codec=None, wishes=Wishes())
+        own = replace(own, request=replace(own.request, model=None, codec=None, options=NO_OPTIONS))
     for one in others:
         with out.guard(one.item.name):
             with bar(one.item.name, quiet=out.quiet) as progress:

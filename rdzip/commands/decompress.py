@@ -23,8 +23,8 @@ from rdzip.formats.batch.header import BatchHeader, Form
 from rdzip.formats.batch.items import check_items, is_batch
 from rdzip.formats.describe import describe
 from rdzip.formats.images import write
-from rdzip.pipeline.batch_decompress import DecodedBatch, decode_batch
-from rdzip.pipeline.compress import decode
+from rdzip.pipeline.batch_decompress import DecodedBatch, decompress_batch
+from rdzip.pipeline.decompress import decompress as decompress_image
 from rdzip.pipeline.report import Decoded
 from rdzip.system import limits
 from rdzip.system.atomic import shown
@@ -64,7 +64,7 @@ def test(inputs: Sequence[Input], coding: Coding, out: Output) -> None:
             if not isinstance(packed, Archive):
                 _test(item, packed, label, coding, out)
                 continue
-            budget = limits.Budget(coding.max_pixels)
+            budget = limits.Budget(coding.compute.max_pixels)
             for member, data, own in _members(item, packed, coding, out):
                 with out.guard(member.name), limits.bounded(0, budget):
                     _test(member, data, member.name, own, out)
@@ -206,7 +206,7 @@ def _archive(
     """Write the images of an archive into its folder; return whether all that is in it could be kept."""
     folder = destination.folder_for(item)
     destination.expect([_member(item, name) for name in packed.names], folder)
-    complete, budget = 0, limits.Budget(coding.max_pixels)
+    complete, budget = 0, limits.Budget(coding.compute.max_pixels)
     for member, data, own in _members(item, packed, coding, out):
         with out.guard(member.name), limits.bounded(0, budget):
             by = _items if is_batch(data) else _image
@@ -247,27 +247,12 @@ def _count(data: bytes) -> int:
 
 def _decode_image(data: bytes, coding: Coding, label: str, out: Output) -> Decoded:
     with bar(label, quiet=out.quiet) as progress:
-        return decode(
-            data,
-            max_pixels=coding.max_pixels,
-            threads=coding.threads,
-            device=coding.device,
-            offline=coding.offline,
-            progress=progress,
-        )
+        return decompress_image(data, coding.compute, progress)
 
 
 def _decode_items(data: bytes, coding: Coding, label: str, out: Output) -> DecodedBatch:
     with bar(label, quiet=out.quiet) as progress:
-        return decode_batch(
-            data,
-            items=coding.items,
-            max_pixels=coding.max_pixels,
-            threads=coding.threads,
-            device=coding.device,
-            offline=coding.offline,
-            progress=progress,
-        )
+        return decompress_batch(data, coding.compute, progress, items=coding.items)
 
 
 def _wanted_format(destination: Destination) -> str | None:

@@ -61,14 +61,16 @@ def run(*, progress: Progress | None = None) -> Demo:
 
     from rdzip.errors import CoderError
     from rdzip.formats.images.picture import Picture
-    from rdzip.pipeline.compress import compress_picture, decompress_picture
+    from rdzip.pipeline.compress import compress
+    from rdzip.pipeline.decompress import decompress
+    from rdzip.pipeline.request import Request
 
     image = picture()
     samples = np.asarray(image)
     start = time.perf_counter()
-    there = compress_picture(Picture(samples=samples, mode="RGB"), verify=False, progress=progress)
+    there = compress(Picture(samples=samples, mode="RGB"), Request(verify=False), progress=progress)
     middle = time.perf_counter()
-    back = decompress_picture(there.data)
+    back = decompress(there.data).picture
     end = time.perf_counter()
     if not np.array_equal(back.samples, samples):
         raise CoderError(

@@ -14,7 +14,7 @@ from rdzip.formats.images.faithful import Returned
 from rdzip.formats.images.picture import Picture
 from rdzip.formats.images.read import read_picture
 from rdzip.pipeline.batch_compress import compress_batch
-from rdzip.pipeline.compress import compress_picture
+from rdzip.pipeline.compress import compress
 from rdzip.pipeline.report import Compressed, Report
 from rdzip.system.progress import Progress
 
@@ -24,16 +24,18 @@ def encode_data(data: bytes, label: str, coding: Coding, *, quiet: bool, image: 
 
     image: refuse an array or sequences.
     """
-    readings = batch_files.read_ways(data, max_pixels=coding.max_pixels)
+    readings = batch_files.read_ways(data, max_pixels=coding.compute.max_pixels)
     if readings is not None and image:
         raise InputError("expected an image for the archive, found an array: compress it into a file of its own")
-    if readings is not None and coding.loss.wanted:
-        raise InputError(f"expected an image with {coding.loss.option}, found an array or sequences: leave it out")
+    if readings is not None and coding.request.loss.wanted:
+        raise InputError(
+            f"expected an image with {coding.request.loss.option}, found an array or sequences: leave it out"
+        )
     with bar(label, quiet=quiet) as progress:
         if readings is not None:
             return why_items_kept(readings, data), encode_items(readings, coding, progress)
-        picture = read_picture(data, max_pixels=coding.max_pixels)
-        returned = faithful.check(data, picture, coding.metadata)
+        picture = read_picture(data, max_pixels=coding.compute.max_pixels)
+        returned = faithful.check(data, picture, coding.request.metadata)
         return encode_image(picture, returned, coding, progress)
 
 
@@ -42,19 +44,7 @@ def encode_image(picture: Picture, returned: Returned, coding: Coding, progress:
 
     returned: what of the file comes back if the image does.
     """
-    done = compress_picture(
-        picture,
-        model=coding.model,
-        codec=coding.codec,
-        loss=coding.loss,
-        metadata=coding.metadata,
-        threads=coding.threads,
-        device=coding.device,
-        progress=progress,
-        verify=coding.verify,
-        wishes=coding.wishes,
-        effort=coding.effort,
-    )
+    done = compress(picture, coding.request, coding.compute, progress)
     if returned.note:
         done.report.notes.append(returned.note)
     return why_kept(returned, done.report), done
@@ -62,17 +52,7 @@ def encode_image(picture: Picture, returned: Returned, coding: Coding, progress:
 
 def encode_items(readings: Sequence[Batch], coding: Coding, progress: Progress) -> Compressed:
     """Code many items of one shape. readings: the ways to read the file."""
-    return compress_batch(
-        readings,
-        model=coding.model,
-        codec=coding.codec,
-        wishes=coding.wishes,
-        threads=coding.threads,
-        device=coding.device,
-        progress=progress,
-        verify=coding.verify,
-        effort=coding.effort,
-    )
+    return compress_batch(readings, coding.request, coding.compute, progress)
 
 
 def why_kept(returned: Returned, report: Report) -> str:

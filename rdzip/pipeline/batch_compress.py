@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,66 +20,63 @@ from rdzip.formats.container import Section, SectionType
 from rdzip.formats.header import REASONS, ModelStamp, Reason
 from rdzip.formats.images.picture import from_array
 from rdzip.formats.modes import BY_NAME
-from rdzip.pipeline import compress as rdz
-from rdzip.pipeline.batch_decompress import decode_batch, part_of, segment_hash
-from rdzip.pipeline.codec_options import NO_WISHES, Wishes, codec_for, factor_of
-from rdzip.pipeline.compress import Progress
+from rdzip.pipeline.batch_decompress import decompress_batch, segment_hash
+from rdzip.pipeline.codec_options import codec_for, factor_of
+from rdzip.pipeline.compress import check_codec, compress
 from rdzip.pipeline.model_handle import Neural, latent_model, lossy_model
+from rdzip.pipeline.report import Compressed, Report
+from rdzip.pipeline.request import DEFAULT_COMPUTE, DEFAULT_REQUEST, Compute, Request
 from rdzip.system import limits
+from rdzip.system.progress import Progress, part_of
 from rdzip.system.strips import same as same_samples
 
 
 def compress_batch(
-    ways: Batch | Sequence[Batch],
-    *,
-    model: str | None = None,
-    codec: str | None = None,
-    wishes: Wishes = NO_WISHES,
-    threads: int | None = None,
-    device: str | None = None,
-    offline: bool = False,
+    readings: Batch | Sequence[Batch],
+    request: Request = DEFAULT_REQUEST,
+    compute: Compute = DEFAULT_COMPUTE,
     progress: Progress | None = None,
-    verify: bool = True,
-    effort: int | None = None,
-) -> rdz.Compressed:
+) -> Compressed:
     """Return the .rdz file of a batch and a report.
 
-    ways: the batch, or several ways to see it, of which the first that the model takes is used. model: id, hash or
-    file; a model with latents codes the items in chains, without one (or with a causal one) they are coded as one
-    picture by the codecs for pictures, with an effort as of compress_picture. codec: one that the model has, None for
-    its default. verify: decode what was written and compare. progress: called with the share done, 0 to 1.
+    readings: the batch, or several ways to see it, of which the first that the model takes is used. A model
+    with latents codes the items in chains; without one, or with a causal one, they are coded as one picture by the
+    codecs for pictures. progress: called with the share done, 0 to 1.
     Raises InputError, ModelError, or FormatError (verification failed).
     """
-    ways = [ways] if isinstance(ways, Batch) else list(ways)
-    rdz.check_codec(codec)
+    readings = [readings] if isinstance(readings, Batch) else list(readings)
+    check_codec(request.codec)
+    if request.segment is not None and request.segment < 1:
+        raise InputError(f"expected segments of at least one item, found {request.segment}")
     start = time.perf_counter()
-    if lossy_model(model, codec, offline=offline):
-        raise InputError(f"the model {model} loses detail of pictures, found an array or sequences: name another by -m")
-    neural = latent_model(model, codec, threads=threads, device=device, offline=offline)
-    if neural is not None and effort is not None:
-        raise InputError(f"the model {neural.stamp.id} has one effort, found --effort {effort}: leave it out")
-    split = 0.6 if verify else 1.0
-    if neural is None:
-        wishes.check(None)
-        batch = ways[0]
-        header, sections, facts = _as_pictures(
-            batch, wishes.segment, model, codec, threads, device, offline, part_of(progress, 0.0, split), effort
+    if lossy_model(request, compute):
+        raise InputError(
+            f"the model {request.model} loses detail of pictures, found an array or sequences: name another by -m"
         )
+    neural = latent_model(request, compute)
+    if neural is not None and request.effort is not None:
+        raise InputError(f"the model {neural.stamp.id} has one effort, found --effort {request.effort}: leave it out")
+    split = 0.6 if request.verify else 1.0
+    if neural is None:
+        request.options.check(None)
+        batch = readings[0]
+        header, sections, facts = _as_pictures(batch, request, compute, part_of(progress, 0.0, split))
     else:
-        batch, header, sections, facts = _as_chains(ways, neural, codec, wishes, part_of(progress, 0.0, split))
+        batch, header, sections, facts = _as_chains(readings, neural, request, part_of(progress, 0.0, split))
     data = container.pack(header.to_map(), [*_tables(batch), *sections, *(neural.origin() if neural else [])])
     load = neural.seconds if neural else facts.load
     encoded = time.perf_counter()
     budget = limits.Budget(strict=False)
-    if verify:
+    if request.verify:
         with limits.bounded(0, budget):
-            back = decode_batch(data, max_pixels=batch.samples.size, threads=threads, device=device, offline=offline,
-                                neural=neural, progress=part_of(progress, split, 1.0))  # fmt: skip
+            back = decompress_batch(
+                data, replace(compute, max_pixels=batch.samples.size), part_of(progress, split, 1.0), neural=neural
+            )
         _compare(batch, back.batch)
     done = time.perf_counter()
     if progress:
         progress(1.0)
-    report = rdz.Report(
+    report = Report(
         codec=facts.codec,
         model=facts.model,
         shape=batch.shape,
@@ -92,7 +89,7 @@ def compress_batch(
         notes=[*batch.notes, *limits.notes(budget)],
         groups=facts.groups,
     )
-    return rdz.Compressed(data, report)
+    return Compressed(data, report)
 
 
 @dataclass(frozen=True)
@@ -106,19 +103,19 @@ class _Facts:
 
 
 def _as_chains(
-    ways: Sequence[Batch], neural: Neural, codec: str | None, wishes: Wishes, progress: Progress | None
+    readings: Sequence[Batch], neural: Neural, request: Request, progress: Progress | None
 ) -> tuple[Batch, BatchHeader, list[Section], _Facts]:
-    chosen = codec_for(neural.codecs, codec, neural.stamp.id)
-    options = wishes.options(chosen)
+    chosen = codec_for(neural.codecs, request.codec, neural.stamp.id)
+    options = request.options.options(chosen)
     neural.check_options(options)
-    batch = _taken(ways, neural)
+    batch = _taken(readings, neural)
     if batch.samples.dtype.itemsize != 1:
         raise InputError(
             f"the model {neural.stamp.id} codes uint8 or bool, found {batch.samples.dtype}: convert the array"
         )
     octets = batch.samples.view(np.uint8)
     factor = factor_of(octets, neural.values(), neural.stamp.id)
-    header = _header(batch, wishes.segment, neural.stamp, factor)
+    header = _header(batch, request.segment, neural.stamp, factor)
     sections: list[Section] = []
     groups: list[list[Any]] = []
     bits = Bits(0.0, 0.0, 0.0)
@@ -144,26 +141,19 @@ def _as_chains(
     return batch, header, sections, facts
 
 
-def _taken(ways: Sequence[Batch], neural: Neural) -> Batch:
-    for way in ways[:-1]:
+def _taken(readings: Sequence[Batch], neural: Neural) -> Batch:
+    for way in readings[:-1]:
         if neural.takes(way.item_shape):
             return way
-    neural.check_item(ways[-1].item_shape)
-    return ways[-1]
+    neural.check_item(readings[-1].item_shape)
+    return readings[-1]
 
 
 def _as_pictures(
-    batch: Batch,
-    segment: int | None,
-    model: str | None,
-    codec: str | None,
-    threads: int | None,
-    device: str | None,
-    offline: bool,
-    progress: Progress | None,
-    effort: int | None,
+    batch: Batch, request: Request, compute: Compute, progress: Progress | None
 ) -> tuple[BatchHeader, list[Section], _Facts]:
-    header = _header(batch, segment, None, 1)
+    header = _header(batch, request.segment, None, 1)
+    one = replace(request, segment=None, metadata="none", verify=False)
     sections, bits, reports = [], Bits(0.0, 0.0, 0.0), []
     for number in range(header.segments):
         first, end = header.of_segment(number)
@@ -171,17 +161,11 @@ def _as_pictures(
         if not part.size:
             sections.append(Section(SectionType.MEMBER, b""))
             continue
-        done = rdz.compress_picture(
+        done = compress(
             from_array(part if batch.sequences else mosaic.join(part)),
-            model=model,
-            codec=codec,
-            metadata="none",
-            threads=threads,
-            device=device,
-            offline=offline,
-            progress=part_of(progress, first / header.count, end / header.count),
-            verify=False,
-            effort=effort,
+            one,
+            compute,
+            part_of(progress, first / header.count, end / header.count),
         )
         sections.append(Section(SectionType.MEMBER, done.data))
         bits += done.report.bits

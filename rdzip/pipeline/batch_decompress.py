@@ -18,10 +18,11 @@ from rdzip.formats.batch import tables as batch_frame
 from rdzip.formats.batch.header import IMAGE_MODES, BatchHeader, Form
 from rdzip.formats.batch.items import Batch, check_items
 from rdzip.formats.batch.tables import HASH, Frame
-from rdzip.pipeline import compress as rdz
-from rdzip.pipeline.compress import Progress
+from rdzip.pipeline.decompress import decompress
 from rdzip.pipeline.model_handle import Neural, check_coder, origin_of
+from rdzip.pipeline.request import DEFAULT_COMPUTE, Compute
 from rdzip.system import limits
+from rdzip.system.progress import Progress, part_of
 from rdzip.system.strips import strips
 
 if TYPE_CHECKING:
@@ -37,28 +38,24 @@ class DecodedBatch:
     seconds: dict[str, float]
 
 
-def decode_batch(
+def decompress_batch(
     data: bytes | memoryview,
+    compute: Compute = DEFAULT_COMPUTE,
+    progress: Progress | None = None,
     *,
     items: Sequence[int] | None = None,
-    max_pixels: int | None = None,
-    threads: int | None = None,
-    device: str | None = None,
-    offline: bool = False,
     neural: Neural | None = None,
-    progress: Progress | None = None,
 ) -> DecodedBatch:
     """Return the batch in a .rdz file, or some of its items, counted from 0; only their segments are decoded.
 
-    max_pixels: refuse batches of more pixels in all (limits.MAX_PIXELS when None). neural: the model, if it is loaded
-    already. Raises FormatError if the file is not a batch or is corrupt, InputError for items that it has not,
-    ModelError if its model cannot be had.
+    neural: the model, if it is loaded already. Raises FormatError if the file is not a batch or is corrupt, InputError
+    for items that it has not, ModelError if its model cannot be had.
     """
     start = time.perf_counter()
     parsed = container.unpack(data)
     header = BatchHeader.from_map(parsed.header)
     frame = _frame(batch_frame.read_frame(parsed, header), header)
-    limit = limits.MAX_PIXELS if max_pixels is None else max_pixels
+    limit = limits.MAX_PIXELS if compute.max_pixels is None else compute.max_pixels
     pixels = sum(frame.lengths) * header.shape[1] if header.sequences else prod(header.shape[:3])
     if pixels > limit:
         raise FormatError(
@@ -70,20 +67,17 @@ def decode_batch(
     needed = range(header.segments) if items is None else sorted({number // header.segment for number in numbers})
     if header.model:
         check_coder(header.model)
-        neural = neural or Neural(
-            header.model.hash, threads=threads, device=device, offline=offline, origin=origin_of(parsed)
-        )
+        neural = neural or Neural(header.model.hash, compute, origin_of(parsed))
     found: dict[int, NDArray[Any]] = {}
     loads = []
-    with limits.bounded(len(data), limits.Budget(max_pixels)):
+    with limits.bounded(len(data), limits.Budget(compute.max_pixels)):
         for done, number in enumerate(needed):
             share = part_of(progress, done / len(needed), (done + 1) / len(needed))
             first, end = header.of_segment(number)
             if neural is not None:
                 found[number] = _chain(bodies[number], header, frame.lengths[first:end], (first, end), neural, share)
             else:
-                options = {"threads": threads, "device": device, "offline": offline, "progress": share}
-                part, load = _member(bodies[number], header, frame.lengths[first:end], end - first, options)
+                part, load = _member(bodies[number], header, frame.lengths[first:end], end - first, compute, share)
                 found[number] = part
                 loads.append(load)
     batch = _gathered(frame, header, found, numbers)
@@ -151,12 +145,17 @@ def _chain(
 
 
 def _member(
-    body: bytes | memoryview, header: BatchHeader, lengths: Sequence[int], count: int, options: dict[str, Any]
+    body: bytes | memoryview,
+    header: BatchHeader,
+    lengths: Sequence[int],
+    count: int,
+    compute: Compute,
+    progress: Progress | None,
 ) -> tuple[NDArray[Any], float]:
     shape = (sum(lengths), header.shape[1]) if header.sequences else (count, *header.shape[1:])
     if not shape[0] and not len(body):
         return np.empty(shape, np.uint8), 0.0
-    decoded = rdz.decode(body, max_pixels=2 * prod(shape[:3]), **options)
+    decoded = decompress(body, replace(compute, max_pixels=2 * prod(shape[:3])), progress)
     samples = decoded.picture.samples
     if not header.sequences:
         flat = shape[:3] if shape[3:] in ((), (1,)) else shape
@@ -192,8 +191,3 @@ def _gathered(frame: Batch, header: BatchHeader, found: dict[int, NDArray[Any]],
         formats=[frame.formats[number] for number in numbers] if frame.formats else [],
         lengths=[frame.lengths[number] for number in numbers] if frame.lengths else [],
     )
-
-
-def part_of(progress: Progress | None, start: float, end: float) -> Progress | None:
-    """Return what reports a part of the work, from share `start` to `end` of the whole."""
-    return (lambda done: progress(start + (end - start) * done)) if progress else None

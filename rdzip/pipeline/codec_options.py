@@ -39,13 +39,12 @@ _DEFAULTS: dict[str, dict[str, int]] = {
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the user wants of a codec of latents; None is the codec's default.
+class CodecOptions:
+    """Options of codecs of latents as users give them; None is the codec's default.
 
     particles: 1..4096; refine: steps of iterative inference; steps: of annealing; resample: adaptive, always or never;
     interleave: False for the plain order of bb-ais; omega: nats a step of irec is to tell; epsilon: share of candidates
-    beyond that; beams: of its search; seed: of its shared randomness; segment: items that are coded together, None for
-    all.
+    beyond that; beams: of its search; seed: of its shared randomness.
     """
 
     particles: int | None = None
@@ -57,15 +56,14 @@ class Wishes:
     epsilon: float | None = None
     beams: int | None = None
     seed: int | None = None
-    segment: int | None = None
 
     @property
     def given(self) -> list[str]:
-        """Names of the wishes about the codec (all but segment)."""
-        return [field.name for field in fields(self)[:-1] if getattr(self, field.name) is not None]
+        """Names of the options that were given."""
+        return [field.name for field in fields(self) if getattr(self, field.name) is not None]
 
     def check(self, codec: str | None) -> None:
-        """Raise InputError for a wish that this codec (None: one without latents) cannot grant."""
+        """Raise InputError for an option that this codec (None: one without latents) has not."""
         for name in self.given:
             users = _USED_BY[name]
             if codec not in users:
@@ -73,8 +71,6 @@ class Wishes:
                     f"expected --{_option(name, self)} with a codec that has it ({', '.join(users)}), found "
                     f"{codec or 'a codec without latents'}: leave it out, or choose another by --codec"
                 )
-        if self.segment is not None and self.segment < 1:
-            raise InputError(f"expected segments of at least one item, found {self.segment}")
 
     def options(self, codec: str) -> Options:
         """Return the options for this codec; InputError for those that it has not, or out of range."""
@@ -99,11 +95,11 @@ class Wishes:
         return options
 
 
-NO_WISHES = Wishes()
+NO_OPTIONS = CodecOptions()
 
 
 def _hundredths(name: str, value: float) -> int:
-    """Return a wish in 1/100, in which payloads hold it; InputError beyond its limits."""
+    """Return an option in 1/100, in which payloads hold it; InputError beyond its limits."""
     from rdzip.codecs.bits_back.options import LIMITS
 
     low, high = LIMITS[name]
@@ -112,8 +108,8 @@ def _hundredths(name: str, value: float) -> int:
     return round(100 * value)
 
 
-def _option(name: str, wishes: Wishes) -> str:
-    return "plain" if name == "interleave" and not wishes.interleave else name
+def _option(name: str, given: CodecOptions) -> str:
+    return "plain" if name == "interleave" and not given.interleave else name
 
 
 def codec_for(codecs: Sequence[str], codec: str | None, model: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,20 +23,20 @@ from rdzip.pipeline import compress as rdz
 from rdzip.pipeline import planes as sections
 from rdzip.pipeline.alpha_fill import fill
 from rdzip.pipeline.arrangement import arrange
-from rdzip.pipeline.codec_options import NO_WISHES, Wishes, codec_for
+from rdzip.pipeline.codec_options import codec_for
 from rdzip.pipeline.loss import DEFAULT_QUALITY, Loss
-from rdzip.pipeline.planes import part_of
 from rdzip.pipeline.report import Compressed, Lossy, Report
+from rdzip.pipeline.request import Request
 from rdzip.pipeline.selection import CLASSIC, TRANSFORM, Choice, Plane, apart, lossless_rival
+from rdzip.pipeline.verify import check_lossless
 from rdzip.system import limits
+from rdzip.system.progress import Progress, part_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rdzip.codecs.bits_back.options import Options
     from rdzip.pipeline.model_handle import Neural
-
-    Progress = Callable[[float], None]
 
 NEAR = 0.02
 """Largest relative distance from a target rate that is not worth a note."""
@@ -72,27 +71,23 @@ class _File:
 def compress_lossy(
     picture: Picture,
     neural: Neural,
-    codec: str | None,
-    loss: Loss,
-    *,
-    wishes: Wishes = NO_WISHES,
+    request: Request,
     progress: Progress | None = None,
-    verify: bool = True,
 ) -> Compressed:
-    """Return the .rdz file of a picture and a report; arguments as of rdzip.pipeline.compress.compress_picture.
+    """Return the .rdz file of a picture and a report; InputError for options that are not of the model's codec.
 
-    wishes: about relative entropy coding, InputError for others.
     Modes that are no grey, colours or palette are coded without loss; so is a picture whose best classic coding is no
-    larger, unless a codec is asked for. verify: decode the file, compare the symbols, measure the quality.
+    larger, unless a codec is asked for. What is verified: the symbols; the quality is measured with it.
     """
     start = time.perf_counter()
+    codec, loss = request.codec, request.loss
     name = codec_for(neural.codecs, codec, neural.stamp.id)
-    options = wishes.options(name) if wishes.given else None
+    options = request.options.options(name) if request.options.given else None
     quality = loss.quality if loss.by_model else DEFAULT_QUALITY
     picture = replace(picture, notes=[note for note in picture.notes if not note.startswith(LOSSY_NOTE)])
     plain = to_eight_bits(picture)
     if plain is None:
-        return _without_loss(picture, quality, progress=progress, verify=verify)
+        return _without_loss(picture, quality, progress=progress, verify=request.verify)
     planes = _planes(plain)
     shares = (0.5, 0.75) if loss.target_bpp is not None else (0.0, 0.5)
     setting = _setting(plain, planes, neural, loss, quality, options, part_of(progress, 0.0, shares[0]))
@@ -102,7 +97,7 @@ def compress_lossy(
         file = _smaller(file, picture)
     encoded = time.perf_counter()
     quality_found, budget = None, limits.Budget(strict=False)
-    if verify:
+    if request.verify:
         with limits.bounded(len(file.data), budget):
             quality_found = _check(file, planes, neural, part_of(progress, shares[1], 1.0))
     done = time.perf_counter()
@@ -131,7 +126,7 @@ def compress_lossy(
 
 def _without_loss(picture: Picture, quality: int | None, **options: Any) -> Compressed:
     """Return the file of a picture of a mode that lossy codecs do not code."""
-    done = rdz.compress_picture(picture, **options)
+    done = rdz.compress(picture, Request(verify=options["verify"]), progress=options["progress"])
     report = done.report
     bits = 8.0 * len(done.data)
     psnr = math.inf if options["verify"] else None
@@ -206,7 +201,7 @@ def _check(file: _File, planes: _Planes, neural: Neural, progress: Progress | No
     """
     picture = file.picture
     if not file.lost:
-        rdz.check_lossless(picture, file.data, None, progress)
+        check_lossless(picture, file.data, None, progress)
         return math.inf
     parsed = container.unpack(file.data)
     header = ImageHeader.from_map(parsed.header)

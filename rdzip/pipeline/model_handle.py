@@ -16,7 +16,7 @@ from rdzip.formats.header import ModelStamp
 from rdzip.hub import origin
 from rdzip.hub.origin import Origin
 from rdzip.pipeline.codec_options import codec_for
-from rdzip.pipeline.loss import NO_LOSS, Loss
+from rdzip.pipeline.request import DEFAULT_COMPUTE, Compute, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,20 +36,17 @@ CODER = 5
 class Neural:
     """A neural model that is loaded when it is first used.
 
-    name: id, hash or file of the model. seconds: what loading it took. threads: how many torch may use, None for its
-    own choice. origin: where to fetch it, if it is not known here.
+    name: id, hash or file of the model. seconds: what loading it took. origin: where to fetch it, if it is not known
+    here.
     """
 
     def __init__(
         self,
         name: str | bytes,
-        *,
-        threads: int | None = None,
-        device: str | None = None,
-        offline: bool = False,
+        compute: Compute = DEFAULT_COMPUTE,
         origin: Origin | None = None,
     ) -> None:
-        self.name, self.threads, self.device, self.offline = name, threads, device, offline
+        self.name, self.threads, self.device, self.offline = name, compute.threads, compute.device, compute.offline
         self._origin = origin
         self.seconds = 0.0
         self._ref: Any = None
@@ -305,43 +302,30 @@ class Neural:
         return self._model
 
 
-def latent_model(
-    model: str | None,
-    codec: str | None,
-    *,
-    threads: int | None = None,
-    device: str | None = None,
-    offline: bool = False,
-) -> Neural | None:
-    """Return the model with latents that these wishes name, None if they name none.
+def latent_model(request: Request, compute: Compute) -> Neural | None:
+    """Return the model with latents that a request names, None if it names none.
 
     Raises InputError for a codec of latents without a model that has it, ModelError for a model that cannot be had.
     """
+    model, codec = request.model, request.codec
     if model is None and codec in LATENT_CODECS:
         raise InputError(
             f"the codec {codec} needs a model with latents, found none: name one by -m (rdzip models list)"
         )
     if model is None:
         return None
-    neural = Neural(model, threads=threads, device=device, offline=offline)
+    neural = Neural(model, compute)
     if codec in LATENT_CODECS or neural.latent:
         codec_for(neural.codecs, codec, neural.stamp.id)
     return neural if neural.latent else None
 
 
-def lossy_model(
-    model: str | None,
-    codec: str | None,
-    loss: Loss = NO_LOSS,
-    *,
-    threads: int | None = None,
-    device: str | None = None,
-    offline: bool = False,
-) -> Neural | None:
-    """Return the lossy model that these wishes name, or the default one for a wish of loss; None if they name none.
+def lossy_model(request: Request, compute: Compute) -> Neural | None:
+    """Return the lossy model that a request names, or the default one where it allows loss; None if it names none.
 
-    Raises InputError for wishes that contradict each other, ModelError for a model that cannot be had.
+    Raises InputError for a request that contradicts itself, ModelError for a model that cannot be had.
     """
+    model, codec, loss = request.model, request.codec, request.loss
     if codec is not None and loss.by_model and codec not in LOSSY_CODECS:
         raise InputError(f"the codec {codec} loses nothing, found {loss.option} with it: leave one of them out")
     if codec in LOSSY_CODECS and loss.max_error is not None:
@@ -350,7 +334,7 @@ def lossy_model(
         if codec in LOSSY_CODECS:
             raise InputError(f"the codec {codec} is lossy: say how much may be lost by -q or --target-bpp")
         return None
-    neural = Neural(model or DEFAULT_LOSSY_MODEL, threads=threads, device=device, offline=offline)
+    neural = Neural(model or DEFAULT_LOSSY_MODEL, compute)
     if loss.max_error is not None and neural.lossy:
         raise InputError(
             f"the model {neural.stamp.id} bounds no error, found --max-error with it: leave one of them out"

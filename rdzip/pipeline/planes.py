@@ -20,20 +20,13 @@ from rdzip.pipeline import arrangement as arranging
 from rdzip.pipeline import near_lossless
 from rdzip.pipeline.selection import CAUSAL, CLASSIC, CODECS, LATENT, MIXING, TRANSFORM, Choice
 from rdzip.system import limits
+from rdzip.system.progress import part_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from rdzip.pipeline.model_handle import Neural
-
-    Progress = Callable[[float], None]
-
-
-def part_of(progress: Progress | None, start: float, end: float) -> Progress | None:
-    """Return what tells the progress of a part of the work, which takes the share start..end of all."""
-    return (lambda done: progress(start + (end - start) * done)) if progress else None
+    from rdzip.system.progress import Progress
 
 
 def uses_model(choice: Choice) -> bool:

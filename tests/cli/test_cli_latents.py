@@ -17,7 +17,7 @@ from rdzip.formats import container
 from rdzip.formats.container import Section
 from rdzip.models.toy import ToyMixture
 from rdzip.models.vae_mlp import file as vae_mlp_file
-from rdzip.pipeline.batch_decompress import decode_batch
+from rdzip.pipeline.batch_decompress import decompress_batch
 
 
 @pytest.fixture
@@ -141,8 +141,8 @@ def test_a_chain_that_is_cut(vae: Path) -> None:
     header = {int(key): value for key, value in parsed.header.items()}
     for cut in (len(body) // 2, len(body) - 4, len(body) - 1, 9, 20):
         with pytest.raises(FormatError) as caught:
-            decode_batch(container.pack(header, [Section(parsed.sections[0].type, body[:cut])]))
+            decompress_batch(container.pack(header, [Section(parsed.sections[0].type, body[:cut])]))
         assert "\n" not in str(caught.value)
     for shape in ([41, 5, 6], [39, 5, 6], [1, 5, 6]):
         with pytest.raises(FormatError, match="expected"):
-            decode_batch(container.pack({**header, 0: shape}, parsed.sections))
+            decompress_batch(container.pack({**header, 0: shape}, parsed.sections))

@@ -25,7 +25,7 @@ from PIL import Image
 import rdzip
 from rdzip.codecs.bits_back.options import LATENT_CODECS, LOSSY_CODECS
 from rdzip.formats.archive import write_archive
-from rdzip.pipeline.compress import decode
+from rdzip.pipeline.decompress import decompress
 from rdzip.system import atomic
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,7 +122,7 @@ def test_kill_at_random_moments_leaves_whole_results_only(tmp_path: Path) -> Non
             if path.name.startswith(atomic.TEMP_PREFIX):
                 assert path.name.endswith(atomic.TEMP_SUFFIX)
             else:
-                assert decode(path.read_bytes()).picture.shape == (60, 60, 3)
+                assert decompress(path.read_bytes()).picture.shape == (60, 60, 3)
 
 
 @needs.posix

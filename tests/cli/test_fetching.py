@@ -32,6 +32,7 @@ from rdzip.models import model_file
 from rdzip.models.causal.export import export as export_causal
 from rdzip.pipeline import fetching
 from rdzip.pipeline.batch_compress import compress_batch
+from rdzip.pipeline.request import Request
 
 pytestmark = pytest.mark.usefixtures("places")
 
@@ -205,7 +206,7 @@ def test_members_of_a_batch_name_their_models(packed: Path, server: Hub) -> None
 
     hub.pull(PLACE)
     arrays = np.random.default_rng(0).integers(0, 3, (2, 12, 14, 3)).astype(np.uint8)
-    data = compress_batch(of_array(arrays), model="mine", codec="causal").data
+    data = compress_batch(of_array(arrays), Request(model="mine", codec="causal")).data
     shutil.rmtree(hub.cache_dir())
     server.authorizations.clear()
     with pytest.raises(ModelError, match="not on this machine"):

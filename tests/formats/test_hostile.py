@@ -172,11 +172,12 @@ def test_an_encoder_makes_what_is_read_unasked(monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_cannot_be_read_unasked_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     from rdzip.formats.images.picture import from_array
-    from rdzip.pipeline.compress import compress_picture
+    from rdzip.pipeline.compress import compress
+    from rdzip.pipeline.request import Request
 
     monkeypatch.setattr(limits, "FREE_TIME", 1)
     monkeypatch.setattr(limits, "TIME_A_BYTE", 1)
-    done = compress_picture(from_array(np.eye(40, dtype=np.uint8)), codec="mixing", effort=1)
+    done = compress(from_array(np.eye(40, dtype=np.uint8)), Request(codec="mixing", effort=1))
     (note,) = done.report.notes
     assert "--max-pixels" in note
     with pytest.raises(FormatError, match="--max-pixels"):

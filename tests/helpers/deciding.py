@@ -89,7 +89,7 @@ ALLOWED_BY_REASON = {
         pipeline/arrangement.py _indices @ unique | pipeline/arrangement.py palette_colours histogram unique
         formats/batch/items.py of_pictures sum | formats/batch/items.py part cumsum | formats/batch/items.py split cumsum
         pipeline/batch_decompress.py _chain sum | pipeline/batch_decompress.py _member sum
-        pipeline/batch_decompress.py decode_batch sum | pipeline/batch_decompress.py item sum | formats/cbor.py count sum
+        pipeline/batch_decompress.py decompress_batch sum | pipeline/batch_decompress.py item sum | formats/cbor.py count sum
         pipeline/codec_options.py factor_of histogram | pipeline/model_handle.py decode_chain sum
         formats/batch/npz.py read_sequences sum""",
     "sums that are exact by the bounds of docs/explanation/exactness.md": """
@@ -108,7 +108,7 @@ ALLOWED_BY_REASON = {
         codecs/mixing/codec.py decoding_time prod | codecs/bits_back/particle_filter.py encode_stochastic prod
         codecs/mixing/slow.py states prod | models/conv_vae/blocks.py known_answer prod | formats/batch/items.py pixels prod
         formats/batch/header.py values prod | pipeline/batch_decompress.py _member prod
-        pipeline/batch_decompress.py decode_batch prod | formats/batch/npy.py read_npy prod""",
+        pipeline/batch_decompress.py decompress_batch prod | formats/batch/npy.py read_npy prod""",
     "of rdzip's sites and tables, in integers": """
         entropy/cdf.py intervals at | models/conv_vae/pixel_head.py add at
         models/conv_vae/pixel_head.py _walk base
@@ -143,7 +143,7 @@ ALLOWED_BY_REASON = {
         models/hyperprior/strided.py step_of / | models/irec_vae/model.py quantise choose
         models/irec_vae/normal_site.py _parts sum | models/lapped_transform/model.py quantise / | models/lapped_transform/model.py step_of /
         pipeline/codec_options.py _hundredths / | pipeline/codec_options.py module 6.93 | pipeline/codec_options.py options /
-        pipeline/lossy.py _without_loss / | pipeline/compress.py compress_picture choose""",
+        pipeline/lossy.py _without_loss / | pipeline/compress.py compress choose""",
     "pixels and transforms of lossy models": """
         codecs/transform/codec.py analyse / | codecs/transform/codec.py synthesise mean""",
     "constants of training": """
@@ -155,8 +155,8 @@ ALLOWED_BY_REASON = {
     "seconds, limits and progress": """
         codecs/classic/codec.py module 0.002 | codecs/mixing/presets.py module 1.3 | models/causal/model.py module 5e-05
         models/causal/model.py pixel_time sum | models/vae_mlp/model.py VaeMlpModel 0.03
-        pipeline/batch_decompress.py decode_batch / | pipeline/lossy.py compress_lossy / | pipeline/lossy.py module 0.02
-        pipeline/compress.py compress_picture / 0.4 | pipeline/planes.py _lossy_samples 0.6
+        pipeline/batch_decompress.py decompress_batch / | pipeline/lossy.py compress_lossy / | pipeline/lossy.py module 0.02
+        pipeline/compress.py compress / 0.4 | pipeline/planes.py _lossy_samples 0.6
         pipeline/planes.py _samples 0.7""",
 }
 ALLOWED = {

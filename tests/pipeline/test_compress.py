@@ -7,10 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rdzip.errors import FormatError, InputError, ModelError
+from rdzip.formats.describe import describe
 from rdzip.formats.images.picture import Picture, from_array
 from rdzip.formats.modes import MODES
-from rdzip.pipeline import compress as rdz
-from rdzip.pipeline.compress import compress_picture, decompress_picture, describe
+from rdzip.pipeline import planes, verify
+from rdzip.pipeline.compress import compress
+from rdzip.pipeline.decompress import decompress
+from rdzip.pipeline.model_handle import Neural
+from rdzip.pipeline.request import Compute, Request
 
 
 def _picture(mode: str, shape: tuple[int, int], seed: int = 0) -> Picture:
@@ -40,8 +44,8 @@ def _assert_equal(one: Picture, other: Picture) -> None:
 @pytest.mark.parametrize("mode", [mode.name for mode in MODES])
 def test_every_mode_comes_back(mode, shape):
     picture = _picture(mode, shape)
-    done = compress_picture(picture, codec="classic")
-    _assert_equal(decompress_picture(done.data), picture)
+    done = compress(picture, Request(codec="classic"))
+    _assert_equal(decompress(done.data).picture, picture)
     facts = describe(done.data)
     assert facts["mode"] == mode
     assert facts["shape"] == list(picture.shape)
@@ -55,48 +59,48 @@ def test_every_mode_comes_back(mode, shape):
 )
 def test_any_array_comes_back(array):
     np.testing.assert_array_equal(
-        decompress_picture(compress_picture(from_array(array), codec="classic").data).samples, array
+        decompress(compress(from_array(array), Request(codec="classic")).data).picture.samples, array
     )
 
 
 def test_grey_stored_as_rgb_costs_one_channel():
     grey = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
-    rgb = compress_picture(from_array(np.repeat(grey[:, :, None], 3, axis=2)), codec="classic")
-    assert len(rgb.data) - len(compress_picture(from_array(grey), codec="classic").data) <= 2
+    rgb = compress(from_array(np.repeat(grey[:, :, None], 3, axis=2)), Request(codec="classic"))
+    assert len(rgb.data) - len(compress(from_array(grey), Request(codec="classic")).data) <= 2
     assert describe(rgb.data)["arrangement"] == "grey once"
-    assert decompress_picture(rgb.data).samples.shape == (64, 64, 3)
+    assert decompress(rgb.data).picture.samples.shape == (64, 64, 3)
 
 
 def test_metadata_can_be_left_out():
     picture = _picture("RGB", (5, 6))
-    assert decompress_picture(compress_picture(picture, codec="classic", metadata="none").data).metadata == {}
+    assert decompress(compress(picture, Request(codec="classic", metadata="none")).data).picture.metadata == {}
     with pytest.raises(InputError, match="all or none"):
-        compress_picture(picture, metadata="some")
+        compress(picture, Request(metadata="some"))
 
 
 def test_pixels_beyond_the_limit_are_refused_before_they_are_decoded():
-    data = compress_picture(from_array(np.zeros((1000, 1000, 3), np.uint8)), codec="classic").data
+    data = compress(from_array(np.zeros((1000, 1000, 3), np.uint8)), Request(codec="classic")).data
     assert len(data) < 64
     with pytest.raises(FormatError, match="at most 999999 are allowed"):
-        decompress_picture(data, max_pixels=999_999)
+        decompress(data, Compute(max_pixels=999_999))
 
 
 def test_a_wrong_pixel_hash_is_an_error(monkeypatch):
     picture = _picture("RGB", (5, 6))
     monkeypatch.setattr(Picture, "pixel_hash", lambda self: b"12345678")
-    data = compress_picture(picture, codec="classic", verify=False).data
+    data = compress(picture, Request(codec="classic", verify=False)).data
     monkeypatch.undo()
     with pytest.raises(FormatError, match="hash differs"):
-        decompress_picture(data)
+        decompress(data)
 
 
 def test_verification_refuses_what_does_not_come_back(monkeypatch):
     picture = _picture("RGB", (5, 6))
     other = _picture("RGB", (5, 6), seed=1)
-    data = compress_picture(other, codec="classic").data
-    monkeypatch.setattr(rdz.container, "pack", lambda *_: data)
+    data = compress(other, Request(codec="classic")).data
+    monkeypatch.setattr(planes.container, "pack", lambda *_: data)
     with pytest.raises(FormatError, match="verification failed"):
-        compress_picture(picture, codec="classic")
+        compress(picture, Request(codec="classic"))
 
 
 def _changed(picture: Picture, part: str) -> Picture:
@@ -121,47 +125,47 @@ def test_verification_compares_every_part_of_a_picture(part):
     picture = _picture("P", (5, 6))
     other = _changed(picture, part)
     for one, another in ((picture, other), (other, picture)):
-        data = compress_picture(one, codec="classic", verify=False).data
-        rdz.check_lossless(one, data, None)
+        data = compress(one, Request(codec="classic", verify=False)).data
+        verify.check_lossless(one, data, None)
         with pytest.raises(FormatError, match="verification failed"):
-            rdz.check_lossless(another, data, None)
+            verify.check_lossless(another, data, None)
 
 
 def test_verification_compares_the_bits_of_floats():
     zeros = Picture(np.zeros((2, 3), np.float32), "F")
     nan = np.array([0x7FC00001, 0x7FC00000] * 3, np.uint32).view(np.float32).reshape(2, 3)
     for picture, other in ((zeros, -zeros.samples), (Picture(nan, "F"), np.full((2, 3), np.nan, np.float32))):
-        data = compress_picture(picture, codec="classic", verify=False).data
-        rdz.check_lossless(picture, data, None)
+        data = compress(picture, Request(codec="classic", verify=False)).data
+        verify.check_lossless(picture, data, None)
         with pytest.raises(FormatError, match="verification failed"):
-            rdz.check_lossless(Picture(other, "F"), data, None)
+            verify.check_lossless(Picture(other, "F"), data, None)
 
 
 def test_without_a_model_the_default_does_without_and_a_wish_is_an_error(monkeypatch):
     def missing(self):
         raise ModelError("model photo is nowhere")
 
-    monkeypatch.setattr(rdz.Neural, "_resolve", missing)
+    monkeypatch.setattr(Neural, "_resolve", missing)
     picture = _picture("RGB", (5, 6))
     for wishes, codec in (
         ({}, "classic"),
         ({"codec": "mixing"}, "mixing"),
         ({"codec": "mixing", "effort": 9}, "mixing"),
     ):
-        done = compress_picture(picture, **wishes)
+        done = compress(picture, Request(**wishes))
         assert (done.report.codec, done.report.model) == (codec, None)
     for wish in ({"model": "photo"}, {"codec": "causal"}):
         with pytest.raises(ModelError, match="nowhere"):
-            compress_picture(picture, **wish)
+            compress(picture, Request(**wish))
 
 
 def test_progress_rises_to_one():
     seen: list[float] = []
-    compress_picture(_picture("RGB", (20, 20)), codec="classic", progress=seen.append)
+    compress(_picture("RGB", (20, 20)), Request(codec="classic"), progress=seen.append)
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
 
 
 def test_unknown_codecs_and_unsuitable_modes_are_refused():
     with pytest.raises(InputError, match="classic, causal"):
-        compress_picture(_picture("RGB", (5, 6)), codec="jpeg")
+        compress(_picture("RGB", (5, 6)), Request(codec="jpeg"))

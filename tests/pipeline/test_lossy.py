@@ -18,12 +18,14 @@ from rdzip.codecs.transform import tiles as transform_tiles
 from rdzip.errors import FormatError, InputError, RdzipError
 from rdzip.formats import container
 from rdzip.formats.container import Section, SectionType
+from rdzip.formats.describe import describe
 from rdzip.formats.images.picture import Picture, from_array
 from rdzip.metrics.psnr import psnr
-from rdzip.pipeline import compress as rdz
 from rdzip.pipeline import planes as sections
-from rdzip.pipeline.compress import compress_picture, decompress_picture, describe
+from rdzip.pipeline.compress import compress
+from rdzip.pipeline.decompress import decompress
 from rdzip.pipeline.loss import DEFAULT_QUALITY, Loss
+from rdzip.pipeline.request import Compute, Request
 
 CODEC = "channel-ar"
 
@@ -45,8 +47,8 @@ def picture(mode: str, size: tuple[int, int] = (90, 110), seed: int = 0) -> Pict
 @pytest.mark.parametrize("mode", ["L", "RGB", "LA", "RGBA"])
 def test_modes_metadata_and_alpha_come_back(lossy: str, mode: str) -> None:
     given = picture(mode)
-    done = compress_picture(given, model=lossy, loss=Loss(60))
-    back = decompress_picture(done.data)
+    done = compress(given, Request(model=lossy, loss=Loss(60)))
+    back = decompress(done.data).picture
     assert (back.mode, back.shape, back.metadata, back.source_format) == (mode, given.shape, given.metadata, "TIFF")
     if mode.endswith("A"):
         assert np.array_equal(back.samples[..., -1], given.samples[..., -1])
@@ -60,7 +62,7 @@ def test_modes_metadata_and_alpha_come_back(lossy: str, mode: str) -> None:
     parts = [p.samples.reshape(90, 110, -1)[..., colour][seen].astype(float) for p in (given, back)]
     assert report.lossy.psnr == pytest.approx(10 * math.log10(255**2 / np.mean((parts[0] - parts[1]) ** 2)))
     assert report.lossy.psnr > 30
-    assert len(done.data) < 0.6 * len(compress_picture(given, codec="classic").data)
+    assert len(done.data) < 0.6 * len(compress(given, Request(codec="classic")).data)
 
 
 @pytest.mark.parametrize("tile", [24, 1024])
@@ -71,13 +73,13 @@ def test_the_file_is_as_large_as_estimated(
     """The alarm: real and estimated rates differ by 1 % at most."""
     monkeypatch.setattr(transform_tiles, "TILE", tile)
     for mode in ("RGB", "LA"):
-        report = compress_picture(picture(mode), model=lossy, codec=CODEC, loss=Loss(quality)).report
+        report = compress(picture(mode), Request(model=lossy, codec=CODEC, loss=Loss(quality))).report
         assert report.lossy is not None
         assert 8 * report.bytes_out == pytest.approx(report.lossy.estimated, rel=0.01)
 
 
 def test_quality_is_monotone(lossy: str) -> None:
-    reports = [compress_picture(picture("RGB"), model=lossy, loss=Loss(q)).report for q in range(1, 101, 9)]
+    reports = [compress(picture("RGB"), Request(model=lossy, loss=Loss(q))).report for q in range(1, 101, 9)]
     sizes = [report.bytes_out for report in reports]
     quality = [report.lossy.psnr for report in reports if report.lossy and report.lossy.psnr]
     assert sizes == sorted(sizes)
@@ -86,33 +88,33 @@ def test_quality_is_monotone(lossy: str) -> None:
 
 
 def test_overhead(lossy: str) -> None:
-    data = compress_picture(from_array(lossy_stub.photo(200, 300)), model=lossy, codec=CODEC, loss=Loss(1)).data
+    data = compress(from_array(lossy_stub.photo(200, 300)), Request(model=lossy, codec=CODEC, loss=Loss(1))).data
     facts = describe(data)
     assert len(data) - facts["payload_bytes"] <= 72
 
 
 def test_the_default_quality_is_that_of_a_lossy_model_that_is_named(lossy: str) -> None:
     given = picture("RGB")
-    assert compress_picture(given, model=lossy).data == compress_picture(given, model=lossy, loss=Loss(75)).data
-    assert describe(compress_picture(given, model=lossy).data)["q"] == DEFAULT_QUALITY == 75
+    assert compress(given, Request(model=lossy)).data == compress(given, Request(model=lossy, loss=Loss(75))).data
+    assert describe(compress(given, Request(model=lossy)).data)["q"] == DEFAULT_QUALITY == 75
 
 
 def test_what_is_described(lossy: str) -> None:
-    facts = describe(compress_picture(picture("RGBA"), model=lossy, loss=Loss(40)).data)
+    facts = describe(compress(picture("RGBA"), Request(model=lossy, loss=Loss(40))).data)
     assert (facts["lossy"], facts["setting"], facts["q"], facts["codec"]) == (True, 154, 40, CODEC)
     assert facts["planes"]["alpha"]["codec"] == "classic"
     assert facts["bpp"] == 8 * facts["bytes"] / 9900
     assert len(facts["symbols_hash"]) == 16
     assert "pixel_hash" not in facts
-    facts = describe(compress_picture(picture("RGB"), model=lossy, loss=Loss(target_bpp=2)).data)
+    facts = describe(compress(picture("RGB"), Request(model=lossy, loss=Loss(target_bpp=2))).data)
     assert facts["q"] is None
-    assert describe(compress_picture(picture("RGB"), codec="classic").data)["lossy"] is False
+    assert describe(compress(picture("RGB"), Request(codec="classic")).data)["lossy"] is False
 
 
 def test_grey_in_colours_stays_grey(lossy: str) -> None:
     grey = picture("L").samples
-    done = compress_picture(from_array(np.repeat(grey[:, :, None], 3, 2)), model=lossy, loss=Loss(30))
-    back = decompress_picture(done.data).samples
+    done = compress(from_array(np.repeat(grey[:, :, None], 3, 2)), Request(model=lossy, loss=Loss(30)))
+    back = decompress(done.data).picture.samples
     assert back.shape == (90, 110, 3)
     assert (back == back[:, :, :1]).all()
     assert describe(done.data)["arrangement"] == "grey once"
@@ -124,11 +126,11 @@ def test_colours_that_alpha_hides_are_free(lossy: str) -> None:
     hidden = noisy[..., 3] == 0
     assert hidden.mean() > 0.1
     noisy[hidden, :3] = np.random.default_rng(0).integers(0, 256, (hidden.sum(), 3))
-    plain = compress_picture(from_array(given.samples), model=lossy, codec=CODEC, loss=Loss(60))
-    freed = compress_picture(from_array(noisy), model=lossy, codec=CODEC, loss=Loss(60))
+    plain = compress(from_array(given.samples), Request(model=lossy, codec=CODEC, loss=Loss(60)))
+    freed = compress(from_array(noisy), Request(model=lossy, codec=CODEC, loss=Loss(60)))
     assert len(freed.data) == len(plain.data)
     samples = np.concatenate([noisy[..., :3], np.zeros((90, 110, 1), np.uint8)], 2)
-    nothing = compress_picture(from_array(samples), model=lossy, codec=CODEC, loss=Loss(60))
+    nothing = compress(from_array(samples), Request(model=lossy, codec=CODEC, loss=Loss(60)))
     assert len(nothing.data) < len(freed.data) / 2
     assert nothing.report.lossy is not None
     assert nothing.report.lossy.psnr == math.inf
@@ -138,7 +140,7 @@ def test_colours_that_alpha_hides_are_free(lossy: str) -> None:
 @pytest.mark.parametrize("bpp", [0.8, 2.0])
 def test_rates_are_met(lossy: str, mode: str, bpp: float) -> None:
     given = picture(mode, (180, 220))
-    done = compress_picture(given, model=lossy, loss=Loss(target_bpp=bpp))
+    done = compress(given, Request(model=lossy, loss=Loss(target_bpp=bpp)))
     assert 8 * len(done.data) / (180 * 220) == pytest.approx(bpp, rel=0.02)
     assert not done.report.notes
     assert done.report.lossy is not None
@@ -146,15 +148,15 @@ def test_rates_are_met(lossy: str, mode: str, bpp: float) -> None:
 
 
 def test_rates_that_cannot_be_met_are_told(lossy: str) -> None:
-    low = compress_picture(picture("RGB"), model=lossy, loss=Loss(target_bpp=0.01))
+    low = compress(picture("RGB"), Request(model=lossy, loss=Loss(target_bpp=0.01)))
     assert low.report.lossy is not None
     assert low.report.lossy.setting == 255
     assert low.report.notes == [
         f"0.01 bits per pixel cannot be had of this picture: the coarsest setting gives {low.report.lossy.bpp:.4g}"
     ]
-    high = compress_picture(picture("RGB"), model=lossy, codec=CODEC, loss=Loss(target_bpp=50))
+    high = compress(picture("RGB"), Request(model=lossy, codec=CODEC, loss=Loss(target_bpp=50)))
     assert "the finest setting gives" in high.report.notes[0]
-    within = compress_picture(graphics("few colours"), model=lossy, loss=Loss(target_bpp=2))
+    within = compress(graphics("few colours"), Request(model=lossy, loss=Loss(target_bpp=2)))
     assert within.report.lossy is not None
     assert (within.report.codec, within.report.lossy.setting, within.report.notes) == ("classic", None, [])
 
@@ -176,17 +178,17 @@ def graphics(kind: str) -> Picture:
 @pytest.mark.parametrize("kind", ["tiny", "one pixel", "constant", "few colours", "palette"])
 def test_lossless_files_that_are_no_larger_are_taken(lossy: str, kind: str) -> None:
     given = graphics(kind)
-    done = compress_picture(given, model=lossy, loss=Loss(90))
+    done = compress(given, Request(model=lossy, loss=Loss(90)))
     assert done.report.codec == "classic"
     assert done.report.reason == "coding without loss was no larger than what was asked for"
     assert done.report.lossy is not None
     assert (done.report.lossy.setting, done.report.lossy.quality, done.report.lossy.psnr) == (None, 90, math.inf)
     assert done.report.model is None
     assert done.report.notes == []
-    back = decompress_picture(done.data)
+    back = decompress(done.data).picture
     assert (back.mode, back.palette) == (given.mode, given.palette)
     assert np.array_equal(back.samples, given.samples)
-    forced = compress_picture(given, model=lossy, codec=CODEC, loss=Loss(90))
+    forced = compress(given, Request(model=lossy, codec=CODEC, loss=Loss(90)))
     assert forced.report.codec == CODEC
     assert len(forced.data) >= len(done.data)
 
@@ -195,24 +197,24 @@ def test_lossless_files_that_are_no_larger_are_taken(lossy: str, kind: str) -> N
 def test_files_are_never_larger_than_lossless_ones(lossy: str, quality: int) -> None:
     for seed, size in enumerate([(3, 50), (16, 16), (40, 30), (130, 140)]):
         given = picture("RGB", size, seed)
-        lossless = compress_picture(given, codec="classic")
-        assert len(compress_picture(given, model=lossy, loss=Loss(quality)).data) <= len(lossless.data) + 2
+        lossless = compress(given, Request(codec="classic"))
+        assert len(compress(given, Request(model=lossy, loss=Loss(quality))).data) <= len(lossless.data) + 2
 
 
 def test_modes_that_lossy_codecs_do_not_code_lose_nothing(lossy: str) -> None:
     samples = np.random.default_rng(0).integers(0, 256, (9, 8, 4)).astype(np.uint8)
-    done = compress_picture(Picture(samples, "CMYK"), model=lossy, loss=Loss(50))
+    done = compress(Picture(samples, "CMYK"), Request(model=lossy, loss=Loss(50)))
     assert done.report.notes == ["pixels of mode CMYK are coded without loss"]
     assert done.report.lossy is not None
     assert done.report.lossy.setting is None
-    assert np.array_equal(decompress_picture(done.data).samples, samples)
+    assert np.array_equal(decompress(done.data).picture.samples, samples)
 
 
 def test_other_modes_are_converted_with_a_note(lossy: str) -> None:
     samples = lossy_stub.photo(90, 80).astype(np.uint16) * 257
-    done = compress_picture(Picture(samples, "RGB;16"), model=lossy, loss=Loss(80))
+    done = compress(Picture(samples, "RGB;16"), Request(model=lossy, loss=Loss(80)))
     assert done.report.notes == ["16 bits a sample are kept as 8"]
-    assert decompress_picture(done.data).mode == "RGB"
+    assert decompress(done.data).picture.mode == "RGB"
     assert done.report.lossy is not None
     assert done.report.lossy.psnr is not None
     assert done.report.lossy.psnr > 30
@@ -227,16 +229,16 @@ def test_wishes_that_contradict_each_other_are_refused(lossy: str, tmp_path: Pat
         Loss(50, 1.0)
     for codec in ("classic", "causal", "bb-ans"):
         with pytest.raises(InputError, match="loses nothing, found -q"):
-            compress_picture(given, codec=codec, loss=Loss(50))
+            compress(given, Request(codec=codec, loss=Loss(50)))
     for model in ("photo", grey):
         with pytest.raises(InputError, match="loses nothing, found --target-bpp"):
-            compress_picture(given, model=model, loss=Loss(target_bpp=1))
+            compress(given, Request(model=model, loss=Loss(target_bpp=1)))
     with pytest.raises(InputError, match="is lossy: say how much"):
-        compress_picture(given, codec=CODEC)
+        compress(given, Request(codec=CODEC))
     with pytest.raises(InputError, match="has the codecs channel-ar, found hyperprior"):
-        compress_picture(given, model=lossy, codec="hyperprior")
+        compress(given, Request(model=lossy, codec="hyperprior"))
     with pytest.raises(InputError, match="has the codecs mixing, causal, found channel-ar"):
-        compress_picture(given, model="photo", codec=CODEC)
+        compress(given, Request(model="photo", codec=CODEC))
     with pytest.raises(InputError, match="found an array"):
         rdzip.compress(np.zeros((5, 4, 6), np.uint8), model=lossy)
     with pytest.raises(InputError, match="a quality, a rate or an error is for images"):
@@ -255,7 +257,7 @@ def test_the_python_functions(lossy: str) -> None:
 
 def test_other_symbols_are_an_error_and_never_a_picture(lossy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a machine with other arithmetic would decode: scales that differ in one channel."""
-    data = compress_picture(picture("RGB"), model=lossy, loss=Loss(50)).data
+    data = compress(picture("RGB"), Request(model=lossy, loss=Loss(50))).data
     program = lossy_stub.StubModel.code
 
     def wrong(self: Any, draw: Any, rows: int, columns: int, step: int) -> Any:
@@ -265,16 +267,16 @@ def test_other_symbols_are_an_error_and_never_a_picture(lossy: str, monkeypatch:
 
     monkeypatch.setattr(lossy_stub.StubModel, "code", wrong)
     with pytest.raises(FormatError, match="symbols are not those that were coded"):
-        decompress_picture(data)
+        decompress(data)
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGB"])
 def test_verification_refuses_what_does_not_come_back(lossy: str, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = compress_picture(picture(mode, seed=1), model=lossy, loss=Loss(50)).data
+    other = compress(picture(mode, seed=1), Request(model=lossy, loss=Loss(50))).data
     monkeypatch.setattr(sections, "pack", lambda *_: other)
     with pytest.raises(FormatError, match="verification failed"):
-        compress_picture(picture("RGB"), model=lossy, codec=CODEC, loss=Loss(50))
-    done = compress_picture(picture("RGB"), model=lossy, codec=CODEC, loss=Loss(50), verify=False)
+        compress(picture("RGB"), Request(model=lossy, codec=CODEC, loss=Loss(50)))
+    done = compress(picture("RGB"), Request(model=lossy, codec=CODEC, loss=Loss(50), verify=False))
     assert done.report.lossy is not None
     assert done.report.lossy.psnr is None
 
@@ -290,11 +292,11 @@ def resealed(data: bytes, header: dict[int, Any] | None = None, bodies: dict[int
 
 def test_impossible_files_are_refused(lossy: str, tmp_path: Path) -> None:
     colour, alpha = int(SectionType.COLOUR), int(SectionType.ALPHA)
-    data = compress_picture(picture("RGBA"), model=lossy, loss=Loss(50)).data
+    data = compress(picture("RGBA"), Request(model=lossy, loss=Loss(50))).data
     parsed = container.unpack(data)
     body = {section.type: bytes(section.body) for section in parsed.sections}
-    plain = compress_picture(picture("RGB"), model=lossy, loss=Loss(50)).data
-    lossless = compress_picture(picture("RGB"), codec="classic").data
+    plain = compress(picture("RGB"), Request(model=lossy, loss=Loss(50))).data
+    lossless = compress(picture("RGB"), Request(codec="classic")).data
     other = lossy_stub.write(tmp_path / "other.safetensors", ("hyperprior",))
     stamp = bytes.fromhex(rdzip.hub.resolve(other).sha256)[:8]  # type: ignore[attr-defined]
     coded = classic.encode(picture("RGB").samples)
@@ -321,7 +323,7 @@ def test_impossible_files_are_refused(lossy: str, tmp_path: Path) -> None:
     }
     for text, bad in cases.items():
         with pytest.raises(RdzipError) as caught:
-            decompress_picture(bad)
+            decompress(bad)
         if text != "empty section":
             assert text in str(caught.value), text
         assert "\n" not in str(caught.value)
@@ -329,8 +331,8 @@ def test_impossible_files_are_refused(lossy: str, tmp_path: Path) -> None:
 
 @pytest.fixture
 def sealed(lossy: str) -> tuple[bytes, Picture]:
-    data = compress_picture(picture("LA", (40, 50)), model=lossy, codec=CODEC, loss=Loss(60)).data
-    return data, decompress_picture(data)
+    data = compress(picture("LA", (40, 50)), Request(model=lossy, codec=CODEC, loss=Loss(60))).data
+    return data, decompress(data).picture
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -347,14 +349,14 @@ def test_flipped_bits_are_refused(sealed: tuple[bytes, Picture], data: st.DataOb
     for place in places:
         whole[place // 8] ^= 1 << place % 8
     bad = resealed(file, bodies={kind: bytes(whole)}) if behind else bytes(whole)
-    for run in (describe, decompress_picture):
+    for run in (describe, decompress):
         try:
             found = run(bad)
         except RdzipError:
             continue
         # what is told only (quality) and alpha's way of coding may change
         assert behind
-        if run is decompress_picture:
+        if run is decompress:
             assert np.array_equal(found.samples, good.samples)
 
 
@@ -362,24 +364,24 @@ def test_truncated_files_are_refused(sealed: tuple[bytes, Picture]) -> None:
     data = sealed[0]
     for end in [*range(0, len(data), 37), len(data) - 1]:
         with pytest.raises(FormatError):
-            decompress_picture(data[:end])
+            decompress(data[:end])
 
 
 def test_pixels_beyond_the_limit_are_refused(lossy: str) -> None:
-    data = compress_picture(picture("RGB"), model=lossy, loss=Loss(50)).data
+    data = compress(picture("RGB"), Request(model=lossy, loss=Loss(50))).data
     with pytest.raises(FormatError, match="at most 9899 are allowed"):
-        decompress_picture(data, max_pixels=9899)
+        decompress(data, Compute(max_pixels=9899))
 
 
 def test_progress_rises_to_one(lossy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transform_tiles, "TILE", 24)
     for loss in (Loss(50), Loss(target_bpp=2)):
         seen: list[float] = []
-        done = compress_picture(picture("RGBA"), model=lossy, loss=loss, progress=seen.append)
+        done = compress(picture("RGBA"), Request(model=lossy, loss=loss), progress=seen.append)
         assert seen == sorted(seen)
         assert seen[-1] == 1.0
         seen = []
-        rdz.decode(done.data, progress=seen.append)
+        decompress(done.data, progress=seen.append)
         assert seen == sorted(seen)
         assert seen[-1] == 1.0
 

@@ -16,6 +16,7 @@ import rdzip
 from rdzip.errors import FormatError, InputError
 from rdzip.formats import container
 from rdzip.formats.container import Section
+from rdzip.formats.describe import describe
 from rdzip.formats.images.picture import Picture, from_array
 from rdzip.formats.images.read import read_picture
 from rdzip.formats.modes import BY_NAME
@@ -23,8 +24,10 @@ from rdzip.formats.quantiser import QUANTISED, Quantiser, depth, largest_allowed
 from rdzip.metrics.psnr import largest_error, psnr
 from rdzip.pipeline import near_lossless
 from rdzip.pipeline import planes as sections
-from rdzip.pipeline.compress import compress_picture, decompress_picture, describe
+from rdzip.pipeline.compress import compress
+from rdzip.pipeline.decompress import decompress
 from rdzip.pipeline.loss import Loss
+from rdzip.pipeline.request import Request
 
 EXACT = sorted(set(BY_NAME) - set(QUANTISED))
 
@@ -48,8 +51,8 @@ def picture(mode: str, shape: tuple[int, int] = (20, 30), seed: int = 0, top: in
 
 
 def coded(of: Picture, max_error: int, **options: Any) -> tuple[rdzip.pipeline.compress.Compressed, Picture]:  # type: ignore[name-defined]
-    done = compress_picture(of, loss=Loss(max_error=max_error), **options)
-    return done, decompress_picture(done.data)
+    done = compress(of, Request(loss=Loss(max_error=max_error), **options))
+    return done, decompress(done.data).picture
 
 
 @given(st.data())
@@ -92,14 +95,14 @@ def test_lossless_codecs_code_the_indices(mode: str, codec: str, effort: int | N
     done, back = coded(of, 2, codec=codec, effort=effort)
     assert done.report.codec == codec
     assert largest_error(of.samples, back.samples) == 2
-    exact = compress_picture(of, codec=codec, effort=effort)
+    exact = compress(of, Request(codec=codec, effort=effort))
     assert len(done.data) < len(exact.data)
 
 
 def test_a_larger_error_makes_a_smaller_file() -> None:
     of = from_array(lossy_stub.photo(40, 50))
     losses = [Loss(max_error=n) for n in (None, 1, 2, 4, 8, 16)]
-    sizes = [len(compress_picture(of, codec="causal", loss=loss, verify=False).data) for loss in losses]
+    sizes = [len(compress(of, Request(codec="causal", loss=loss, verify=False)).data) for loss in losses]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[2] < 0.7 * sizes[0]
 
@@ -114,14 +117,14 @@ def test_what_is_told() -> None:
     assert (facts["lossy"], facts["max_error"], facts["bpp"]) == (True, 3, told.bpp)
     assert facts["pixel_hash"] == back.pixel_hash().hex()
     assert done.report.lossy is None
-    assert describe(compress_picture(of, codec="classic").data)["lossy"] is False
+    assert describe(compress(of, Request(codec="classic")).data)["lossy"] is False
 
 
 @pytest.mark.parametrize("max_error", [1, 9])
 def test_what_was_decoded_is_coded_without_loss(max_error: int) -> None:
     back = coded(picture("RGB"), max_error)[1]
-    again = compress_picture(back)
-    assert np.array_equal(decompress_picture(again.data).samples, back.samples)
+    again = compress(back)
+    assert np.array_equal(decompress(again.data).picture.samples, back.samples)
     assert describe(again.data)["lossy"] is False
     done, same = coded(back, max_error)
     assert np.array_equal(same.samples, back.samples)
@@ -248,7 +251,7 @@ def test_impossible_quantisers_are_refused(value: Any) -> None:
     kept = [Section(section.type, bytes(section.body)) for section in parsed.sections]
     header = {int(key): entry for key, entry in parsed.header.items()}
     with pytest.raises(FormatError, match="header is inconsistent: the quantiser is"):
-        decompress_picture(container.pack(header | {15: value}, kept))
+        decompress(container.pack(header | {15: value}, kept))
     with pytest.raises(FormatError, match="header is inconsistent: the quantiser is"):
         describe(container.pack(header | {15: value}, kept))
 
@@ -271,7 +274,7 @@ def test_quantisers_that_do_not_suit_are_refused() -> None:
         ({1: 10}, "the quantiser"),
     ):
         with pytest.raises(FormatError, match=text):
-            decompress_picture(container.pack(header | changed, kept))
+            decompress(container.pack(header | changed, kept))
 
 
 def test_indices_beyond_the_last_level_are_the_last_level() -> None:
@@ -286,7 +289,7 @@ def test_damage_is_noticed(at: int, bit: int) -> None:
     data = bytearray(DAMAGED)
     data[at % len(data)] ^= 1 << bit
     with pytest.raises(FormatError):
-        decompress_picture(bytes(data))
+        decompress(bytes(data))
 
 
-DAMAGED = compress_picture(picture("LA"), loss=Loss(max_error=2), codec="classic").data
+DAMAGED = compress(picture("LA"), Request(loss=Loss(max_error=2), codec="classic")).data

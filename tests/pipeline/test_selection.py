@@ -13,11 +13,15 @@ from PIL import Image
 from rdzip.codecs.classic import codec as classic
 from rdzip.codecs.mixing.presets import FAST_NET
 from rdzip.codecs.result import Bits, Encoded
+from rdzip.formats.describe import describe
 from rdzip.formats.header import ModelStamp
 from rdzip.formats.images.picture import Picture, from_array
 from rdzip.formats.images.read import picture_of_image
-from rdzip.pipeline import compress as rdz
-from rdzip.pipeline.compress import compress_picture, decompress_picture, describe
+from rdzip.pipeline import compress as compressing
+from rdzip.pipeline import decompress as decompressing
+from rdzip.pipeline.compress import compress
+from rdzip.pipeline.decompress import decompress
+from rdzip.pipeline.request import Request
 
 
 class StandIn:
@@ -61,7 +65,8 @@ class StandIn:
 
 @pytest.fixture
 def stand_in(monkeypatch):
-    monkeypatch.setattr(rdz, "Neural", StandIn)
+    for module in (compressing, decompressing):
+        monkeypatch.setattr(module, "Neural", StandIn)
     StandIn.kept, StandIn.share, StandIn.calls = {}, 1.0, 0
     return StandIn
 
@@ -93,7 +98,7 @@ def test_no_file_is_larger_than_the_classic_ones_plus_64_bytes(stand_in, name):
     bound = _bound(image)
     for share in (0.8, 0.93, 1.1):
         stand_in.share = share
-        done = compress_picture(picture_of_image(image), metadata="none")
+        done = compress(picture_of_image(image), Request(metadata="none"))
         assert len(done.data) <= bound + 64, (share, done.report)
 
 
@@ -102,7 +107,7 @@ def test_the_promise_holds_for_other_modes(stand_in, mode):
     for image in (photo((64, 48)), corpus.text((160, 120)), corpus.pixel_art((64, 64), 4)):
         converted = image.convert(mode)
         bound = _bound(converted if mode != "CMYK" else Image.frombytes("RGBA", image.size, converted.tobytes()))
-        data = compress_picture(picture_of_image(converted), metadata="none").data
+        data = compress(picture_of_image(converted), Request(metadata="none")).data
         palette = describe(data)["palette_bytes"]
         assert len(data) <= bound + 64 + palette
 
@@ -114,13 +119,13 @@ def test_a_photograph_pays_for_no_slow_trial(stand_in, monkeypatch):
     monkeypatch.setattr(
         stand_in, "encode", lambda self, pixels, progress=None: Encoded(b"12345678", Bits(64, 64, 64), 3)
     )
-    done = compress_picture(picture_of_image(photo((256, 128))), verify=False)
+    done = compress(picture_of_image(photo((256, 128))), Request(verify=False))
     assert (done.report.codec, tried) == ("mixing", [1])
     assert "quick statistics" in done.report.reason
 
 
 def test_graphics_pay_for_no_network(stand_in):
-    done = compress_picture(picture_of_image(corpus.plot((300, 200)).convert("P").convert("RGB")))
+    done = compress(picture_of_image(corpus.plot((300, 200)).convert("P").convert("RGB")))
     assert (done.report.codec, stand_in.calls) == ("classic", 0)
 
 
@@ -130,21 +135,21 @@ def test_alpha_is_coded_apart_and_grey_once(stand_in):
     alpha = np.zeros((120, 160, 1), np.uint8)
     alpha[30:90] = 255
     picture = from_array(np.concatenate([rgb, alpha], 2))
-    data = compress_picture(picture).data
+    data = compress(picture).data
     facts = describe(data)
     assert facts["planes"]["colour"]["codec"] == "mixing"
     assert facts["planes"]["alpha"]["codec"] == "classic"
-    np.testing.assert_array_equal(decompress_picture(data).samples, picture.samples)
+    np.testing.assert_array_equal(decompress(data).picture.samples, picture.samples)
     grey = from_array(np.concatenate([rgb[:, :, [0, 0, 0]], alpha], 2))
-    data = compress_picture(grey).data
+    data = compress(grey).data
     assert describe(data)["arrangement"] == "grey once"
-    np.testing.assert_array_equal(decompress_picture(data).samples, grey.samples)
+    np.testing.assert_array_equal(decompress(data).picture.samples, grey.samples)
 
 
 def test_palette_colours_are_used_where_they_are_smaller():
     image = photo((256, 200)).convert("P", palette=Image.Palette.ADAPTIVE, colors=200)
     picture = picture_of_image(image)
-    back = decompress_picture(compress_picture(picture, codec="classic").data)
+    back = decompress(compress(picture, Request(codec="classic")).data).picture
     np.testing.assert_array_equal(back.samples, picture.samples)
     doubled = Picture(picture.samples, "P", picture.palette[:3] * 256, "RGB")
-    assert decompress_picture(compress_picture(doubled, codec="classic").data).palette == doubled.palette
+    assert decompress(compress(doubled, Request(codec="classic")).data).picture.palette == doubled.palette

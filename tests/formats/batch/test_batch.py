@@ -21,9 +21,9 @@ from rdzip.formats.batch.header import BatchHeader, Form
 from rdzip.formats.batch.items import of_array, of_pictures, of_sequences
 from rdzip.formats.images.picture import Picture
 from rdzip.pipeline.batch_compress import compress_batch
-from rdzip.pipeline.batch_decompress import decode_batch
-from rdzip.pipeline.codec_options import Wishes
+from rdzip.pipeline.batch_decompress import decompress_batch
 from rdzip.pipeline.model_handle import Neural
+from rdzip.pipeline.request import Request
 
 pytestmark = pytest.mark.usefixtures("stubbed")
 
@@ -96,8 +96,8 @@ def test_arrays_without_a_model_come_back_to_the_byte(shape: tuple[int, ...], dt
         file = npy_file(source)
         ways = batch_files.read_ways(file)
         assert ways is not None
-        data = compress_batch(ways, wishes=Wishes(segment=segment), codec="classic").data
-        back = decode_batch(data).batch
+        data = compress_batch(ways, Request(segment=segment, codec="classic")).data
+        back = decompress_batch(data).batch
         assert batch_files.write_items(back).data == file
         np.testing.assert_array_equal(back.array(), array)
         facts = rdzip.info(data)
@@ -107,17 +107,17 @@ def test_arrays_without_a_model_come_back_to_the_byte(shape: tuple[int, ...], dt
 def test_a_single_image_in_an_array(colour: str, grey: str) -> None:
     for array, model in ((some((6, 7)), grey), (some((8, 9, 3)), colour)):
         ways = batch_files.read_ways(npy_file(array))
-        data = compress_batch(ways or [], model=model).data
-        assert batch_files.write_items(decode_batch(data).batch).data == npy_file(array)
+        data = compress_batch(ways or [], Request(model=model)).data
+        assert batch_files.write_items(decompress_batch(data).batch).data == npy_file(array)
         assert rdzip.info(data)["items"] == 1
 
 
 def test_named_images(colour: str) -> None:
     pictures = [(f"deep/{i}.png", Picture(some((5, 6, 3), seed=i), "RGB", source_format="PNG")) for i in range(4)]
     pictures[2] = ("b.bmp", Picture(some((5, 6, 3)), "RGB", source_format="BMP"))
-    done = compress_batch(of_pictures(pictures), model=colour, wishes=Wishes(segment=3))
+    done = compress_batch(of_pictures(pictures), Request(model=colour, segment=3))
     assert done.report.codec == "bit-swap"
-    found = decode_batch(done.data, items=[2, 3]).batch
+    found = decompress_batch(done.data, items=[2, 3]).batch
     for (name, picture), (wanted, original) in zip(found.pictures(), pictures[2:], strict=True):
         assert (name, picture.source_format) == (wanted, original.source_format)
         np.testing.assert_array_equal(picture.samples, original.samples)
@@ -146,11 +146,11 @@ def test_files_of_sequences(rolls: str, tmp_path: Path) -> None:
     for segment in (None, 1):
         ways = batch_files.read_ways(out.getvalue())
         assert ways is not None
-        data = compress_batch(ways, model=rolls, wishes=Wishes(segment=segment)).data
-        (again,) = batch_files.read_ways(batch_files.write_items(decode_batch(data).batch).data) or []
+        data = compress_batch(ways, Request(model=rolls, segment=segment)).data
+        (again,) = batch_files.read_ways(batch_files.write_items(decompress_batch(data).batch).data) or []
         np.testing.assert_array_equal(again.samples, ways[0].samples)
         assert (again.lengths, again.length_dtype) == ([3, 0, 4], "<i2")
-        part = decode_batch(data, items=[2, 1]).batch
+        part = decompress_batch(data, items=[2, 1]).batch
         (some_of,) = batch_files.read_ways(batch_files.write_items(part).data) or []
         assert some_of.lengths == [4, 0]
         np.testing.assert_array_equal(some_of.samples, ways[0].part(2, 3))
@@ -168,7 +168,7 @@ def test_report_and_progress(grey: str) -> None:
     seen: list[float] = []
     array = some((10, 6, 7))
     (way,) = of_array(array)
-    report = compress_batch(way, model=grey, wishes=Wishes(segment=4), progress=seen.append).report
+    report = compress_batch(way, Request(model=grey, segment=4), progress=seen.append).report
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
     assert report.shape == (10, 6, 7)

@@ -18,7 +18,8 @@ from rdzip.formats.batch.tables import pack_lengths, pack_names, unpack_lengths
 from rdzip.formats.container import Section, SectionType
 from rdzip.formats.images.picture import Picture
 from rdzip.pipeline.batch_compress import compress_batch
-from rdzip.pipeline.batch_decompress import decode_batch
+from rdzip.pipeline.batch_decompress import decompress_batch
+from rdzip.pipeline.request import Compute, Request
 
 pytestmark = pytest.mark.usefixtures("stubbed")
 
@@ -47,7 +48,7 @@ def test_headers_that_lie(grey: str, change: dict[int, Any]) -> None:
     header = {key: value for key, value in {**header, **change}.items() if value is not None}
     bad = packed(header, *sections)
     with pytest.raises(RdzipError) as caught:
-        decode_batch(bad)
+        decompress_batch(bad)
     assert "\n" not in str(caught.value)
 
 
@@ -72,7 +73,7 @@ def test_segments_that_lie(grey: str) -> None:
     ]
     for parts in bad:
         with pytest.raises(FormatError) as caught:
-            decode_batch(packed(header, *parts))
+            decompress_batch(packed(header, *parts))
         assert "\n" not in str(caught.value)
 
 
@@ -81,12 +82,12 @@ def test_huge_claims_take_no_memory(grey: str) -> None:
     for shape, segment in (([1 << 31 - 1, 6, 7], None), ([1 << 22, 8, 8], None), ([1 << 28, 1, 1], 1)):
         lie = {**header, 0: shape, **({9: segment} if segment else {})}
         with pytest.raises(FormatError):
-            decode_batch(packed(lie, *sections))
+            decompress_batch(packed(lie, *sections))
         with pytest.raises(FormatError):
-            decode_batch(packed(lie, *sections), max_pixels=1000)
+            decompress_batch(packed(lie, *sections), Compute(max_pixels=1000))
     with pytest.raises(FormatError, match="at most 419 are allowed"):
-        decode_batch(packed(header, *sections), max_pixels=419)
-    decode_batch(packed(header, *sections), max_pixels=420)
+        decompress_batch(packed(header, *sections), Compute(max_pixels=419))
+    decompress_batch(packed(header, *sections), Compute(max_pixels=420))
 
 
 @pytest.mark.parametrize("lengths", [[3, 1], [3, 1, 8], [0, 0, 0], [3, 0, 8], [3, 1, 1 << 40], "x", [3, 7, 1]])
@@ -95,7 +96,7 @@ def test_lengths_that_lie(rolls: str, lengths: Any) -> None:
     header, sections = chain_parts(data)
     sections[0] = (SectionType.SEQUENCES, pack_lengths(lengths, "<i8"))
     with pytest.raises(FormatError):
-        decode_batch(packed(header, *sections))
+        decompress_batch(packed(header, *sections))
 
 
 @pytest.mark.parametrize("kind", ["", "<f8", "i8", 7, None, [], b"<i8"])
@@ -117,11 +118,11 @@ def test_names_that_lie(colour: str, names: list[Any]) -> None:
     from rdzip.formats.packing import pack_bytes
 
     pictures = [(f"{i}.png", Picture(some((5, 6, 3), seed=i), "RGB")) for i in range(3)]
-    header, sections = chain_parts(compress_batch(of_pictures(pictures), model=colour).data)
+    header, sections = chain_parts(compress_batch(of_pictures(pictures), Request(model=colour)).data)
     assert sections[0][0] == SectionType.NAMES
     sections[0] = (SectionType.NAMES, pack_bytes(cbor.dumps(names)))
     with pytest.raises(FormatError):
-        decode_batch(packed(header, *sections))
+        decompress_batch(packed(header, *sections))
 
 
 def test_models_and_payloads_that_do_not_fit(grey: str, colour: str) -> None:
@@ -131,9 +132,9 @@ def test_models_and_payloads_that_do_not_fit(grey: str, colour: str) -> None:
     rdzip.compress(some((2, 4, 5, 3)), model=colour)
     other, _ = chain_parts(rdzip.compress(some((2, 4, 5, 3)), model=colour))
     with pytest.raises(FormatError, match="expected items of"):
-        decode_batch(packed({**header, 3: other[3]}, *sections))
+        decompress_batch(packed({**header, 3: other[3]}, *sections))
     with pytest.raises(FormatError, match="has no latents"):
-        decode_batch(packed({**header, 3: ["photo", bytes.fromhex(hub.resolve("photo").sha256)[:8], 5]}, *sections))
+        decompress_batch(packed({**header, 3: ["photo", bytes.fromhex(hub.resolve("photo").sha256)[:8], 5]}, *sections))
 
 
 @pytest.mark.parametrize("kind", ["chain", "pictures", "sequences", "images"])
@@ -146,14 +147,14 @@ def test_every_damage_is_refused_or_harmless(grey: str, rolls: str, colour: str,
         data = rdzip.compress([some((n, 5), 2) for n in (3, 1)], model=rolls)
     else:
         pictures = [(f"{i}.png", Picture(some((5, 6, 3), 2, seed=i), "RGB")) for i in range(2)]
-        data = compress_batch(of_pictures(pictures), model=colour).data
-    good = decode_batch(data).batch.samples
+        data = compress_batch(of_pictures(pictures), Request(model=colour)).data
+    good = decompress_batch(data).batch.samples
     for at in range(len(data)):
         for bad in (data[:at], data[:at] + bytes([data[at] ^ 0x5A]) + data[at + 1 :]):
             with contextlib.suppress(RdzipError):
                 assert rdzip.info(bad)["kind"] == "batch"
             try:
-                found = decode_batch(bad).batch
+                found = decompress_batch(bad).batch
             except RdzipError:
                 continue
             assert np.array_equal(found.samples, good)
@@ -169,9 +170,9 @@ def test_damage_behind_the_checksums_is_refused(grey: str, rolls: str, colour: s
         data = rdzip.compress([some((n, 5), 2) for n in (3, 1)], model=rolls)
     else:
         pictures = [(f"{i}.png", Picture(some((5, 6, 3), 2, seed=i), "RGB")) for i in range(2)]
-        data = compress_batch(of_pictures(pictures), model=colour).data
+        data = compress_batch(of_pictures(pictures), Request(model=colour)).data
     header, sections = chain_parts(data)
-    good = decode_batch(data).batch.samples
+    good = decompress_batch(data).batch.samples
     for _ in range(300):
         number = int(rng.integers(len(sections)))
         body = bytearray(sections[number][1])
@@ -182,7 +183,7 @@ def test_damage_behind_the_checksums_is_refused(grey: str, rolls: str, colour: s
             bytes(body[: int(rng.integers(len(body) + 1))] if rng.random() < 0.3 else body),
         )
         try:
-            found = decode_batch(packed(header, *parts)).batch
+            found = decompress_batch(packed(header, *parts)).batch
         except FormatError:
             continue
         assert np.array_equal(found.samples, good)

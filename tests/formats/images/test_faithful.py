@@ -22,7 +22,9 @@ from rdzip.formats.images.faithful import Returned
 from rdzip.formats.images.read import read_picture
 from rdzip.formats.images.transparency import as_shown, with_alpha
 from rdzip.formats.images.write import write_picture
-from rdzip.pipeline.compress import compress_picture, decompress_picture
+from rdzip.pipeline.compress import compress
+from rdzip.pipeline.decompress import decompress
+from rdzip.pipeline.request import Request
 
 GREY = Image.linear_gradient("L").resize((40, 30))
 RGB = Image.merge("RGB", (GREY, GREY.rotate(180), GREY.resize((30, 40)).rotate(90, expand=True)))
@@ -40,8 +42,8 @@ def returned(data: bytes, keep: str = "all") -> Returned:
 
 
 def there_and_back(data: bytes, keep: str = "all") -> bytes:
-    packed = compress_picture(read_picture(data), codec="classic", metadata=keep).data
-    return write_picture(decompress_picture(packed)).data
+    packed = compress(read_picture(data), Request(codec="classic", metadata=keep)).data
+    return write_picture(decompress(packed).picture).data
 
 
 def chunked(data: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
@@ -174,7 +176,7 @@ def test_what_does_not_come_back_is_named_and_the_file_kept(name: str) -> None:
 
 def test_a_tag_that_the_writer_would_spoil_is_left_out_and_named() -> None:
     data = tiff(RAMP[:1200], 40, 30, [8], 1, {297: (3, [0, 1]), 305: (2, b"scanner\0")})
-    written = write_picture(decompress_picture(compress_picture(read_picture(data), codec="classic").data))
+    written = write_picture(decompress(compress(read_picture(data), Request(codec="classic")).data).picture)
     with Image.open(io.BytesIO(written.data)) as image:
         assert 297 not in image.tag_v2
         assert image.tag_v2[305] == "scanner"
@@ -279,8 +281,8 @@ def test_without_metadata_the_picture_is_shown_as_before(make: object) -> None:
 def test_without_metadata_to_leave_out_all_comes_back() -> None:
     assert returned(saved(RGB, "PNG"), "none") == Returned()
     assert metadata.essential({"png": [[b"tEXt", b"a\0b"], [b"IDAT", b""]], "info": {"dpi": [72, 72]}}) == {}
-    packed = compress_picture(read_picture(rich(None)), codec="classic", metadata="none").data
-    assert [kind for kind, _ in decompress_picture(packed).metadata["png"]] == [b"eXIf", b"IDAT"]
+    packed = compress(read_picture(rich(None)), Request(codec="classic", metadata="none")).data
+    assert [kind for kind, _ in decompress(packed).picture.metadata["png"]] == [b"eXIf", b"IDAT"]
 
 
 # Other formats

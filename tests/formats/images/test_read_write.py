@@ -15,7 +15,9 @@ from rdzip.formats.images.picture import from_array
 from rdzip.formats.images.read import picture_of_image, read_picture
 from rdzip.formats.images.write import format_of_suffix, to_image, write_picture
 from rdzip.formats.metadata import plain_info
-from rdzip.pipeline.compress import compress_picture, decompress_picture
+from rdzip.pipeline.compress import compress
+from rdzip.pipeline.decompress import decompress
+from rdzip.pipeline.request import Request
 
 RNG = np.random.default_rng(0)
 RGB = Image.fromarray((RNG.normal(size=(40, 50, 3)).cumsum(0) * 5).astype(np.int64).astype(np.uint8))
@@ -97,7 +99,7 @@ CASES = {
 def test_files_come_back_in_their_format(name):
     data = CASES[name]()
     picture = read_picture(data)
-    back = decompress_picture(compress_picture(picture, codec="classic").data)
+    back = decompress(compress(picture, Request(codec="classic")).data).picture
     written = write_picture(back)
     again = read_picture(written.data)
     assert written.format == picture.source_format
@@ -111,11 +113,11 @@ def test_files_come_back_in_their_format(name):
 def test_images_in_memory_come_back(name):
     with Image.open(io.BytesIO(CASES[name]())) as image:
         image.load()
-    back = to_image(decompress_picture(compress_picture(read_picture(CASES[name]()), codec="classic").data))
+    back = to_image(decompress(compress(read_picture(CASES[name]()), Request(codec="classic")).data).picture)
     assert (back.mode, back.size, back.tobytes()) == (image.mode, image.size, image.tobytes())
     assert back.getpalette() == image.getpalette()
     assert plain_info(back.info) == plain_info(image.info)
-    direct = to_image(decompress_picture(compress_picture(picture_of_image(image), codec="classic").data))
+    direct = to_image(decompress(compress(picture_of_image(image), Request(codec="classic")).data).picture)
     assert (direct.mode, direct.tobytes()) == (image.mode, image.tobytes())
     assert plain_info(direct.info) == plain_info(image.info)
 
@@ -125,7 +127,7 @@ def test_a_jpeg_comes_back_as_its_pixels(mode, format):
     options = {} if mode == "CMYK" else {"exif": _exif(), "dpi": (72, 72), "icc_profile": b"zz", "xmp": b"<x/>"}
     picture = read_picture(_file(RGB.convert(mode), "JPEG", **options))
     assert "larger than the file" in picture.notes[0]
-    written = write_picture(decompress_picture(compress_picture(picture, codec="classic").data))
+    written = write_picture(decompress(compress(picture, Request(codec="classic")).data).picture)
     assert written.format == format
     assert written.notes[0].startswith("the original was JPEG")
     again = read_picture(written.data)
@@ -143,7 +145,7 @@ def test_16_bit_colour_is_kept_in_full(channels):
     picture = read_picture(data)
     assert picture.mode == {2: "LA;16", 3: "RGB;16", 4: "RGBA;16"}[channels]
     np.testing.assert_array_equal(picture.samples, samples)
-    np.testing.assert_array_equal(decompress_picture(compress_picture(picture).data).samples, samples)
+    np.testing.assert_array_equal(decompress(compress(picture).data).picture.samples, samples)
     with pytest.raises(InputError, match="decompress_array"):
         to_image(picture)
     if channels != 2:  # Pillow gives no sign of having cut a grey PNG with alpha once it is loaded
