@@ -31,7 +31,7 @@ class StandIn:
     share: ClassVar[float] = 1.0
     calls: ClassVar[int] = 0
 
-    def __init__(self, name, **_):
+    def __init__(self, *_):
         self.seconds = 0.0
 
     def find(self):
