@@ -211,7 +211,7 @@ def bound(
     import numpy as np
 
     from rdzip.bounds import run
-    from rdzip.bounds.tasks import Where
+    from rdzip.bounds.tasks import SourceSpec
     from rdzip.errors import InputError
 
     with tempfile.TemporaryDirectory() as folder:
@@ -220,7 +220,7 @@ def bound(
                 raise InputError(f"expected an array of numbers, found one of {source.dtype}")
             np.save(Path(folder, "array.npy"), source)
             source = Path(folder, "array.npy")
-        where = Where(str(source), dim, None if data is None else str(data), seed, crop)
+        where = SourceSpec(str(source), dim, None if data is None else str(data), seed, crop)
         request = run.Request(
             where,
             None if methods is None else tuple(methods),

@@ -60,7 +60,7 @@ _DESK: list[Desk] = []
 """Of this process, once it has worked off a task."""
 
 
-def _run(task: Task, say: Callable[[object], None]) -> Record:
+def _run(task: Task, send: Callable[[object], None]) -> Record:
     if not _DESK:
         _DESK.append(Desk())
     return _DESK[0].run(task)

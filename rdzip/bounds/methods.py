@@ -127,7 +127,7 @@ def why_not(chosen: Method, source: Source) -> str | None:
 
 
 def make_options(
-    chosen: Method, *, seed: int, device: str, quick: bool, wishes: Mapping[str, Any] | None = None
+    chosen: Method, *, seed: int, device: str, quick: bool, overrides: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return all options of a method for a run but FOLDER, defaults included, by name.
 
@@ -138,7 +138,7 @@ def make_options(
     names = {entry.name for entry in fields(kind)} - {FOLDER}
     given = dict(chosen.options) | (dict(chosen.quick) if quick else {})
     given |= {name: value for name, value in (("seed", seed), ("device", device), ("quick", quick)) if name in names}
-    for name, value in (wishes or {}).items():
+    for name, value in (overrides or {}).items():
         if name not in names:
             raise InputError(f"{chosen.name} has no option {name!r}; expected some of {', '.join(sorted(names))}")
         given[name] = _parsed(value)

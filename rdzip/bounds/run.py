@@ -15,7 +15,7 @@ from rdzip.bounds.methods import make_options, method, why_not
 from rdzip.bounds.point import Point, check_lambdas
 from rdzip.bounds.sandwich import Row, compare, verdict
 from rdzip.bounds.sources.base import NAMES, Source
-from rdzip.bounds.tasks import Failure, Record, Task, Where, work
+from rdzip.bounds.tasks import Failure, Record, SourceSpec, Task, work
 from rdzip.errors import InputError
 from rdzip.system.workers import Pool
 
@@ -33,7 +33,7 @@ class Request:
     address of a Ray cluster to work on instead.
     """
 
-    where: Where
+    where: SourceSpec
     methods: tuple[str, ...] | None = None
     lambdas: tuple[float, ...] | None = None
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -101,7 +101,7 @@ def plan(request: Request) -> Plan:
             seed=request.where.seed,
             device=request.device,
             quick=request.quick,
-            wishes=request.options.get(entry.name),
+            overrides=request.options.get(entry.name),
         )
         methods[entry.name] = options
         calls = [lambdas] if entry.joint else [(lam,) for lam in lambdas]
@@ -169,7 +169,7 @@ def _result(records: list[Record], failures: list[Failure], files: list[Path]) -
     return Result(records, rows, in_order, text, failures, files)
 
 
-def _identity(where: Where, source: Source) -> dict[str, Any]:
+def _identity(where: SourceSpec, source: Source) -> dict[str, Any]:
     """Return what tells this source from others: what the points of a run depend on."""
     return {
         "spec": where.spec,

@@ -173,7 +173,7 @@ def _request(args: BoundArgs) -> Request:
     from rdzip.bounds import methods as table
     from rdzip.bounds.defaults import SANDWICH
     from rdzip.bounds.run import Request
-    from rdzip.bounds.tasks import Where
+    from rdzip.bounds.tasks import SourceSpec
 
     methods = None
     if args.method is not None:
@@ -183,7 +183,7 @@ def _request(args: BoundArgs) -> Request:
                 known = ", ".join(table.METHODS)
                 raise UsageError(f"--method: expected {SANDWICH} or some of {known}, found {name!r}")
     assert args.source is not None
-    where = Where(args.source, args.dim, str(args.data) if args.data else None, args.seed, args.crop)
+    where = SourceSpec(args.source, args.dim, str(args.data) if args.data else None, args.seed, args.crop)
     lambdas = None if args.lambdas is None else _lambdas(args.lambdas)
     device = args.device or "cpu"
     usual = min(os.cpu_count() or 1, MOST_JOBS) if device == "cpu" and args.ray is None else 1

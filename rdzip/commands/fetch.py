@@ -26,6 +26,6 @@ def ask(name: str, place: Origin) -> bool:
     """Ask whether a model may be fetched; without a terminal to ask at, the answer is no."""
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         return False
-    question = f"rdzip: {name}: its model is not on this machine; the file says that it is {place.told}."
+    question = f"rdzip: {name}: its model is not on this machine; the file says that it is {place.description}."
     print(f"{shown(question)} Fetch it from the Hugging Face hub? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")

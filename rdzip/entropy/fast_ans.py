@@ -99,15 +99,15 @@ def agrees(kind: type[FastAns]) -> bool:
     lengths = np.array([1, 1 << 22, 9, 3, TOTAL - 2, 1 << 12])
     found = []
     for coder in (kind(words), PlainAns(words)):
-        told: list[Any] = [coder.pop_rows(rows), coder.height(), coder.pop_shared(9, many), coder.height()]
-        told += [coder.pop_uniform(sizes), coder.height()]
+        results: list[Any] = [coder.pop_rows(rows), coder.height(), coder.pop_shared(9, many), coder.height()]
+        results += [coder.pop_uniform(sizes), coder.height()]
         coder.push_intervals(starts, lengths)
-        told.append(coder.height())
+        results.append(coder.height())
         coder.push_shared(np.arange(25, dtype=np.int32), many)
-        told.append(coder.height())
+        results.append(coder.height())
         coder.push_rows(np.arange(12, dtype=np.int32) % 3, rows)
         coder.push_uniform(np.array([1, 2, 65535, 0, 254, 7], np.int32), sizes)
-        found.append([*(np.asarray(part).tolist() for part in told), coder.words().tolist()])
+        found.append([*(np.asarray(part).tolist() for part in results), coder.words().tolist()])
     return bool(found[0] == found[1])
 
 

@@ -1,8 +1,20 @@
-"""A stack for bits back: it begins on a supply of initial bits, and knows how many of them were used.
+"""Initial bits of bits-back coding: an ANS stack that begins on them, and counts how many were used.
 
-The first sample of a chain takes bits from the stack before it has put any there (Townsend, Bird & Barber 2019,
-section 2.2). Here they come from a supply: either random words that everybody can compute, or data that are to be coded
-anyway. Words of the supply that were never touched are not written.
+The first sample of a chain pops its latents before anything was pushed (Townsend, Bird & Barber 2019, section 2.2).
+What it pops are the initial bits: random words that everybody can compute, or data that are to be coded anyway.
+
+       before          pop z1 ~ q(z1|x1)   push x1, z1        ...          file
+                                           _________
+                                          |  x1, z1 |       |  xn, zn |   |  xn, zn |  top
+                                          |         |       |   ...   |   |   ...   |
+      |  empty   |                        |         |       |  x1, z1 |   |  x1, z1 |
+      |==========|     |          |       |         |       |         |   |         |
+      | initial  |     |__________|       |_________|       |_________|   |_________|
+      |   bits   |     |          |       |         |       |         |   | (not    |
+      |__________|     |__________|       |_________|       |_________|   | written)|  bottom
+
+Words below the lowest point that the stack has reached were never touched, and are not written: a decoder computes
+them. `net` bits are what the samples cost by the model, `total` bits have the initial ones that were used in them.
 """
 
 from __future__ import annotations
@@ -17,12 +29,13 @@ from rdzip.errors import CoderError
 SEED = 0x72647A6970  # "rdzip"
 STREAM = 0
 WORDS = 1 << 14
-"""Random words that are laid below the stack."""
+"""Random words that a stack begins on."""
+_CORRUPT = "what is left after the last sample is not what was there before the first: the file is corrupt"
 _EMPTY = np.array([BOTTOM], "<u4").tobytes()
 
 
 def random_words(first: int, count: int) -> NDArray[np.uint32]:
-    """Words first..first+count-1 of the supply, the word 0 being the one that is used first, uint32 [count].
+    """Random initial bits: words first..first+count-1, the word 0 being the one that is used first, uint32 [count].
 
     Words of Philox (docs/reference/random.md) with bit 0 set, so that none is zero.
     """
@@ -30,21 +43,29 @@ def random_words(first: int, count: int) -> NDArray[np.uint32]:
     return words
 
 
-class SupplyError(CoderError):
-    """The random words that were laid below the stack were too few: begin again with more."""
+class InitialBitsError(CoderError):
+    """The stack began on too few initial bits: begin again with more."""
 
 
-class SuppliedStack(AnsStack):
-    """A stack on ``data`` (32-bit little-endian words), or on up to ``words`` random words.
+class InitialBitsStack(AnsStack):
+    """An ANS stack on initial bits: ``data`` (32-bit little-endian words), or up to ``words`` random words.
 
-    It counts what was taken of the supply. Popping more raises SupplyError.
+    Popping more than there are raises InitialBitsError. Who undoes the pops is left with what was there before:
+
+    >>> stack = InitialBitsStack()
+    >>> frequencies = np.full((3, 256), 1 << 16)  # three symbols of 8 bits each
+    >>> symbols = stack.pop(frequencies)
+    >>> stack.push(symbols, frequencies)
+    >>> stack.net_bits(), stack.initial_words
+    (0, 1)
+    >>> check_initial_bits(stack)
     """
 
     def __init__(self, data: bytes | None = None, words: int = WORDS) -> None:
         self._random = data is None
-        supply = _below(words) if data is None else data
-        super().__init__(supply + _EMPTY)
-        self._words = len(supply) // 4
+        initial = _below(words) if data is None else data
+        super().__init__(initial + _EMPTY)
+        self._words = len(initial) // 4
         self._untouched = self.words_below()
         self._lowest = self._marked = self._untouched
         self._start_bits = super().bits()
@@ -70,18 +91,18 @@ class SuppliedStack(AnsStack):
         return symbols
 
     def _taken(self, symbols: NDArray[np.int32]) -> NDArray[np.int32]:
-        """What was popped; a supply that was too small is found by ``_note``."""
+        """What was popped; that there were too few initial bits is found by ``_note``."""
         return symbols
 
     def _note(self) -> None:
         self._lowest = min(self._lowest, self.words_below())
         self._untouched = min(self._untouched, self._lowest)
         if not self._untouched:
-            raise SupplyError("the supply of initial bits was too small")
+            raise InitialBitsError("there were too few initial bits")
 
     @property
     def initial_words(self) -> int:
-        """Words of the supply that were touched (the first always is)."""
+        """Words of initial bits that were touched (the first always is)."""
         return self._words - self._untouched if self._random else self._words
 
     def net_bits(self) -> int:
@@ -93,7 +114,7 @@ class SuppliedStack(AnsStack):
         return super().bits() - 32 * (self._words - self.initial_words)
 
     def to_bytes(self) -> bytes:
-        """The stack as 32-bit little-endian words, without the words of a random supply that were never touched."""
+        """The stack as 32-bit little-endian words, without random words that were never touched."""
         return super().to_bytes()[4 * (self._words - self.initial_words) :]
 
 
@@ -101,20 +122,16 @@ def _below(words: int) -> bytes:
     return random_words(0, words)[::-1].astype("<u4").tobytes()
 
 
-def check_left(stack: AnsStack) -> None:
-    """Check that a decoder left nothing but a random supply on the stack; CoderError if the file is corrupt."""
+def check_initial_bits(stack: AnsStack) -> None:
+    """Check that a decoder left nothing but random initial bits on the stack; CoderError if the file is corrupt."""
     left = stack.to_bytes()
     if left != _below(len(left) // 4 - 1) + _EMPTY:
-        raise CoderError(
-            "what is left after the last sample is not what was there before the first: the file is corrupt"
-        )
+        raise CoderError(_CORRUPT)
 
 
-def left_data(stack: AnsStack) -> bytes:
+def initial_data(stack: AnsStack) -> bytes:
     """The data on which a stack began, once all else was decoded; CoderError if the file is corrupt."""
     left = stack.to_bytes()
     if left[-4:] != _EMPTY:
-        raise CoderError(
-            "what is left after the last sample is not what was there before the first: the file is corrupt"
-        )
+        raise CoderError(_CORRUPT)
     return left[:-4]

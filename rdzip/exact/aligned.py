@@ -11,7 +11,7 @@ LINE = 64
 """Bytes of a line."""
 
 
-def lined_zeros(count: int, dtype: type[np.generic]) -> NDArray[Any]:
+def aligned_zeros(count: int, dtype: type[np.generic]) -> NDArray[Any]:
     """Zeros [count] of a type whose size divides LINE."""
     size = np.dtype(dtype).itemsize
     found = np.zeros(count + LINE // size, dtype)
@@ -19,8 +19,8 @@ def lined_zeros(count: int, dtype: type[np.generic]) -> NDArray[Any]:
     return found[first : first + count]
 
 
-def lined(array: NDArray[Any]) -> NDArray[Any]:
+def aligned(array: NDArray[Any]) -> NDArray[Any]:
     """A copy of an array [n]."""
-    found = lined_zeros(len(array), array.dtype.type)
+    found = aligned_zeros(len(array), array.dtype.type)
     found[:] = array
     return found

@@ -44,12 +44,12 @@ if COMPILES:
     class _Compiling(event.Listener):
         """Logs, once a process, that something is being compiled: whoever waits may want to know why."""
 
-        told = False
+        logged = False
 
         def on_start(self, event: Any) -> None:
             """Log it; event: of no meaning."""
-            if not _Compiling.told:
-                _Compiling.told = True
+            if not _Compiling.logged:
+                _Compiling.logged = True
                 COMPILE_LOG.info("compiling the coder for this machine, once")
 
         def on_end(self, event: Any) -> None:

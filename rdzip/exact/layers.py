@@ -115,7 +115,7 @@ class QuantisedLinear(nn.Module):
         y = F.linear(a, w.to(a.dtype)).float()
         return y.add_(b) if y.dtype != a.dtype else y + b
 
-    def freeze(self, input_max: int = ACT_MAX) -> IntegerLinear:
+    def to_integer(self, input_max: int = ACT_MAX) -> IntegerLinear:
         """The finished integer layer; ModelError if a channel breaks the bound of exactness."""
         e = self.exponents()
         weight = torch.round(self.quantised_weight().detach() * torch.exp2(e)[:, None]).to(torch.int8)

@@ -243,9 +243,9 @@ def missing(hash: bytes, source: Origin) -> str:
     """Return what to say of a model that is not here, and that a .rdz file says can be had from a repository."""
     _check_place(hash, source)
     return (
-        f"the model {hash.hex()} of this file is not on this machine; the file says that it is {source.told} on the "
-        f"Hugging Face hub: if you want to have it from there, decompress with --fetch (in Python fetch=True), or run "
-        f"'rdzip models pull {source}'"
+        f"the model {hash.hex()} of this file is not on this machine; the file says that it is {source.description} on "
+        f"the Hugging Face hub: if you want to have it from there, decompress with --fetch (in Python fetch=True), or "
+        f"run 'rdzip models pull {source}'"
     )
 
 
@@ -259,10 +259,10 @@ def fetch_from(hash: bytes, source: Origin, *, offline: bool = False, progress: 
         raise ModelError(f"{missing(hash, source)}; now fetching is switched off (--offline or HF_HUB_OFFLINE)")
     if source.bytes is None or source.bytes > MOST_UNNAMED:
         raise ModelError(
-            f"the file names a model that is too large to be fetched for a file, {source.told}, of at most "
+            f"the file names a model that is too large to be fetched for a file, {source.description}, of at most "
             f"{MOST_UNNAMED:,} bytes: run 'rdzip models pull {source}' if you want to have it"
         )
-    _log.info("fetching the model that the file names: %s", source.told)
+    _log.info("fetching the model that the file names: %s", source.description)
     return _pulled(source, progress, named=False)
 
 

@@ -55,7 +55,7 @@ class Origin:
         return f"{self.repo}@{self.revision}/{self.file}"
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """Repository, commit, file and size, as people are told before it is fetched."""
         size = "size unknown" if self.bytes is None else f"{self.bytes:,} bytes"
         return f"{self.file} of the repository {self.repo} at {self.revision} ({size})"

@@ -64,7 +64,7 @@ class Targets:
         return np.asarray(np.log(mass_q / mass_p).sum(1))
 
 
-def told(mean: Float64, variance: Float64, share: float) -> float:
+def partial_divergence(mean: Float64, variance: Float64, share: float) -> float:
     """Nats that the partial sum of variance ``share`` tells: KL of its laws under Gaussians q and p, all variables.
 
     Given z, the partial sum is normal with mean share z and variance share (1 - share).
@@ -80,6 +80,6 @@ def fitted_bend(mean: Float64, variance: Float64, steps: int) -> int:
     unevenness = []
     for c in BENDS:
         shares = k * (4 + c) / (4 * steps + c * k)
-        nats = np.diff([told(mean, variance, float(share)) for share in shares])
+        nats = np.diff([partial_divergence(mean, variance, float(share)) for share in shares])
         unevenness.append(float((nats * nats).sum()))
     return int(np.argmin(unevenness))

@@ -14,13 +14,13 @@ Function = Callable[[Any, Callable[[Any], None]], Any]
 """A task: called with its argument and with what sends intermediate results; returns its result."""
 
 Put = Callable[[str, Any], None]
-"""Takes messages of a task: "said" (an intermediate result), then "done", "failed" or "died" (with a text)."""
+"""Takes messages of a task: "message" (an intermediate result), then "done", "failed" or "died" (with a text)."""
 
 
-def outcome(function: Function, argument: Any, say: Callable[[Any], None]) -> tuple[str, Any]:
+def outcome(function: Function, argument: Any, send: Callable[[Any], None]) -> tuple[str, Any]:
     """Work a task off; returns its last message."""
     try:
-        return "done", function(argument, say)
+        return "done", function(argument, send)
     except RdzipError as error:
         return "failed", error
     except Exception as error:  # of a class that the other side may not have

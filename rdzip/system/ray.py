@@ -68,7 +68,7 @@ class RayCluster:
             for reference in pairs:
                 kind, value = self._ray.get(reference)
                 put(kind, value)
-                if kind != "said":
+                if kind != "message":
                     return
         except Exception as error:  # of Ray: the worker, its machine or the cluster is gone
             line = str(error).strip().splitlines()[0] if str(error) else ""
@@ -82,11 +82,11 @@ def _stream(task: bytes) -> Iterator[tuple[str, Any]]:
     heard: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
 
     def run() -> None:
-        heard.put(outcome(function, argument, lambda said: heard.put(("said", said))))
+        heard.put(outcome(function, argument, lambda message: heard.put(("message", message))))
 
     threading.Thread(target=run, daemon=True).start()
-    kind = "said"
-    while kind == "said":
+    kind = "message"
+    while kind == "message":
         kind, value = heard.get()
         yield kind, value
 

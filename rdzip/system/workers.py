@@ -1,9 +1,9 @@
-"""Tasks worked off here, in processes of their own, or on a Ray cluster; what comes out does not depend on where.
+"""A pool of workers: tasks run in this process, in several, or on a Ray cluster; results do not depend on where.
 
 A task is a function of a module and an argument, both picklable; the function is called with the argument and with a
-function ``say`` that hands out what is worth telling before it is done. A process of its own is
-Python that runs `_worker`: it reads pickled tasks from stdin and writes pickled pairs to stdout: ("said", anything), at
-the end of a task ("done", result) or ("failed", error). Only this program writes to these pipes.
+function ``send`` for intermediate results. A worker is a process of Python that runs `_worker`: it reads pickled tasks
+from stdin and writes pickled pairs to stdout: ("message", anything), at the end of a task ("done", result) or
+("failed", error). Only this program writes to these pipes. Clusters: system/ray.py.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def work(
     pool: Pool,
     *,
     on_end: Callable[[int, Any], None],
-    on_said: Callable[[int, Any], None] = lambda index, said: None,
+    on_message: Callable[[int, Any], None] = lambda index, message: None,
     order: Sequence[int] | None = None,
 ) -> None:
     """Work ``count`` tasks off; ``make`` gives the argument of each when its turn comes.
@@ -65,11 +65,11 @@ def work(
     """
     waiting = deque(range(count) if order is None else order)
     if pool.alone or (pool.ray is None and count == 1):
-        _here(function, waiting, make, on_end, on_said)
+        _here(function, waiting, make, on_end, on_message)
         return
     backend: _Backend = _Processes(function, min(pool.jobs, count)) if pool.ray is None else _ray(function, pool)
     with backend:
-        _drive(backend, waiting, make, on_end, on_said)
+        _drive(backend, waiting, make, on_end, on_message)
 
 
 def _ray(function: Function, pool: Pool) -> _Backend:
@@ -97,20 +97,20 @@ def _here(
     waiting: deque[int],
     make: Callable[[int], Any],
     on_end: Callable[[int, Any], None],
-    on_said: Callable[[int, Any], None],
+    on_message: Callable[[int, Any], None],
 ) -> None:
     for index in waiting:
         stopped: list[Exception] = []
 
-        def say(said: Any, index: int = index, stopped: list[Exception] = stopped) -> None:
+        def send(message: Any, index: int = index, stopped: list[Exception] = stopped) -> None:
             try:
-                on_said(index, said)
+                on_message(index, message)
             except Exception as error:
                 stopped.append(error)
                 raise
 
         try:
-            result = function(make(index), say)
+            result = function(make(index), send)
         except Exception as error:
             if stopped:
                 raise
@@ -124,7 +124,7 @@ class _Backend(Protocol):
     most: int
 
     def start(self, argument: Any, put: Put) -> None:
-        """Start a task; ``put`` gets "said", and at the end "done", "failed" or "died" (with a text)."""
+        """Start a task; ``put`` gets "message", and at the end "done", "failed" or "died" (with a text)."""
 
     def __enter__(self) -> Any: ...
 
@@ -136,7 +136,7 @@ def _drive(
     waiting: deque[int],
     make: Callable[[int], Any],
     on_end: Callable[[int, Any], None],
-    on_said: Callable[[int, Any], None],
+    on_message: Callable[[int, Any], None],
 ) -> None:
     heard: queue.SimpleQueue[tuple[int, str, Any]] = queue.SimpleQueue()
     tried: dict[int, int] = {}
@@ -155,8 +155,8 @@ def _drive(
         if not running:
             return
         index, kind, value = heard.get()
-        if kind == "said":
-            on_said(index, value)
+        if kind == "message":
+            on_message(index, value)
             continue
         running -= 1
         if kind == "died" and tried[index] <= RETRIES:
@@ -224,7 +224,7 @@ class _Processes:
         assert process.stdout is not None
         put = puts.get()
         for kind, value in _pairs(process.stdout):
-            if kind == "said":
+            if kind == "message":
                 put(kind, value)
                 continue
             self._free.put((process, puts))
@@ -251,7 +251,7 @@ def _worker() -> None:
     with os.fdopen(os.dup(1), "wb") as out:
         os.dup2(2, 1)
 
-        def say(pair: tuple[str, Any]) -> None:
+        def send(pair: tuple[str, Any]) -> None:
             data = pickle.dumps(pair)
             try:
                 out.write(data)
@@ -260,4 +260,4 @@ def _worker() -> None:
                 os._exit(1)  # nobody listens any more
 
         for function, argument in _pairs(sys.stdin.buffer):
-            say(outcome(function, argument, lambda said: say(("said", said))))  # type: ignore[arg-type]
+            send(outcome(function, argument, lambda message: send(("message", message))))  # type: ignore[arg-type]

@@ -89,7 +89,7 @@ def combinations(values: Sequence[str]) -> list[tuple[str, ...]]:
     return list(itertools.product(*axes))
 
 
-def train_one(job: Job, say: Callable[[Any], None]) -> dict[str, Any]:
+def train_one(job: Job, send: Callable[[Any], None]) -> dict[str, Any]:
     """Train one run of a sweep, or go on with it, wherever this process is."""
     resume = (job.out / "checkpoint.pt").exists()
     model = run(

@@ -39,14 +39,14 @@ def live(steps: int, batch: int) -> Iterator[list[Watcher]]:
     from rich.console import Console
     from rich.live import Live
 
-    state = Progress(steps, batch)
+    state = TrainingProgress(steps, batch)
     with Live(
         get_renderable=state.table, console=Console(stderr=True, markup=False), refresh_per_second=4, transient=True
     ):
         yield [state]
 
 
-class Progress:
+class TrainingProgress:
     """Step, loss, learning rate, samples a second, time left, and the last figures on held-out data."""
 
     def __init__(self, steps: int, batch: int) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdzip.entropy.ans import TOTAL, AnsStack
-from rdzip.entropy.initial_bits import SuppliedStack, SupplyError, check_left, left_data
+from rdzip.entropy.initial_bits import InitialBitsError, InitialBitsStack, check_initial_bits, initial_data
 from rdzip.errors import CoderError
 
 FLAT = np.full((1, 16), TOTAL // 16)
@@ -14,7 +14,7 @@ FLAT = np.full((1, 16), TOTAL // 16)
 
 @given(st.integers(0, 200), st.integers(0, 300))
 def test_pops_are_counted_and_restored(popped: int, pushed: int) -> None:
-    stack = SuppliedStack()
+    stack = InitialBitsStack()
     symbols = stack.pop(FLAT.repeat(popped, 0))
     uniform = stack.pop_uniform(np.full(popped, 1000))
     stack.push_uniform(np.arange(pushed) % 7, np.full(pushed, 7))
@@ -28,23 +28,23 @@ def test_pops_are_counted_and_restored(popped: int, pushed: int) -> None:
     np.testing.assert_array_equal(again.pop_uniform(np.full(pushed, 7)), np.arange(pushed) % 7)
     if pushed:
         with pytest.raises(CoderError, match="corrupt"):
-            check_left(AnsStack(data))
+            check_initial_bits(AnsStack(data))
     again.push_uniform(uniform, np.full(popped, 1000))
     again.push(symbols, FLAT.repeat(popped, 0))
-    check_left(again)
+    check_initial_bits(again)
 
 
 def test_data_as_supply_come_back() -> None:
     data = np.random.default_rng(0).bytes(400)
-    stack = SuppliedStack(data)
+    stack = InitialBitsStack(data)
     symbols = stack.pop(FLAT.repeat(500, 0))
     again = AnsStack(stack.to_bytes())
     again.push(symbols, FLAT.repeat(500, 0))
-    assert left_data(again) == data
-    with pytest.raises(SupplyError):
-        SuppliedStack(data).pop(FLAT.repeat(900, 0))
+    assert initial_data(again) == data
+    with pytest.raises(InitialBitsError):
+        InitialBitsStack(data).pop(FLAT.repeat(900, 0))
     with pytest.raises(CoderError, match="corrupt"):
-        left_data(AnsStack(data[:-1] + b"\1"))
+        initial_data(AnsStack(data[:-1] + b"\1"))
 
 
 def test_uniform_of_one_value_is_free() -> None:

@@ -16,8 +16,8 @@ from rdzip.entropy.cdf import LOGIT_SIZE, SIGMOID_MAX, SIGMOID_SIZE, MixtureCdf,
 from rdzip.exact.integers import ACT_MAX, EXPONENT_MAX, SUM_LIMIT
 from rdzip.exact.layers import IntegerLinear
 from rdzip.models.causal.config import COLOUR_DIFFERENCES, FIRST_DIFFERENCES, CausalConfig
-from rdzip.models.causal.export import freeze
-from rdzip.models.causal.model import thaw
+from rdzip.models.causal.export import integer_tensors
+from rdzip.models.causal.model import integer_network
 from rdzip.models.causal.network import CausalNet
 from rdzip.models.causal.numpy_network import ExactNet
 from rdzip.models.shared.units import MEAN_MAX, MEAN_MIN, SCALES
@@ -29,7 +29,9 @@ CONFIG = CausalConfig(neighbours=10, colour_neighbours=10, width=4, blocks=0, he
 @pytest.fixture(scope="module")
 def net() -> ExactNet:
     torch.manual_seed(0)
-    return thaw(CONFIG, {f"colour.{name}": tensor for name, tensor in freeze(CausalNet(CONFIG)).items()}, "colour")
+    return integer_network(
+        CONFIG, {f"colour.{name}": tensor for name, tensor in integer_tensors(CausalNet(CONFIG)).items()}, "colour"
+    )
 
 
 def outputs(rng: np.random.Generator, n: int, count: int) -> np.ndarray:

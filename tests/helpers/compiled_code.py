@@ -38,8 +38,8 @@ def all_functions() -> list[Any]:
     """Every function that is given to `compiled` anywhere between payload and pixels."""
     for part in ("entropy", "exact", "rec", "codecs", "models"):
         package = importlib.import_module(f"rdzip.{part}")
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"rdzip.{part}.{module.name}")
+        for module in pkgutil.walk_packages(package.__path__, f"rdzip.{part}."):
+            importlib.import_module(module.name)
     return compiled.FUNCTIONS
 
 

@@ -39,7 +39,7 @@ ELSEWHERE = {
     "entropy/cdf.py": {"make_tables"},  # makes the tables of a new model
     "rec/index_code.py": {"fitted"},  # the encoder's choice
     "rec/settings.py": {"facts"},  # for people
-    "exact/convolution.py": {"forward", "_limit", "_Settle"},  # training and export
+    "exact/convolution.py": {"forward", "_limit", "_Requantise"},  # training and export
     "exact/layers.py": {"QuantisedLinear", "limit_stream", "_Activation", "activate", "ste_round"},  # training
     "models/conv_vae/bitswap.py": {"losses"},  # training
     "models/hyperprior/factorised_prior.py": {"FactorisedPrior", "_row"},  # training and the tables of a new model

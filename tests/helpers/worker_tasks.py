@@ -11,12 +11,12 @@ from typing import Any
 from rdzip.errors import InputError
 
 
-def square(x: int, say: Callable[[Any], None]) -> int:
-    say(("begun", x))
+def square(x: int, send: Callable[[Any], None]) -> int:
+    send(("begun", x))
     return x * x
 
 
-def fail(x: int, say: Callable[[Any], None]) -> int:
+def fail(x: int, send: Callable[[Any], None]) -> int:
     if x == 1:
         raise InputError("expected anything but 1, found 1")
     if x == 2:
@@ -24,7 +24,7 @@ def fail(x: int, say: Callable[[Any], None]) -> int:
     return x
 
 
-def die(place: tuple[str, int], say: Callable[[Any], None]) -> str:
+def die(place: tuple[str, int], send: Callable[[Any], None]) -> str:
     """Die the first so many times, which a file counts."""
     path, times = Path(place[0]), place[1]
     done = len(path.read_bytes()) if path.exists() else 0

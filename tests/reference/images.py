@@ -46,7 +46,7 @@ def flattened(a: Array) -> list[int]:
     return [v for plane in a for row in plane for v in row]
 
 
-def settle(o: Array) -> Array:
+def requantise(o: Array) -> Array:
     return mapped(lambda v: clip((v + 1024) >> 11, -2047, 2047), o)
 
 
@@ -57,7 +57,7 @@ def act(h: Array) -> Array:
 
 def add(h: Array, o: Array) -> Array:
     """A settled stream and outputs, settled."""
-    return settle(mapped(lambda a, b: (a << 11) + b, h, o))
+    return requantise(mapped(lambda a, b: (a << 11) + b, h, o))
 
 
 def centred(z: Array) -> Array:
@@ -150,7 +150,7 @@ class BitSwap(Convolutional):
         return (self.latents[level - 1], *(side >> down for side in self.padded(shape)))
 
     def stream(self, name: str, z: Array) -> Array:
-        return self.blocks(f"{name}.blocks.layers", settle(self.conv(f"{name}.stem", centred(z))))
+        return self.blocks(f"{name}.blocks.layers", requantise(self.conv(f"{name}.stem", centred(z))))
 
     def infer_site(self, level: int, below: Rows, shape: Shape) -> Site:
         """q(z_level | z_(level-1))."""
@@ -195,10 +195,10 @@ class ResNet(Convolutional):
         self.levels = network["levels"]
 
     def upwards(self, x: list[int], shape: Shape) -> dict[tuple[int, int], Array]:
-        h, found = settle(self.conv("stem", centred(self.squeezed_image(x, shape)))), {}
+        h, found = requantise(self.conv("stem", centred(self.squeezed_image(x, shape)))), {}
         for k, scale in enumerate(self.levels):
             if k:
-                h = settle(self.conv(f"shrink.{k - 1}", act(squeezed(h)), 1))
+                h = requantise(self.conv(f"shrink.{k - 1}", act(squeezed(h)), 1))
             for i in range(len(scale)):
                 h = found[k, i] = self.blocks(f"up.{k}.{i}.layers", h)
         return found
@@ -207,10 +207,10 @@ class ResNet(Convolutional):
         """The last streams; ``up`` is empty for p."""
         last = len(self.levels) - 1
         height, width = self.padded(shape)
-        streams = [settle(self.conv("start", filled(0, 1, height >> last + 1, width >> last + 1), 1))] * rows
+        streams = [requantise(self.conv("start", filled(0, 1, height >> last + 1, width >> last + 1), 1))] * rows
         for k in range(last, -1, -1):
             if k < last:
-                streams = [unsqueezed(settle(self.conv(f"grow.{k}", act(h), 1))) for h in streams]
+                streams = [unsqueezed(requantise(self.conv(f"grow.{k}", act(h), 1))) for h in streams]
             for i in range(len(self.levels[k]) - 1, -1, -1):
                 name = f"down.{k}.{i}"
                 found = [latent(self.conv(f"{name}.prior", act(h))) for h in streams]
@@ -258,7 +258,7 @@ class PixelSite:
                 return 16 * sum(planes[q][i][v][w] for q, v, w in places)
 
             base = [[[mean(i, y, x) for x in range(across)] for y in range(height)] for i in range(self.channels)]
-        u, d = settle(u), 0
+        u, d = requantise(u), 0
         while f"head.deep.{position}.{d}.weight" in model.tensors:
             u = add(u, model.conv(f"head.deep.{position}.{d}", act(u), 1))
             d += 1

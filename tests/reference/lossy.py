@@ -13,7 +13,7 @@ from typing import Any
 
 from reference.container import SIGNATURE, Reader, clip, layer, need, read_model
 from reference.hyperprior import HyperProgram
-from reference.images import Array, act, add, filled, settle
+from reference.images import Array, act, add, filled, requantise
 from reference.irec_lossy import IrecProgram
 from reference.residuals import MOST, Integers, rounded
 from reference.sites import TOTAL, Stack
@@ -68,7 +68,7 @@ class Program(Integers):
         self.stack, self.rows, self.columns = stack, rows, columns
         found = self.means()
         planes = [filled(p, 1, rows, columns)[0] for p in self.planes]
-        h = settle(self.conv("enter", self.views(found) + planes))
+        h = requantise(self.conv("enter", self.views(found) + planes))
         for i in range(len(self.sizes) - 1):
             h = add(h, self.conv(f"dense.{i}", act(h)))
             y = self.detail(i, h, len(found))
@@ -147,16 +147,16 @@ class Program(Integers):
 
     def vector(self, name: str, inputs: list[int]) -> list[int]:
         """A settled stream of inputs."""
-        return self.settled(layer(self.tensors, f"slices.{name}", inputs))
+        return self.requantised(layer(self.tensors, f"slices.{name}", inputs))
 
     @staticmethod
-    def settled(outputs: list[int]) -> list[int]:
+    def requantised(outputs: list[int]) -> list[int]:
         return [clip((o + 1024) >> 11, -2047, 2047) for o in outputs]
 
     def deep(self, name: str, h: list[int]) -> list[int]:
         for j in range(self.blocks):
             o = self.layer(f"{name}.{j}", h)
-            h = self.settled([(a << 11) + b for a, b in zip(h, o, strict=True)])
+            h = self.requantised([(a << 11) + b for a, b in zip(h, o, strict=True)])
         return h
 
 

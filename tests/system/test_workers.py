@@ -21,18 +21,18 @@ POOLS = [pytest.param(Pool(), id="here"), pytest.param(Pool(2), id="processes")]
 
 def outcomes(function: Any, arguments: list[Any], pool: Pool) -> tuple[list[Any], list[Any]]:
     found: list[Any] = []
-    said: list[Any] = []
+    messages: list[Any] = []
     workers.work(function, len(arguments), arguments.__getitem__, pool,
                  on_end=InOrder(lambda index, result: found.append(result)),
-                 on_said=lambda index, what: said.append((index, what)))  # fmt: skip
-    return found, said
+                 on_message=lambda index, what: messages.append((index, what)))  # fmt: skip
+    return found, messages
 
 
 def check_all(pool: Pool, tmp_path: Path) -> None:
     """What holds of every pool; in one test for Ray, whose start takes seconds."""
-    found, said = outcomes(worker_tasks.square, list(range(5)), pool)
+    found, messages = outcomes(worker_tasks.square, list(range(5)), pool)
     assert found == [0, 1, 4, 9, 16]
-    assert sorted(said) == [(x, ("begun", x)) for x in range(5)]
+    assert sorted(messages) == [(x, ("begun", x)) for x in range(5)]
     (zero, one, two, three), _ = outcomes(worker_tasks.fail, [0, 1, 2, 3], pool)
     assert (zero, three) == (0, 3)
     assert isinstance(one, InputError)
@@ -44,7 +44,7 @@ def check_all(pool: Pool, tmp_path: Path) -> None:
 def task_told_how_to_wait(folder: Path, patch: pytest.MonkeyPatch) -> Any:
     """A task that tells what OMP_WAIT_POLICY was when its module, which may load torch, was imported."""
     folder.mkdir()
-    code = "import os\n\nPOLICY = os.environ.get('OMP_WAIT_POLICY')\n\n\ndef policy(x, say):\n    return POLICY\n"
+    code = "import os\n\nPOLICY = os.environ.get('OMP_WAIT_POLICY')\n\n\ndef policy(x, send):\n    return POLICY\n"
     (folder / "told_how_to_wait.py").write_text(code)
     patch.delitem(sys.modules, "told_how_to_wait", raising=False)
     patch.syspath_prepend(folder)
@@ -82,7 +82,7 @@ def test_what_callbacks_raise_ends_all(pool: Pool) -> None:
     def stop(index: int, what: Any) -> None:
         raise KeyError(index)
 
-    for name in ("on_end", "on_said"):
+    for name in ("on_end", "on_message"):
         calls: dict[str, Any] = {"on_end": lambda index, what: None, name: stop}
         with pytest.raises(KeyError):
             workers.work(worker_tasks.square, 3, lambda index: index, pool, **calls)

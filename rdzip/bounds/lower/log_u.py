@@ -93,7 +93,7 @@ class Weight:
 
 def solve(source: Source, lambdas: Sequence[float], options: Options, report: Report) -> list[Point]:
     """Return lower Points at lambdas (nats), from held-out or fresh samples, with 95 % intervals."""
-    wanted = sorted(check_lambdas(lambdas), reverse=True)
+    descending = sorted(check_lambdas(lambdas), reverse=True)
     known = source.log_density(np.zeros((1, source.dim))) is not None
     network = options.network
     if network == "auto":
@@ -104,14 +104,16 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
         raise InputError(f"{source.name}: expected a source with a known density for network mixture: take atoms")
     if network == "atoms":
         most = options.k or ATOMS_K // (8 if options.quick else 1)
-        return empirical.solve(source, wanted, most, options.part, options.search == "exhaustive", options.seed, report)
+        return empirical.solve(
+            source, descending, most, options.part, options.search == "exhaustive", options.seed, report
+        )
     train = _draw(source, options.seed)
     density: Density | None = source.log_density if network == "mixture" else None
     held = _HeldOut(source, options, density)
     if network == "mixture":
         laws = mixture.fit_all(
             source,
-            wanted,
+            descending,
             mixture.Options(components=options.components, seed=options.seed, quick=options.quick),
             lambda share: report(0.2 * share, None),
         )
@@ -124,8 +126,8 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
         from rdzip.bounds.lower.networks import floored, train_all
 
         start = time.perf_counter()
-        trained = train_all(source, wanted, network, options, train, lambda share: report(0.8 * share, None))
-        speed = options.train_steps * len(wanted) / (time.perf_counter() - start)
+        trained = train_all(source, descending, network, options, train, lambda share: report(0.8 * share, None))
+        speed = options.train_steps * len(descending) / (time.perf_counter() - start)
         facts = {"network": network, "steps": options.train_steps, "steps_per_second": round(speed, 2)}
 
         def weights(lam: float) -> Weight:
@@ -133,11 +135,11 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
 
         begin = 0.8
     points = []
-    for i, lam in enumerate(wanted):
+    for i, lam in enumerate(descending):
         began = time.perf_counter()
         weight = weights(lam)
         points.append(_point(source, weight, held, train, options, began))
-        report(begin + (1 - begin) * (i + 1) / len(wanted), points[-1])
+        report(begin + (1 - begin) * (i + 1) / len(descending), points[-1])
     return points
 
 

@@ -172,22 +172,22 @@ def train_all(
         body = perceptron(source.dim, options.hidden)
     network = Network(body, many.mean(0), many.var(0))
     steps = max(1, options.train_steps // (4 if options.quick else 1))
-    wanted = sorted(lambdas)
+    ascending = sorted(lambdas)
     saved: dict[float, NetworkU] = {}
     log_a = math.nan
 
     def loss(step: int) -> Tensor | None:
         nonlocal log_a
         i, step = divmod(step, steps)
-        before = wanted[max(0, i - 1)]
-        network.s2 = source.dim / (2 * before * (wanted[i] / before) ** min(1.0, 2 * step / steps))
+        before = ascending[max(0, i - 1)]
+        network.s2 = source.dim / (2 * before * (ascending[i] / before) ** min(1.0, 2 * step / steps))
         found, log_a = _loss(network, draw, options, log_a)
         return found if i > 0 or step >= min(READY, steps // 4) else None
 
     def pause() -> None:
-        progress(descent.step / (steps * len(wanted)))
+        progress(descent.step / (steps * len(ascending)))
         if descent.step % steps == 0:
-            saved[wanted[descent.step // steps - 1]] = NetworkU(copy.deepcopy(network).eval())
+            saved[ascending[descent.step // steps - 1]] = NetworkU(copy.deepcopy(network).eval())
 
     descent = Descent(
         network,
@@ -195,7 +195,7 @@ def train_all(
         lambda step: options.rate * (1.0 if step % steps < 0.75 * steps else 0.2),
         partial(nn.utils.clip_grad_norm_, max_norm=CLIP),
     )
-    descent.run(steps * len(wanted), loss, 1, pause)
+    descent.run(steps * len(ascending), loss, 1, pause)
     return saved
 
 

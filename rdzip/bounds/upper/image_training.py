@@ -32,7 +32,7 @@ CROPS = 4
 CHOOSING = 16
 
 
-class PictureModel(nn.Module):
+class ImageModel(nn.Module):
     """Gives reconstruction [n, c, h, w] and rate [n] in nats of (x [n, c, h, w], beta [n], noise).
 
     Sides of x must be multiples of stride; beta = lambda / dim, nats per squared error of one sample. noise: a
@@ -42,7 +42,7 @@ class PictureModel(nn.Module):
     stride: int = 1
 
 
-Model = TypeVar("Model", bound=PictureModel)
+Model = TypeVar("Model", bound=ImageModel)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Fitting:
 
 def bound(
     method: str,
-    build: Callable[[], PictureModel],
+    build: Callable[[], ImageModel],
     source: Source,
     lambdas: Sequence[float],
     options: Fitting,
@@ -80,7 +80,7 @@ def bound(
     measure the network with rounding in place of noise too, as facts.
     """
     lambdas, began = check_lambdas(lambdas), time.monotonic()
-    check_pictures(method, source)
+    check_images(method, source)
     betas = [lam / source.dim for lam in lambdas]
     choosing, testing = _evaluation(source, options)
     net, facts = train(method, build, source, betas, choosing, options, lambda share: report(0.9 * share, None))
@@ -103,7 +103,7 @@ def bound(
     return points
 
 
-def check_pictures(method: str, source: Source) -> None:
+def check_images(method: str, source: Source) -> None:
     """Raise InputError where a source is not of pictures."""
     if len(source.shape) != 3:
         raise InputError(f"{method} takes pictures [height, width, channels], and {source.name} is {source.shape}")
@@ -140,7 +140,7 @@ def train(
         value: Tensor = (weight * (rate + beta * error)).mean() / x[0].numel()
         return value
 
-    def stretch(steps: int, rng: np.random.Generator, noise: torch.Generator) -> list[Callable[[], Tensor]]:
+    def losses_of(steps: int, rng: np.random.Generator, noise: torch.Generator) -> list[Callable[[], Tensor]]:
         return [partial(loss, rng, noise) for _ in range(steps)]
 
     def validate() -> Tensor:
@@ -153,12 +153,12 @@ def train(
     identity = (source.name, source.shape, low, high, replace(options, folder=None, samples=0, device=""))
     checkpoint = checkpoint_path(Path(options.folder), method, *identity) if options.folder else None
     schedule = Schedule(options.steps, options.lr, clip=1.0, seed=options.seed, joint=True)
-    facts = fit(net, stretch, validate, schedule, progress, checkpoint)
+    facts = fit(net, losses_of, validate, schedule, progress, checkpoint)
     return net.requires_grad_(False), facts
 
 
 def evaluate(
-    net: PictureModel, pictures: Iterable[NDArray[np.float32]], beta: float, *, seed: int = 0, rounded: bool = False
+    net: ImageModel, pictures: Iterable[NDArray[np.float32]], beta: float, *, seed: int = 0, rounded: bool = False
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rate in nats and mse of every picture [h, w, c] in 0..1, of any size: both float64 [n]."""
     noise = None if rounded else torch.Generator().manual_seed(seed)

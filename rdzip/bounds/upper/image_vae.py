@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rdzip.bounds.point import Point, Report
 from rdzip.bounds.sources.base import Source
 from rdzip.bounds.upper import image_training
-from rdzip.bounds.upper.image_training import check_pictures, evaluate
+from rdzip.bounds.upper.image_training import check_images, evaluate
 from rdzip.bounds.upper.pyramid import Pyramid, Shape
 
 __all__ = ["Options", "evaluate", "solve", "train"]
@@ -41,7 +41,7 @@ class Options(image_training.Fitting):
 
 def solve(source: Source, lambdas: Sequence[float], options: Options, report: Report) -> list[Point]:
     """Return the upper bounds at each lambda, on held-out (or fresh) pictures."""
-    check_pictures("resnet-vae", source)
+    check_images("resnet-vae", source)
     return image_training.bound("resnet-vae", lambda: options.build(source.shape[2]), source, lambdas, options, report,
                           label="KL divergence: achievable by channel simulation only")  # fmt: skip
 

@@ -58,7 +58,7 @@ class Options:
 
 def solve(source: Source, lambdas: Sequence[float], options: Options, report: Report) -> list[Point]:
     """Return upper Points at lambdas (nats), each from held-out or fresh samples, with their standard error."""
-    wanted = sorted(check_lambdas(lambdas), reverse=True)
+    descending = sorted(check_lambdas(lambdas), reverse=True)
     count = options.samples // (4 if options.quick else 1)
     other = None  # samples of a source whose moments are known, for control variates
     if source.variances is not None:
@@ -72,13 +72,13 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
     folds: list[tuple[Tensor, dict[float, Mixture]]]
     crossed = grouped(source) if options.cross_fit is None else options.cross_fit
     if crossed:
-        folds = _cross_fitted(source, wanted, count, options, progress)
+        folds = _cross_fitted(source, descending, count, options, progress)
     else:
-        folds = [(held_out(source, count, options.seed), fit_all(source, wanted, options, progress))]
-    fitted = (time.perf_counter() - began) / len(wanted)
+        folds = [(held_out(source, count, options.seed), fit_all(source, descending, options, progress))]
+    fitted = (time.perf_counter() - began) / len(descending)
     whole = torch.cat([x for x, _ in folds])
     points: list[Point] = []
-    for i, lam in enumerate(wanted):
+    for i, lam in enumerate(descending):
         began = time.perf_counter()
         law = folds[0][1][lam]
         value, mse = (torch.cat(parts) for parts in zip(*(laws[lam].evaluate(x) for x, laws in folds), strict=True))
@@ -102,18 +102,18 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
                 control_variates=source.variances is not None,
             )
         )
-        report(0.8 + 0.2 * (i + 1) / len(wanted), points[-1])
+        report(0.8 + 0.2 * (i + 1) / len(descending), points[-1])
     return points
 
 
 def _cross_fitted(
-    source: Source, wanted: Sequence[float], count: int, options: Options, progress: Progress
+    source: Source, descending: Sequence[float], count: int, options: Options, progress: Progress
 ) -> list[tuple[Tensor, dict[float, Mixture]]]:
     """Return both halves of `count` held-out samples, each with laws that have not seen it."""
     halves = [vectors(half) for half in held_out_halves(source, count, np.random.default_rng([options.seed, 1]))]
     if min(map(len, halves)) < 2:
         raise InputError(f"{source.name}: expected 4 held-out samples or more for cross_fit, two in each half")
-    lams = tuple(wanted)
+    lams = tuple(descending)
     first = _fit_all(source, lams, options, lambda share: progress(0.5 * share), halves[1])
     second = _fit_all(source, lams, options, lambda share: progress(0.5 + 0.5 * share), halves[0])
     return [(halves[0], first), (halves[1], second)]
@@ -140,15 +140,15 @@ def fit_all(source: Source, lambdas: Sequence[float], options: Options, progress
 
     Components are fitted at the largest lambda, where structure matters most, and followed down from there.
     """
-    wanted = tuple(sorted({float(lam) for lam in lambdas}, reverse=True))
+    descending = tuple(sorted({float(lam) for lam in lambdas}, reverse=True))
     memory = _fitted.setdefault(source, {})
-    if (options, wanted) not in memory:
-        memory[options, wanted] = _fit_all(source, wanted, options, progress)
-    return memory[options, wanted]
+    if (options, descending) not in memory:
+        memory[options, descending] = _fit_all(source, descending, options, progress)
+    return memory[options, descending]
 
 
 def _fit_all(
-    source: Source, wanted: tuple[float, ...], options: Options, progress: Progress, also: Tensor | None = None
+    source: Source, descending: tuple[float, ...], options: Options, progress: Progress, also: Tensor | None = None
 ) -> dict[float, Mixture]:
     if source.dim > MOST_DIM:
         raise InputError(f"mixture takes at most {MOST_DIM} dimensions, and {source.name} has {source.dim}: try vae")
@@ -168,7 +168,7 @@ def _fit_all(
     frames = [Frame(some.mean(0))]
     if not full and dim <= ROTATED_DIM:
         frames.append(Frame(frames[0].centre, torch.linalg.eigh(torch.cov(x.T)).eigenvectors))
-    top = wanted[0]
+    top = descending[0]
 
     count = options.components or min(_components(dim), len(some) // max(300, 5 * size))
     passes = max(1, options.passes // (2 if options.quick else 1))
@@ -195,13 +195,13 @@ def _fit_all(
             law = None
     progress(0.5)
     found: dict[float, Mixture] = {}
-    for i, lam in enumerate(wanted):
+    for i, lam in enumerate(descending):
         if law is None:
             found[lam] = one_component(x, lam, frame, diagonal)
         else:
             law = fit(law.at(lam), some, passes)[0]
             found[lam] = law
-        progress(0.5 + 0.5 * (i + 1) / len(wanted))
+        progress(0.5 + 0.5 * (i + 1) / len(descending))
     return found
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rdzip.bounds.upper.image_training import PictureModel
+from rdzip.bounds.upper.image_training import ImageModel
 from rdzip.errors import InputError
 from rdzip.models.shared.transforms import EMBEDDING, Block, Head, luma_chroma
 
@@ -130,7 +130,7 @@ def inverse_haar(low: Tensor, details: Tensor) -> Tensor:
     return functional.pixel_shuffle(quads.flatten(1, 2), 2)
 
 
-class Pyramid(PictureModel):
+class Pyramid(ImageModel):
     """The whole model; pictures are [n, c, h, w] in 0..1, with sides that are multiples of shape.stride."""
 
     def __init__(self, shape: Shape):

@@ -70,7 +70,7 @@ def checkpoint_path(folder: Path, method: str, *identity: Any) -> Path:
 
 def fit(
     model: nn.Module,
-    stretch: Loss,
+    losses_of: Loss,
     validate: Callable[[], Tensor],
     schedule: Schedule,
     progress: Callable[[float], None],
@@ -111,7 +111,7 @@ def fit(
         if step % STRETCH == 0:
             rng = np.random.default_rng([schedule.seed, step])
             noise = torch.Generator().manual_seed(int(rng.integers(2**62)))
-            losses = iter(stretch(min(STRETCH, schedule.steps - step), rng, noise))
+            losses = iter(losses_of(min(STRETCH, schedule.steps - step), rng, noise))
         return next(losses)().sum()
 
     def pause() -> None:

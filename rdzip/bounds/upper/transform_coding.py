@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rdzip.bounds.upper.conditional import denoise, log_mass, quantise
-from rdzip.bounds.upper.image_training import PictureModel
+from rdzip.bounds.upper.image_training import ImageModel
 from rdzip.bounds.upper.priors import Deep
 from rdzip.errors import InputError
 from rdzip.models.shared.transforms import Analysis, BlockTransform, Embedding, Gain, Head, Stack, Synthesis, step_size
@@ -130,7 +130,7 @@ class Slices(nn.Module):
         return torch.cat(decoded, 1), rate
 
 
-class TransformCode(PictureModel):
+class TransformCode(ImageModel):
     """The whole code; see PictureModel and the module."""
 
     def __init__(self, shape: Shape):

@@ -216,7 +216,7 @@ def bound(method: str, source: Source, lambdas: Sequence[float], options: Option
     def coefficients(n: int, rng: np.random.Generator) -> Tensor:
         return torch.from_numpy(found.coefficients(source.train(n, rng)))
 
-    def stretch(steps: int, rng: np.random.Generator, noise: torch.Generator) -> list[Callable[[], Tensor]]:
+    def losses_of(steps: int, rng: np.random.Generator, noise: torch.Generator) -> list[Callable[[], Tensor]]:
         batches = coefficients(steps * options.batch, rng).split(options.batch)
         return [partial(_mean_value, channel, x, noise) for x in batches]
 
@@ -233,7 +233,7 @@ def bound(method: str, source: Source, lambdas: Sequence[float], options: Option
     identity = (source.name, source.shape, lambdas, replace(options, folder=None, samples=0), method)
     checkpoint = checkpoint_path(Path(options.folder), method, *identity) if options.folder else None
     schedule = Schedule(total, options.lr, seed=options.seed)
-    facts |= fit(channel, stretch, validate, schedule, lambda share: report(0.95 * share, None), checkpoint)
+    facts |= fit(channel, losses_of, validate, schedule, lambda share: report(0.95 * share, None), checkpoint)
     facts |= {"parameters_per_lambda": sum(p[0].numel() for p in channel.parameters() if p.requires_grad)}
     facts |= {
         "latent": channel.latent,

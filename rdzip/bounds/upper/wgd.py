@@ -107,8 +107,8 @@ def fit(source: Source, lam: float, options: Options, report: Callable[[float], 
     if not options.particles:
         first = _descend(fresh, centre, lam, count, min(steps, TRIAL_STEPS), options)
         value, mse = (part.mean().item() for part in first.evaluate(fresh(options.batch)))
-        wanted = math.exp(min(value - lam * mse + PLENTY, math.log(MOST)))
-        count = min(max(count, FEWEST * math.ceil(wanted / FEWEST)), limit)
+        needed = math.exp(min(value - lam * mse + PLENTY, math.log(MOST)))
+        count = min(max(count, FEWEST * math.ceil(needed / FEWEST)), limit)
     return _descend(fresh, centre, lam, count, steps, options, report)
 
 
@@ -170,8 +170,8 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
             options,
             lambda share, done=done: report((done + 0.9 * share) / len(lambdas), None),  # type: ignore[misc]
         )
-        wanted = options.samples // 4 if options.quick else options.samples
-        held_out = source.held_out(max(2, wanted), np.random.default_rng([options.seed, 1]))
+        needed = options.samples // 4 if options.quick else options.samples
+        held_out = source.held_out(max(2, needed), np.random.default_rng([options.seed, 1]))
         if len(held_out) < 2:
             raise InputError(f"{source.name}: expected at least 2 held-out samples, found {len(held_out)}")
         x = torch.from_numpy(held_out.reshape(len(held_out), -1)).to(law.y.device)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rdzip.codecs.bits_back.options import Options
 from rdzip.codecs.bits_back.trace import Trace
 from rdzip.entropy.ans import AnsStack
-from rdzip.entropy.initial_bits import SuppliedStack
+from rdzip.entropy.initial_bits import InitialBitsStack
 from rdzip.exact.types import Float64
 from rdzip.models.latent_model import SAMPLE, LatentModel, Samples, Shape
 
@@ -50,6 +50,6 @@ def decode_stochastic(model: LatentModel, rows: int, shape: Shape, stack: AnsSta
     return model.generate(rows, shape, Trace().popping(stack))
 
 
-def _random_stack(x: NDArray[np.uint8]) -> SuppliedStack:
+def _random_stack(x: NDArray[np.uint8]) -> InitialBitsStack:
     """A stack of random words, enough for any latents of these samples."""
-    return SuppliedStack(words=1 << 14 | 16 * x.size)
+    return InitialBitsStack(words=1 << 14 | 16 * x.size)

@@ -21,7 +21,7 @@ from rdzip.codecs.bits_back.head import MAX_ROWS, read_head, write_head
 from rdzip.codecs.bits_back.options import Options
 from rdzip.codecs.result import Bits
 from rdzip.entropy.ans import AnsStack
-from rdzip.entropy.initial_bits import WORDS, SuppliedStack, SupplyError, check_left
+from rdzip.entropy.initial_bits import WORDS, InitialBitsError, InitialBitsStack, check_initial_bits
 from rdzip.errors import CoderError, InputError
 from rdzip.system import limits
 from rdzip.system.progress import Progress
@@ -124,10 +124,10 @@ def encode(
     words = coder.words
     while True:
         try:
-            stack = SuppliedStack(words=words)
+            stack = InitialBitsStack(words=words)
             sizes, groups = push_groups(coder, model, items, shapes, stack, effective, progress, largest)
             break
-        except SupplyError:
+        except InitialBitsError:
             words *= 8
             if words > MAX_WORDS:
                 raise InputError(
@@ -156,7 +156,7 @@ def decode(model: Any, payload: bytes, shape: Shape | Sequence[Shape], progress:
         raise CoderError(f"{error}: the file is corrupt") from error
     stack = AnsStack(payload[start:])
     found = pop_groups(coder, model, shapes, sizes, stack, effective, progress)
-    check_left(stack)
+    check_initial_bits(stack)
     return found if listed else np.stack(found) if found else np.zeros(whole, np.uint8)
 
 
@@ -180,9 +180,9 @@ def _most(shape: Shape, options: Options) -> int:
 @contextmanager
 def _exactly(model: Any) -> Iterator[None]:
     """Within the context, networks compute exactly, those of sequences in one thread: a step is too little for more."""
-    from rdzip.exact.devices import exactly, threads
+    from rdzip.exact.devices import exact_inference, threads
 
-    with exactly(), threads(1 if is_sequence_model(model) else None):
+    with exact_inference(), threads(1 if is_sequence_model(model) else None):
         yield
 
 
@@ -191,7 +191,7 @@ def push_groups(
     model: Any,
     items: Items,
     shapes: Sequence[Shape],
-    stack: SuppliedStack,
+    stack: InitialBitsStack,
     options: Options,
     progress: Progress | None,
     largest: int = MAX_ROWS,

@@ -17,7 +17,7 @@ from rdzip.codecs.bits_back.options import Options
 from rdzip.codecs.classic import codec as classic
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.entropy.ans import AnsStack
-from rdzip.entropy.initial_bits import SuppliedStack, SupplyError, check_left, left_data
+from rdzip.entropy.initial_bits import InitialBitsError, InitialBitsStack, check_initial_bits, initial_data
 from rdzip.errors import CoderError, FormatError, InputError
 from rdzip.exact.types import Pixels
 from rdzip.system.progress import Progress
@@ -63,17 +63,17 @@ def _codes(model: Any, shape: tuple[int, ...]) -> bool:
     return True
 
 
-class _Supply(NamedTuple):
+class _InitialBits(NamedTuple):
     """The first rows by the classic codec; no rows: random words."""
 
     rows: int = 0
     payload: bytes = b""
     layout: int = 0
 
-    def stack(self, words: int) -> SuppliedStack:
+    def stack(self, words: int) -> InitialBitsStack:
         if not self.rows:
-            return SuppliedStack(words=words)
-        return SuppliedStack(self.payload + bytes(-len(self.payload) % 4))
+            return InitialBitsStack(words=words)
+        return InitialBitsStack(self.payload + bytes(-len(self.payload) % 4))
 
 
 def _at_once(shape: tuple[int, ...], side: int, particles: int) -> int:
@@ -83,7 +83,7 @@ def _at_once(shape: tuple[int, ...], side: int, particles: int) -> int:
     return max(1, chain.ENOUGH_ENTRIES // (height * width * channels * particles))
 
 
-def _first_rows(pixels: Pixels, demand: float, rate: float) -> _Supply:
+def _first_rows(pixels: Pixels, demand: float, rate: float) -> _InitialBits:
     """The fewest first rows, up to half of them, whose classic code has the bits that are asked for.
 
     None, so random words, where these rows would cost more than such words: rate is the model's, bits per sample.
@@ -94,9 +94,9 @@ def _first_rows(pixels: Pixels, demand: float, rate: float) -> _Supply:
         bits = 8 * len(coded.payload)
         if bits >= demand + SPARE:
             excess = bits - rate * pixels[:rows].size
-            return _Supply(rows, coded.payload, coded.layout) if excess < demand else _Supply()
+            return _InitialBits(rows, coded.payload, coded.layout) if excess < demand else _InitialBits()
         rows = max(rows + 1, int(rows * min(4.0, (demand + SPARE) / max(bits, 1))))
-    return _Supply()
+    return _InitialBits()
 
 
 def encode(model: Any, pixels: Pixels, codec: str, options: Options, progress: Progress | None = None) -> Encoded:
@@ -120,28 +120,28 @@ def encode(model: Any, pixels: Pixels, codec: str, options: Options, progress: P
             )
     if _count(0, pixels.shape[0], pixels.shape[1], side) > MAX_TILES:
         raise InputError(f"expected at most {MAX_TILES} tiles of {side} x {side} pixels: cut the picture")
-    supply, demand, rate, words = _Supply(), 0.0, 0.0, coder.words
+    initial, demand, rate, words = _InitialBits(), 0.0, 0.0, coder.words
     if coder.pops:
         tile = pixels[:side, :side]
         trial = chain.encode(model, tile[None], codec, options).bits
         demand, rate = trial.total - trial.net, trial.net / tile.size
-        supply = _Supply() if whole else _first_rows(pixels, demand, rate)
+        initial = _InitialBits() if whole else _first_rows(pixels, demand, rate)
     most = _at_once(pixels.shape, side, effective.particles)
     while True:
-        tiles = _tiles(supply.rows, pixels.shape[0], pixels.shape[1], side)
+        tiles = _tiles(initial.rows, pixels.shape[0], pixels.shape[1], side)
         items = [pixels[t.y : t.y + t.height, t.x : t.x + t.width] for t in tiles]
-        stack = supply.stack(words)
+        stack = initial.stack(words)
         try:
             shapes = [tuple(item.shape) for item in items]
             sizes, groups = chain.push_groups(coder, model, items, shapes, stack, effective, progress, most)
             break
-        except SupplyError:  # the trial took less
+        except InitialBitsError:  # the trial took less
             demand, words = 1.5 * demand, words * 8
             if words > chain.MAX_WORDS:
                 raise InputError(f"{codec} needs too many initial bits: use fewer particles, or bb-cis") from None
-            supply = _first_rows(pixels, demand, rate) if supply.rows else supply
-    head = write_tile_head(TileHead(side, supply.rows, len(supply.payload), supply.layout))
-    spent = 8.0 * len(supply.payload)
+            initial = _first_rows(pixels, demand, rate) if initial.rows else initial
+    head = write_tile_head(TileHead(side, initial.rows, len(initial.payload), initial.layout))
+    spent = 8.0 * len(initial.payload)
     bits = Bits(sum(g.ideal for g in groups) + spent, stack.net_bits() + spent, float(stack.total_bits()))
     return Encoded(head + write_head(codec, options, sizes) + stack.to_bytes(), bits, LAYOUT)
 
@@ -173,9 +173,9 @@ def decode(model: Any, payload: bytes, shape: tuple[int, ...], layout: int, prog
     for t, part in zip(tiles, found, strict=True):
         pixels[t.y : t.y + t.height, t.x : t.x + t.width] = part
     if not rows:
-        check_left(stack)
+        check_initial_bits(stack)
         return pixels
-    data = left_data(stack)
+    data = initial_data(stack)
     if len(data) != length + -length % 4 or any(data[length:]):
         raise CoderError("the first rows are not what was there before the first tile: the file is corrupt")
     try:

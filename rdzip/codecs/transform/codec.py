@@ -23,7 +23,7 @@ from rdzip.codecs.transform.tiles import Assembly, Grid, Region, cut
 from rdzip.codecs.varint import DAMAGED, read_numbers, write_numbers
 from rdzip.entropy.ans import AnsStack
 from rdzip.errors import CoderError, InputError
-from rdzip.exact.devices import exactly
+from rdzip.exact.devices import exact_inference
 from rdzip.exact.types import Int32, Pixels
 from rdzip.system import limits
 from rdzip.system.progress import Progress
@@ -185,14 +185,14 @@ def analyse(model: LossyModel, pixels: Pixels, grid: Grid, tile: Region, step: i
     """Latents of a tile, analysed with what surrounds it."""
     wide = grid.around(tile, model.halo)
     x = torch.from_numpy(cut(pixels, wide, model.stride)).permute(2, 0, 1)[None].float() / 255
-    with exactly():
+    with exact_inference():
         return model.crop(model.analyse(x, step), *tile.within(wide))
 
 
 def region_samples(model: LossyModel, found: Unpacked, tile: Region) -> NDArray[np.float32]:
     """Samples float32 [rows, columns, 3] of a tile, about 0..1, synthesised with what surrounds it."""
     wide = found.grid.around(tile, model.halo)
-    with exactly():
+    with exact_inference():
         y = model.synthesise(found.latents.region(wide), found.head.step)
     rows, columns = (slice(s.start * model.stride, s.stop * model.stride) for s in tile.within(wide))
     samples: NDArray[np.float32] = y[0, :, rows, columns].permute(1, 2, 0).float().cpu().numpy()
@@ -217,14 +217,14 @@ def _run(
         coded.append((site, symbols))
         return symbols
 
-    with exactly():
+    with exact_inference():
         decoded = model.code(draw, tile.rows, tile.columns, step)
     return coded, decoded
 
 
 def _decode(model: LossyModel, words: bytes, tile: Region, step: int) -> dict[str, Int32]:
     stack = AnsStack(words)
-    with exactly():
+    with exact_inference():
         decoded = model.code(lambda _, site: site.pop(stack), tile.rows, tile.columns, step)
     if not stack.is_empty():
         raise CoderError("coded data are left over after the last latent: the file is corrupt")

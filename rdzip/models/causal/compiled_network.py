@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.exact.aligned import lined, lined_zeros
+from rdzip.exact.aligned import aligned, aligned_zeros
 from rdzip.exact.compiled import compiled
 from rdzip.exact.types import Float32, Int32, Int64
 from rdzip.models.causal.config import ACTIVITY_MAX, COLOUR_DIFFERENCES, DIFFERENCE_MAX, FIRST_DIFFERENCES
@@ -79,7 +79,7 @@ class ScalarNet(NamedTuple):
             at += rows.size
         largest = max(count for _, count, _ in places)
         return cls(
-            lined(np.concatenate(parts).astype(np.float32)),
+            aligned(np.concatenate(parts).astype(np.float32)),
             np.array(places, np.int64),
             np.array(
                 [
@@ -100,10 +100,10 @@ class ScalarNet(NamedTuple):
             np.zeros(3, np.int64),
             np.zeros(3, np.int64),
             np.zeros(config.inputs, np.float32),
-            lined_zeros(_whole(config.width), np.float32),
-            lined_zeros(_whole(config.channels * config.head), np.float32),
-            lined_zeros(_whole(config.head), np.float32),
-            lined_zeros(_whole(max(config.outputs(c) for c in range(config.channels))), np.float32),
+            aligned_zeros(_whole(config.width), np.float32),
+            aligned_zeros(_whole(config.channels * config.head), np.float32),
+            aligned_zeros(_whole(config.head), np.float32),
+            aligned_zeros(_whole(max(config.outputs(c) for c in range(config.channels))), np.float32),
             np.zeros(largest, np.float32),
             np.zeros(largest + 4, np.float32),
             np.zeros(largest + 4, np.int64),

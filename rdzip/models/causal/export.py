@@ -31,13 +31,13 @@ def limited(net: CausalNet) -> CausalNet:
     return net
 
 
-def freeze(net: CausalNet) -> Tensors:
+def integer_tensors(net: CausalNet) -> Tensors:
     """Integer tensors of a trained network, named as in a model file (without the kind)."""
     net = limited(net)
     tensors: Tensors = {"compression": net.compression.numpy(), "activity_scale": net.activity_scale.numpy()}
     for name, layer in net.named_modules():
         if isinstance(layer, QuantisedLinear):
-            for part, value in layer.freeze(input_max(name)).integers.items():
+            for part, value in layer.to_integer(input_max(name)).integers.items():
                 tensors[f"{name}.{part}"] = value.cpu().numpy()
     return tensors
 
@@ -74,7 +74,7 @@ def export(path: Path, nets: Mapping[str, CausalNet], facts: Mapping[str, Any]) 
     """Write trained networks as an integer model file with its known answer; ``facts`` tell of the training."""
     tensors: Tensors = tables_as_tensors(make_tables(SCALES, SCALE_MIN, SCALES_PER_OCTAVE))
     for kind, net in nets.items():
-        tensors |= {f"{kind}.{name}": value for name, value in freeze(net).items()}
+        tensors |= {f"{kind}.{name}": value for name, value in integer_tensors(net).items()}
     meta = {
         "architecture": ARCHITECTURE,
         "version": VERSION,

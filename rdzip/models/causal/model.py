@@ -47,7 +47,7 @@ def streams(net: Any, head: int) -> Iterator[tuple[list[Any], list[slice], list[
         yield [net.fan, *known, *deep], parts, [ACT_MAX] + [INPUT_MAX] * len(known) + [ACT_MAX] * len(deep)
 
 
-def thaw(config: CausalConfig, tensors: Mapping[str, NDArray[Any]], kind: str) -> ExactNet:
+def integer_network(config: CausalConfig, tensors: Mapping[str, NDArray[Any]], kind: str) -> ExactNet:
     """The network of a kind from the tensors of a model file; ModelError if any is missing or breaks a bound."""
 
     def take(name: str, dtype: type, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -172,5 +172,5 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
             or min(config.width, config.head, config.components) < 1
         ):
             raise ModelError(f"model: the network {kind} has an impossible shape")
-        nets[kind] = thaw(config, tensors, kind)
+        nets[kind] = integer_network(config, tensors, kind)
     return CausalModel(nets, read_tables(tensors))

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rdzip.exact.devices import exactly
+from rdzip.exact.devices import exact_inference
 from rdzip.exact.integers import ACT_MAX, IntegerLayer
 from rdzip.exact.layers import IntegerLinear
 from rdzip.models.causal.numpy_network import ExactNet
@@ -44,7 +44,7 @@ class TorchNet(ExactNet):
 
     def fans(self, inputs: NDArray[np.float32]) -> list[Tensor]:
         """First layer of each head, float32 [rows, head] and a half, from the inputs of the network [k, rows]."""
-        with exactly():
+        with exact_inference():
             h = self.stem(torch.from_numpy(inputs).to(self.device).t())
             for block in self.blocks:
                 h += block(_activate(h))
@@ -52,7 +52,7 @@ class TorchNet(ExactNet):
 
     def outputs(self, channel: int, fan: Tensor, known: NDArray[np.float32] | None) -> NDArray[np.float32]:
         """Outputs of a head, float32 [rows, outputs], from its first layer and what it sees of earlier planes."""
-        with exactly():
+        with exact_inference():
             u = fan
             if known is not None:
                 u = u + self.known[channel - 1](torch.from_numpy(known).to(self.device).t())

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.entropy.binary import HALF, SQUASH_MAX, code_bit, count, rate_table, squash_table, stretch_table
-from rdzip.exact.aligned import lined_zeros
+from rdzip.exact.aligned import aligned_zeros
 from rdzip.exact.compiled import compiled
 from rdzip.models.context_mixing.fast_features import BLEND, LEAST_SQUARES, NETWORK
 from rdzip.models.context_mixing.slow_features import hashed
@@ -106,7 +106,7 @@ class FastMixer(NamedTuple):
         return cls(
             np.zeros(INPUTS, np.int32),
             weights.reshape(-1),
-            lined_zeros(16 << bits, np.uint32),  # all without a check, so that all begin anew
+            aligned_zeros(16 << bits, np.uint32),  # all without a check, so that all begin anew
             counters,
             np.concatenate([stretch, squash, rate_table(), distance_table(), level_table(stretch)]).astype(np.int32),
             sigmoid,

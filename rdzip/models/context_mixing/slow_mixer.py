@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.entropy.binary import HALF, SQUASH_MAX, code_bit, count, rate_table, squash_table, stretch_table
-from rdzip.exact.aligned import lined_zeros
+from rdzip.exact.aligned import aligned_zeros
 from rdzip.exact.compiled import compiled
 from rdzip.models.context_mixing.slow_features import (
     BLEND,
@@ -104,7 +104,7 @@ class SlowMixer(NamedTuple):
         apm[:] = _counters_of(squash, (np.arange(64) - 32) * 72 + 36)
         final_apm = np.empty((2 * 3 * 256 * 64, APM_STEPS), np.uint32)
         final_apm[:] = _counters_of(squash, (np.arange(APM_STEPS) - APM_STEPS // 2) * APM_STEP)
-        slots = lined_zeros(16 << bits, np.uint32)  # each bucket one line of a cache
+        slots = aligned_zeros(16 << bits, np.uint32)  # each bucket one line of a cache
         slots[:] = HALF
         weights = np.zeros((3 * MIXERS * SELECTORS, INPUTS), np.int32)
         weights[:, :CONTEXTS], weights[:, CONTEXTS:NETWORK_INPUT], weights[:, NETWORK_INPUT] = initial

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from rdzip.entropy.cdf import MixtureTables
 from rdzip.errors import InputError
-from rdzip.exact.convolution import QuantisedConv, settle, space_to_depth
+from rdzip.exact.convolution import QuantisedConv, requantise, space_to_depth
 from rdzip.exact.integers import INPUT_MAX
 from rdzip.exact.layers import activate
 from rdzip.models.conv_vae import grid
@@ -38,7 +38,7 @@ class Blocks(nn.Module):
     def forward(self, h: Tensor, dtype: torch.dtype) -> Tensor:
         """Stream [n, width, h, w] to stream."""
         for layer in self.layers:
-            h = settle(h + layer(activate(h, dtype=dtype)))
+            h = requantise(h + layer(activate(h, dtype=dtype)))
         return h
 
 
@@ -53,7 +53,7 @@ class Net(nn.Module):
 
     def stream(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         """Features before the last convolution, a settled stream [n, width, h, w], of values x in 0..255."""
-        return cast(Tensor, self.blocks(settle(self.stem((x - CENTRE).to(dtype))), dtype))
+        return cast(Tensor, self.blocks(requantise(self.stem((x - CENTRE).to(dtype))), dtype))
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         """Outputs [n, o, h, w], a stream that is not settled."""

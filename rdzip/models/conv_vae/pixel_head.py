@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from rdzip.entropy.ans import AnsStack
 from rdzip.entropy.cdf import MixtureCdf, MixtureTables
 from rdzip.entropy.logarithm import log2_fixed
-from rdzip.exact.convolution import QuantisedConv, settle
+from rdzip.exact.convolution import QuantisedConv, requantise
 from rdzip.exact.integers import INPUT_MAX
 from rdzip.exact.layers import activate, clip, ste_round
 from rdzip.exact.types import Float64, Int64
@@ -105,9 +105,9 @@ class PixelHead(nn.Module):
         u = fan
         if position and self.config.ahead:
             u = u + self.known[position - 1]((torch.cat(planes, 1) - CENTRE).to(dtype))
-        u = settle(u)
+        u = requantise(u)
         for layer in cast(nn.ModuleList, self.deep[position]):
-            u = settle(u + layer(activate(u, dtype=dtype)))
+            u = requantise(u + layer(activate(u, dtype=dtype)))
         return self.out[position](activate(u, dtype=dtype)).split(self.parts, 1)  # type: ignore[no-any-return]
 
     def base(self, position: int, planes: list[Tensor], like: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from rdzip.entropy.cdf import MixtureTables
-from rdzip.exact.convolution import QuantisedConv, depth_to_space, settle, space_to_depth
+from rdzip.exact.convolution import QuantisedConv, depth_to_space, requantise, space_to_depth
 from rdzip.exact.integers import INPUT_MAX
 from rdzip.exact.layers import activate
 from rdzip.models.conv_vae import grid
@@ -67,11 +67,11 @@ class Level(nn.Module):
         self, h: Tensor, up: Tensor, prior: tuple[Tensor, Tensor], dtype: torch.dtype
     ) -> tuple[Tensor, Tensor]:
         """Mean and scale of q(z | h, up), relative to those of the prior."""
-        return latent(self.posterior(activate(settle(h + up), dtype=dtype)), *prior)
+        return latent(self.posterior(activate(requantise(h + up), dtype=dtype)), *prior)
 
     def advance(self, h: Tensor, z: Tensor, dtype: torch.dtype) -> Tensor:
         """The stream after the latents z [n, c, h, w] in 0..255."""
-        return cast(Tensor, self.blocks(settle(h + self.inject((z - CENTRE).to(dtype))), dtype))
+        return cast(Tensor, self.blocks(requantise(h + self.inject((z - CENTRE).to(dtype))), dtype))
 
 
 class ResNetVae(nn.Module):
@@ -94,11 +94,11 @@ class ResNetVae(nn.Module):
 
     def upwards(self, x: Tensor, dtype: torch.dtype) -> list[list[Tensor]]:
         """Features [n, width, h, w] of every level of the way up, from images as blocks [n, 4c, h, w]."""
-        h = settle(self.stem((x - CENTRE).to(dtype)))
+        h = requantise(self.stem((x - CENTRE).to(dtype)))
         features = []
         for number, scale in enumerate(self.up):
             if number:
-                h = settle(self.shrink[number - 1](activate(space_to_depth(h), dtype=dtype)))
+                h = requantise(self.shrink[number - 1](activate(space_to_depth(h), dtype=dtype)))
             found = []
             for blocks in cast(nn.ModuleList, scale):
                 h = blocks(h, dtype)
@@ -109,11 +109,11 @@ class ResNetVae(nn.Module):
     def first(self, n: int, h: int, w: int, device: torch.device) -> Tensor:
         """The stream before the first level, for features of h x w positions at half the image's size."""
         down = len(self.config.levels) - 1
-        return settle(self.start(torch.zeros(n, 1, h >> down, w >> down, device=device)))
+        return requantise(self.start(torch.zeros(n, 1, h >> down, w >> down, device=device)))
 
     def larger(self, number: int, h: Tensor, dtype: torch.dtype) -> Tensor:
         """The stream at scale ``number`` from that at the next smaller one."""
-        return depth_to_space(settle(self.grow[number](activate(h, dtype=dtype))))
+        return depth_to_space(requantise(self.grow[number](activate(h, dtype=dtype))))
 
     def order(self) -> list[tuple[int, int]]:
         """Levels (scale, number) in the order of the way down."""

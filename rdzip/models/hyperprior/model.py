@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rdzip.exact.devices import exactly
+from rdzip.exact.devices import exact_inference
 from rdzip.exact.types import Int32
 from rdzip.models.hyperprior.factorised_prior import ChannelSite, ChannelTables, row_of
 from rdzip.models.hyperprior.network import HYPER, NAME, SYMBOL_MAX, HyperNet
@@ -53,7 +53,7 @@ class HyperModel(StridedModel):
 
         row = np.repeat(row_of(self.finest + step, hyper), rows * columns)
         z = draw(HYPER, ChannelSite(self.hyper_tables, row, np.zeros_like(row))).reshape(hyper, rows, columns)
-        with exactly():
+        with exact_inference():
             y = self.net.slices(values, torch.from_numpy(z.astype(np.float32))[None], self._setting(step))
         return {NAME: y[0].to(torch.int32).numpy(), HYPER: z}
 

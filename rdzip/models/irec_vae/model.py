@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from rdzip.exact.devices import exactly
+from rdzip.exact.devices import exact_inference
 from rdzip.exact.layers import ste_round
 from rdzip.exact.types import Int32
 from rdzip.models.hyperprior.factorised_prior import BAND, BANDS
@@ -168,7 +168,7 @@ class IrecModel(StridedModel):
             site = self._site(np.zeros_like(deviation), deviation, self.settings)
             z = site.values(draw(HYPER, site)).reshape(z.shape)  # type: ignore[arg-type]
         told = torch.from_numpy(z.astype(np.float32))[None] * (1 / HYPER_GAIN)
-        with exactly():
+        with exact_inference():
             y = self.net.slices(values, told, self._setting(step))
         return {NAME: y[0].to(torch.int32).numpy(), HYPER: z}
 

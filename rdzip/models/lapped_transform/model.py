@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rdzip.exact.devices import exactly
+from rdzip.exact.devices import exact_inference
 from rdzip.exact.types import Int32
 from rdzip.models.lapped_transform.lapped import LappedTransform
 from rdzip.models.lapped_transform.scan import Pass
@@ -152,7 +152,7 @@ class TransformModel:
             v = np.clip(symbols.astype(np.int64) * UNIT + middle, -MEAN_MAX, MEAN_MAX)
             return torch.from_numpy(v.astype(np.float32)).to(device).view(mean.shape)
 
-        with exactly():
+        with exact_inference():
             y = self.net.slices(values, torch.tensor([step], device=device), rows, columns)
         return {NAME: y[0].to(torch.int32).cpu().numpy()}
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from rdzip.exact.convolution import QuantisedConv, settle
+from rdzip.exact.convolution import QuantisedConv, requantise
 from rdzip.exact.integers import INPUT_MAX
 from rdzip.exact.layers import activate, clip, ste_round
 from rdzip.models.lapped_transform.scan import AROUND, NEAREST, SPACINGS, Pass, coarse_to_fine, detail_passes
@@ -88,13 +88,13 @@ class SliceNet(nn.Module):
         found = [self._means(draw, planes, base[:, : self.config.slices[0]], rows, columns, dtype)]
         n = len(step)
         spread = planes.expand(n, PLANES, rows, columns)
-        h = settle(self.enter(torch.cat([self._views(found[0]), spread], 1).to(dtype)))
+        h = requantise(self.enter(torch.cat([self._views(found[0]), spread], 1).to(dtype)))
         for i, size in enumerate(self.config.slices[1:]):
-            h = settle(h + self.dense[i](activate(h, dtype=dtype)))
+            h = requantise(h + self.dense[i](activate(h, dtype=dtype)))
             y = self._detail(i, draw, h, base[:, starts[i + 1] : starts[i + 1] + size], rows, columns, dtype)
             found.append(y)
             if i < len(self.taken):
-                h = settle(h + self.taken[i](self._squash(y).to(dtype)))
+                h = requantise(h + self.taken[i](self._squash(y).to(dtype)))
         return torch.cat(found, 1)
 
     def _squash(self, v: Tensor) -> Tensor:
@@ -127,9 +127,9 @@ class SliceNet(nn.Module):
                 middle = ste_round(values[:, :, near].sum(2) / many)  # of whole numbers below 2**23: exact
                 differences = torch.where(at.inside, values - middle[:, :, None], 0.0)
                 inputs.append(self._squash(differences).reshape(n, -1, count))
-            h = settle(self.first[at.kind + 1](torch.cat(inputs, 1)[..., None].to(dtype)))
+            h = requantise(self.first[at.kind + 1](torch.cat(inputs, 1)[..., None].to(dtype)))
             for layer in cast(nn.ModuleList, self.first_deep[at.kind + 1]):
-                h = settle(h + layer(activate(h, dtype=dtype)))
+                h = requantise(h + layer(activate(h, dtype=dtype)))
             output = self.first_out[at.kind + 1](activate(h, dtype=dtype))[..., 0]
             name = f"0.{at.spacing}.{at.kind}"
             y = y.index_copy(2, at.places, draw(name, at, *self._law(output, middle, base, MEAN_GAIN)))
@@ -154,9 +154,9 @@ class SliceNet(nn.Module):
             if number:
                 known = cast(nn.ModuleList, self.known[i])[number - 1]
                 u = u + known(self._squash(y.view(n, size, rows, columns)).to(dtype)).flatten(2)[:, :, at.places]
-            u = settle(u)[..., None]
+            u = requantise(u)[..., None]
             for layer in cast(nn.ModuleList, self.deep[i]):
-                u = settle(u + layer(activate(u, dtype=dtype)))
+                u = requantise(u + layer(activate(u, dtype=dtype)))
             output = self.out[i](activate(u, dtype=dtype))[..., 0]
             y = y.index_copy(2, at.places, draw(f"{i + 1}.{number}", at, *self._law(output, 0.0, base, 1)))
         return y.view(n, size, rows, columns)

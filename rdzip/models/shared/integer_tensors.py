@@ -23,6 +23,6 @@ def integer_tensors(net: nn.Module) -> dict[str, NDArray[Any]]:
     """Integer tensors of all layers by "layer.part"; ModelError if one breaks the bound of exactness."""
     tensors: dict[str, NDArray[Any]] = {}
     for name, layer in convolutions(net).items():
-        integers = layer.freeze().integers
+        integers = layer.to_integer().integers
         tensors |= {f"{name}.{part}": integers[part].numpy() for part in INTEGER_PARTS}
     return tensors

@@ -39,7 +39,7 @@ def _input_max(name: str) -> int:
     return INPUT_MAX if name.endswith(".0") else ACT_MAX
 
 
-def freeze(net: VaeMlp) -> Tensors:
+def integer_tensors(net: VaeMlp) -> Tensors:
     """Integer tensors of a trained network; channels that would overflow get coarser weights."""
     net = copy.deepcopy(net).cpu()
     for part in (net.encoder, net.decoder):
@@ -50,7 +50,7 @@ def freeze(net: VaeMlp) -> Tensors:
     tensors: Tensors = {}
     for name, layer in net.named_modules():
         if isinstance(layer, QuantisedLinear):
-            for kind, value in layer.freeze(_input_max(name)).integers.items():
+            for kind, value in layer.to_integer(_input_max(name)).integers.items():
                 tensors[f"{name}.{kind}"] = value.cpu().numpy()
     return tensors
 
@@ -106,7 +106,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
 def export(path: Path, net: VaeMlp, facts: Mapping[str, Any]) -> None:
     """Write a trained network as an integer model file with its known answer; ``facts`` tell of the training."""
     tables = make_tables(SCALES, SCALE_MIN, SCALES_PER_OCTAVE, "normal", floor=1)
-    tensors = tables_as_tensors(tables) | freeze(net) | {"emission": emission_table()}
+    tensors = tables_as_tensors(tables) | integer_tensors(net) | {"emission": emission_table()}
     config = net.config
     meta = {
         "architecture": ARCHITECTURE,

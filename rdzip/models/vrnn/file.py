@@ -52,7 +52,7 @@ def _streams(width: int) -> list[dict[str, slice]]:
     return [{name: slice(None)} for name in LAYERS] + sums
 
 
-def freeze(net: VrnnNet) -> Tensors:
+def integer_tensors(net: VrnnNet) -> Tensors:
     """Integer tensors of a trained network, named as in a model file."""
     net = copy.deepcopy(net).cpu()
     layers: dict[str, QuantisedLinear] = {name: cast(Layer, net.layers[name]).finished() for name in LAYERS}
@@ -60,7 +60,7 @@ def freeze(net: VrnnNet) -> Tensors:
         limit_stream([layers[n] for n in parts], list(parts.values()), [_LARGEST[n] for n in parts])
     tensors: Tensors = {}
     for name, layer in layers.items():
-        for part, value in layer.freeze(_LARGEST[name]).integers.items():
+        for part, value in layer.to_integer(_LARGEST[name]).integers.items():
             tensors[f"{name}.{part}"] = value.numpy()
     return tensors
 
@@ -133,7 +133,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
 
 def export(path: Path, net: VrnnNet, facts: Mapping[str, Any]) -> None:
     """Write a trained network as an integer model file with its known answer; ``facts`` tell of the training."""
-    tensors = freeze(net) | table_tensors()
+    tensors = integer_tensors(net) | table_tensors()
     meta = {
         "architecture": ARCHITECTURE,
         "version": VERSION,

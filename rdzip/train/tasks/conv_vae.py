@@ -43,7 +43,7 @@ class ConvTask:
         options = dict(recipe.data)
         held_out, self.mirror = int(options.pop("held_out", 500)), bool(options.pop("mirror", False))
         self.warmup = int(options.pop("warmup", 500))
-        self.frugal = float(options.pop("frugal", 0.003))
+        self.entropy_weight = float(options.pop("frugal", 0.003))
         if options:
             raise InputError(f"recipe: unknown keys in [data]: {', '.join(sorted(options))}")
         self.batch, self.crop, self.device = recipe.batch, recipe.crop, device
@@ -95,7 +95,7 @@ class ConvTask:
             crops = [crop[:, ::-1] if place[3] < 0.5 else crop for crop, place in zip(crops, u, strict=True)]
         likelihood, latents, taken = self.net.losses(self._tensor(crops), self.dtype, generator)
         weight = min(1.0, max(LIGHT, LIGHT + (1 - LIGHT) * (1.5 * step / max(1, self.warmup) - 0.5)))
-        bits = likelihood + weight * torch.stack(latents).sum(0) + self.frugal * torch.stack(taken).sum(0)
+        bits = likelihood + weight * torch.stack(latents).sum(0) + self.entropy_weight * torch.stack(taken).sum(0)
         return bits.mean() / self.dimensions
 
     @torch.no_grad()

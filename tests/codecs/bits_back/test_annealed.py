@@ -12,7 +12,7 @@ from rdzip.codecs.bits_back import annealed, bb_ans
 from rdzip.codecs.bits_back.options import Options
 from rdzip.codecs.bits_back.trace import Trace
 from rdzip.entropy.ans import AnsStack
-from rdzip.entropy.initial_bits import SuppliedStack
+from rdzip.entropy.initial_bits import InitialBitsStack
 from rdzip.errors import CoderError, InputError
 from rdzip.models.latent_model import Draw, Samples, Shape
 from rdzip.models.shared.sites import CategoricalSite
@@ -31,7 +31,7 @@ SHAPE = (tiny_vae.CONFIG.height, tiny_vae.CONFIG.width)
 def test_decode_restores_samples_and_stack(rows: int, steps: int, interleave: int, refine: int, seed: int) -> None:
     options = Options(steps=steps, interleave=interleave, refine=refine)
     model, x = tiny_vae.model(), tiny_vae.images(rows, seed)
-    stack = SuppliedStack()
+    stack = InitialBitsStack()
     before = AnsStack.to_bytes(stack)
     annealed.encode(model, x, stack, options)
     np.testing.assert_array_equal(annealed.decode(model, rows, SHAPE, stack, options), x)
@@ -42,11 +42,11 @@ def test_steps_tighten_the_rate_and_the_file_has_it() -> None:
     x = tiny_vae.images(200)
     rates = []
     for steps in (0, 6, 60):
-        stack = SuppliedStack(words=1 << 16)
+        stack = InitialBitsStack(words=1 << 16)
         ideal = annealed.encode(tiny_vae.model(), x, stack, Options(steps=steps))
         assert stack.net_bits() == pytest.approx(ideal.sum(), rel=0.005)
         rates.append(ideal.mean())
-    stack = SuppliedStack(words=1 << 16)
+    stack = InitialBitsStack(words=1 << 16)
     assert rates[0] == pytest.approx(bb_ans.encode(tiny_vae.model(), x, stack, Options()).mean(), rel=0.01)
     assert rates[0] > rates[1] > rates[2]
 
@@ -54,7 +54,7 @@ def test_steps_tighten_the_rate_and_the_file_has_it() -> None:
 def test_interleaving_takes_fewer_initial_bits() -> None:
     used = []
     for interleave in (0, 1):
-        stack = SuppliedStack()
+        stack = InitialBitsStack()
         annealed.encode(tiny_vae.model(), tiny_vae.images(1), stack, Options(steps=100, interleave=interleave))
         used.append(stack.initial_words)
     assert used[1] < used[0] / 2
@@ -91,9 +91,9 @@ def test_many_steps_reach_the_entropy() -> None:
     p = (model.p / 2.0**24) @ (model.x / 2.0**24)
     x = np.random.default_rng(1).choice(4, (4000, 1), p=p).astype(np.uint8)
     exact = -np.log2(p[x]).mean()
-    bound = bb_ans.encode(model, x, SuppliedStack(words=1 << 16), Options()).mean()  # type: ignore[arg-type]
+    bound = bb_ans.encode(model, x, InitialBitsStack(words=1 << 16), Options()).mean()  # type: ignore[arg-type]
     rates = [
-        annealed.encode(model, x, SuppliedStack(words=1 << 16), Options(steps=s)).mean()  # type: ignore[arg-type]
+        annealed.encode(model, x, InitialBitsStack(words=1 << 16), Options(steps=s)).mean()  # type: ignore[arg-type]
         for s in (3, 30)
     ]
     assert bound > rates[0] > rates[1] > exact - 0.01
@@ -121,8 +121,8 @@ def test_a_kernel_keeps_its_target() -> None:
 def test_what_it_cannot_code_is_refused() -> None:
     x = np.zeros((1, 1), np.uint8)
     with pytest.raises(InputError, match="one group of latents"):
-        annealed.encode(Three(("z1", "z2")), x, SuppliedStack(), Options())  # type: ignore[arg-type]
+        annealed.encode(Three(("z1", "z2")), x, InitialBitsStack(), Options())  # type: ignore[arg-type]
     with pytest.raises(InputError, match="1 particle"):
-        annealed.encode(Three(), x, SuppliedStack(), Options(particles=2))  # type: ignore[arg-type]
+        annealed.encode(Three(), x, InitialBitsStack(), Options(particles=2))  # type: ignore[arg-type]
     with pytest.raises(CoderError, match="1 particle"):
-        annealed.decode(Three(), 1, (1,), SuppliedStack(), Options(particles=2))  # type: ignore[arg-type]
+        annealed.decode(Three(), 1, (1,), InitialBitsStack(), Options(particles=2))  # type: ignore[arg-type]

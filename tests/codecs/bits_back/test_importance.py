@@ -15,7 +15,7 @@ from reference import sites as slow_sites
 from rdzip.codecs.bits_back import bb_ans, importance
 from rdzip.codecs.bits_back.options import Options
 from rdzip.entropy.ans import AnsStack
-from rdzip.entropy.initial_bits import SuppliedStack
+from rdzip.entropy.initial_bits import InitialBitsStack
 from rdzip.errors import CoderError
 
 CODERS = {
@@ -40,7 +40,7 @@ def test_decode_restores_samples_and_stack(
     encode, decode = CODERS[codec]
     options = Options(particles=particles, precision=precision, refine=refine)
     model, x = tiny_vae.model(), tiny_vae.images(rows, seed)
-    stack = SuppliedStack()
+    stack = InitialBitsStack()
     before = AnsStack.to_bytes(stack)
     ideal = encode(model, x, stack, options)
     assert ideal.shape == (rows,)
@@ -51,10 +51,10 @@ def test_decode_restores_samples_and_stack(
 @pytest.mark.parametrize("codec", sorted(CODERS))
 def test_net_bits_are_the_ideal_ones(codec: str) -> None:
     x = tiny_vae.images(60)
-    stack = SuppliedStack(words=1 << 14)
+    stack = InitialBitsStack(words=1 << 14)
     ideal = CODERS[codec][0](tiny_vae.model(), x, stack, Options(particles=20)).sum()
     assert stack.net_bits() == pytest.approx(ideal, rel=0.03)  # of one sample of j each row
-    many = [SuppliedStack(words=1 << 14) for _ in range(20)]
+    many = [InitialBitsStack(words=1 << 14) for _ in range(20)]
     for i, each in enumerate(many):
         each.push(np.full(i, 3), np.full((i, 4), 1 << 22))  # other random choices
         CODERS[codec][0](tiny_vae.model(), x, each, Options(particles=20))
@@ -67,11 +67,11 @@ def test_particles_tighten_the_rate(codec: str) -> None:
     x = tiny_vae.images(200)
     rates = []
     for particles in (1, 4, 32):
-        stack = SuppliedStack(words=1 << 16)
+        stack = InitialBitsStack(words=1 << 16)
         rates.append(CODERS[codec][0](tiny_vae.model(), x, stack, Options(particles=particles)).mean())
     assert rates[0] > rates[1] + 0.01
     assert rates[1] > rates[2]
-    stack = SuppliedStack(words=1 << 16)
+    stack = InitialBitsStack(words=1 << 16)
     assert rates[0] == pytest.approx(bb_ans.encode(tiny_vae.model(), x, stack, Options()).mean(), rel=0.02)
 
 
@@ -79,11 +79,11 @@ def test_coupled_particles_take_no_more_initial_bits_than_one() -> None:
     x = tiny_vae.images(1)
     used = []
     for particles in (1, 64):
-        stack = SuppliedStack()
+        stack = InitialBitsStack()
         importance.encode_coupled(tiny_vae.model(), x, stack, Options(particles=particles))
         used.append(stack.initial_words)
     assert used[1] <= used[0] + 1
-    stack = SuppliedStack()
+    stack = InitialBitsStack()
     importance.encode(tiny_vae.model(), x, stack, Options(particles=64))
     assert stack.initial_words > 4 * used[1]
 
@@ -93,7 +93,7 @@ def test_damaged_stacks_give_wrong_samples_or_an_error(codec: str) -> None:
     encode, decode = CODERS[codec]
     options = Options(particles=5, precision=6)
     for seed in range(30):
-        stack = SuppliedStack()
+        stack = InitialBitsStack()
         encode(tiny_vae.model(), tiny_vae.images(3), stack, options)
         damaged = bytearray(AnsStack.to_bytes(stack)[-40:])
         damaged[seed] ^= 1 << seed % 8

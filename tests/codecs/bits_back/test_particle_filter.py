@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rdzip.codecs.bits_back import particle_filter
 from rdzip.codecs.bits_back.options import Options
-from rdzip.entropy.initial_bits import SuppliedStack
+from rdzip.entropy.initial_bits import InitialBitsStack
 from rdzip.errors import InputError
 from rdzip.models import build, model_file
 from rdzip.models.latent_model import SequenceModel
@@ -38,8 +38,8 @@ def rolls(rows: int, steps: int, seed: int = 0) -> np.ndarray:
 
 def coded(model: SequenceModel, x: np.ndarray, options: Options) -> tuple[float, float]:
     """Net and ideal bits of one group, after a round trip that restored the stack."""
-    stack = SuppliedStack(words=1 << 20)
-    before = SuppliedStack(words=1 << 20).to_bytes()
+    stack = InitialBitsStack(words=1 << 20)
+    before = InitialBitsStack(words=1 << 20).to_bytes()
     ideal = particle_filter.encode(model, x, stack, options)
     net = stack.net_bits()
     np.testing.assert_array_equal(particle_filter.decode(model, len(x), x.shape[1:], stack, options), x)
@@ -65,7 +65,7 @@ def test_any_group_of_sequences_comes_back(rows: int, steps: int, particles: int
 
 def test_sequences_are_coded_one_after_the_other(vrnn: VrnnModel) -> None:
     options = Options(particles=3)
-    stack = SuppliedStack()
+    stack = InitialBitsStack()
     groups = [rolls(1, 4, 1), rolls(2, 6, 2), rolls(1, 4, 3)]
     for x in groups:
         particle_filter.encode(vrnn, x, stack, options)
@@ -79,7 +79,7 @@ def test_the_filter_resamples_where_it_should(hmm: ToyHmm) -> None:
 
     def count(rule: int) -> int:
         run = particle_filter._run(
-            hmm, x, Options(particles=4, resample=rule), particle_filter._Popped(SuppliedStack())
+            hmm, x, Options(particles=4, resample=rule), particle_filter._Popped(InitialBitsStack())
         )
         return sum(len(step.resampled) for step in run.steps)
 
@@ -119,7 +119,7 @@ def test_without_resampling_it_is_importance_sampling(hmm: ToyHmm) -> None:
 
 def test_latents_from_a_generator_cost_their_bits(hmm: ToyHmm) -> None:
     x = hmm.sample(7, 20, np.random.default_rng(9))
-    stack = SuppliedStack()
+    stack = InitialBitsStack()
     ideal = particle_filter.encode_stochastic(hmm, x, stack, Options())
     assert stack.net_bits() == pytest.approx(ideal.sum(), rel=0.01)
     assert stack.initial_words == 1

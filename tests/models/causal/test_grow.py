@@ -9,7 +9,7 @@ import torch
 
 from rdzip.errors import InputError
 from rdzip.models.causal.config import CausalConfig
-from rdzip.models.causal.export import freeze
+from rdzip.models.causal.export import integer_tensors
 from rdzip.models.causal.grow import grown
 from rdzip.models.causal.network import CausalNet
 from rdzip.train.data.crops import CropSampler
@@ -35,7 +35,7 @@ def test_it_computes_the_same(channels: int, quantise: bool) -> None:
     with torch.no_grad():
         before, after = (bits_per_sample(n, batch, torch.float32, quantise) for n in (net, large))
     assert torch.equal(before, after) if quantise else torch.allclose(before, after, atol=1e-5)
-    assert freeze(large)["blocks.2.weight"].shape == (16, 16)
+    assert integer_tensors(large)["blocks.2.weight"].shape == (16, 16)
 
 
 def test_every_added_weight_learns() -> None:

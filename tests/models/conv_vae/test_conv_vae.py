@@ -10,7 +10,7 @@ from helpers import tiny_latent
 
 from rdzip.codecs.bits_back.trace import Trace
 from rdzip.errors import InputError, ModelError
-from rdzip.exact.convolution import QuantisedConv, depth_to_space, settle, space_to_depth
+from rdzip.exact.convolution import QuantisedConv, depth_to_space, requantise, space_to_depth
 from rdzip.models import build, check_known_answer, model_file
 from rdzip.models.conv_vae.bitswap import BitSwapNet
 from rdzip.models.conv_vae.blocks import squeezed
@@ -35,7 +35,7 @@ def test_finished_convolutions_are_those_that_train(size: int) -> None:
     a = torch.randint(0, 256, (2, 5, 6, 4)).float()
     with torch.no_grad():
         expected = layer(a)
-    integer = layer.freeze()
+    integer = layer.to_integer()
     layer.load(*(integer.integers[part] for part in ("weight", "exponent", "bias")))
     assert torch.equal(layer(a), expected)
     with pytest.raises(ModelError, match="expected a weight"):
@@ -46,7 +46,7 @@ def test_too_large_sums_are_made_coarser_and_refused_when_read() -> None:
     layer = QuantisedConv(64, 2)
     with torch.no_grad():
         layer.weight.fill_(0.12)
-    integer = layer.freeze()
+    integer = layer.to_integer()
     parts = {name: integer.integers[name] for name in ("weight", "exponent", "bias")}
     assert int(parts["exponent"].max()) == 9  # 10 would fit the weights
     with pytest.raises(ModelError, match="sums reach"):
@@ -57,7 +57,7 @@ def test_blocks_and_settling() -> None:
     x = torch.arange(2 * 3 * 4 * 6).float().view(2, 3, 4, 6)
     assert torch.equal(depth_to_space(space_to_depth(x)), x)
     assert torch.equal(space_to_depth(x)[0, :, 0, 0], x[0, :, :2, :2].permute(1, 2, 0).reshape(-1))
-    assert settle(torch.tensor([0.5, -0.5, 9999.0, -9999.0])).tolist() == [1, 0, 2047, -2047]
+    assert requantise(torch.tensor([0.5, -0.5, 9999.0, -9999.0])).tolist() == [1, 0, 2047, -2047]
     assert squeezed(np.zeros((1, 5, 7), np.uint8), 4).shape == (1, 4, 4, 4)
 
 

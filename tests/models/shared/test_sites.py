@@ -5,7 +5,7 @@ import pytest
 
 from rdzip.entropy.ans import TOTAL
 from rdzip.entropy.cdf import make_tables
-from rdzip.entropy.initial_bits import SuppliedStack
+from rdzip.entropy.initial_bits import InitialBitsStack
 from rdzip.entropy.logarithm import LOG_UNIT
 from rdzip.models.shared.sites import BernoulliSite, CategoricalSite, GridSite, LatentSite, Site
 
@@ -31,7 +31,7 @@ def bernoulli() -> BernoulliSite:
 @pytest.mark.parametrize("make", [grid, categorical, bernoulli])
 def test_pop_then_push_restores_the_stack_and_costs_what_log2_says(make: object) -> None:
     site: Site = make()  # type: ignore[operator]
-    stack = SuppliedStack()
+    stack = InitialBitsStack()
     before = stack.to_bytes()
     symbols = site.pop(stack)
     assert len(symbols) == site.rows == 4
