@@ -19,7 +19,7 @@ _most: ContextVar[int | None] = ContextVar("_most", default=None)
 
 
 @contextmanager
-def at_most(threads: int | None) -> Iterator[None]:
+def thread_limit(threads: int | None) -> Iterator[None]:
     """Within the context, no more threads than that are at work; None: as it was."""
     token = _most.set(threads or _most.get())
     try:
@@ -28,13 +28,13 @@ def at_most(threads: int | None) -> Iterator[None]:
         _most.reset(token)
 
 
-def workers() -> int:
-    """How many threads may work: what `at_most` says, else OMP_NUM_THREADS, else one for each core."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    return _most.get() or (int(told) if told.isdigit() and int(told) else os.cpu_count() or 1)
+def thread_count() -> int:
+    """How many threads may work: what `thread_limit` says, else OMP_NUM_THREADS, else one for each core."""
+    setting = os.environ.get("OMP_NUM_THREADS", "")
+    return _most.get() or (int(setting) if setting.isdigit() and int(setting) else os.cpu_count() or 1)
 
 
-def side_by_side(count: int, work: Callable[[int, Progress | None], T], progress: Progress | None) -> list[T]:
+def map_bands(count: int, work: Callable[[int, Progress | None], T], progress: Progress | None) -> list[T]:
     """Results of ``work`` for each band, in order.
 
     work: takes a band's number and what it is to call now and then. Where one fails or the caller is interrupted, the
@@ -53,7 +53,7 @@ def side_by_side(count: int, work: Callable[[int, Progress | None], T], progress
 
         return call
 
-    with ThreadPoolExecutor(min(count, workers())) as pool:
+    with ThreadPoolExecutor(min(count, thread_count())) as pool:
         try:
             waiting = [pool.submit(copy_context().run, work, b, go_on(b)) for b in range(count)]
             done, _ = wait(waiting, return_when=FIRST_EXCEPTION)

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from rdzip.codecs.bits_back.options import LATENT_CODECS, LOSSY_CODECS
-from rdzip.codecs.threads import at_most
+from rdzip.codecs.threads import thread_limit
 from rdzip.errors import InputError
 from rdzip.formats import metadata as meta
 from rdzip.formats.header import REASONS
@@ -79,7 +79,7 @@ def compress(
                 _ = neural.stamp  # raises the ModelError that says what to do
             neural = None
     share = 0.4 if request.verify else 1.0
-    with at_most(compute.threads):
+    with thread_limit(compute.threads):
         if neural and latent:
             choice = choose_latent(
                 coded, neural, latent, request.options.options(latent), part_of(progress, 0.0, share)
@@ -96,7 +96,7 @@ def compress(
     encoded = time.perf_counter()
     if request.verify:
         budget = limits.Budget(strict=False)
-        with at_most(compute.threads), limits.bounded(len(data), budget):
+        with thread_limit(compute.threads), limits.bounded(len(data), budget):
             check_lossless(target, data, neural, part_of(progress, share, 1.0))
         notes += limits.notes(budget)
     done = time.perf_counter()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from rdzip.codecs.threads import at_most
+from rdzip.codecs.threads import thread_limit
 from rdzip.errors import FormatError
 from rdzip.formats import container
 from rdzip.formats.header import ImageHeader
@@ -38,7 +38,7 @@ def decompress(
     if header.model:
         check_coder(header.model)
         neural = Neural(header.model.hash, compute, origin_of(parsed))
-    with at_most(compute.threads), limits.bounded(len(data), limits.Budget(compute.max_pixels)):
+    with thread_limit(compute.threads), limits.bounded(len(data), limits.Budget(compute.max_pixels)):
         picture = sections.picture_of(parsed, header, neural, progress)
     if progress:
         progress(1.0)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from rdzip.codecs.threads import at_most, side_by_side, workers
+from rdzip.codecs.threads import map_bands, thread_count, thread_limit
 
 
 @pytest.mark.parametrize(("most", "expected"), [(1, 1), (3, 3), (9, 4)])
@@ -17,27 +17,27 @@ def test_no_more_threads_than_allowed(most: int, expected: int) -> None:
 
     def work(b: int, progress: object) -> int:
         seen.add(threading.get_ident())
-        told.add(workers())
+        told.add(thread_count())
         time.sleep(0.02)
         return b * b
 
-    with at_most(most):
-        assert side_by_side(4, work, None) == [0, 1, 4, 9]
+    with thread_limit(most):
+        assert map_bands(4, work, None) == [0, 1, 4, 9]
     assert len(seen) == expected
     assert told == {most}
 
 
 def test_who_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert workers() == 3
-    with at_most(2):
-        with at_most(None):
-            assert workers() == 2
-        with at_most(5):
-            assert workers() == 5
+    assert thread_count() == 3
+    with thread_limit(2):
+        with thread_limit(None):
+            assert thread_count() == 2
+        with thread_limit(5):
+            assert thread_count() == 5
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
     monkeypatch.setattr("os.cpu_count", lambda: 7)
-    assert workers() == 7
+    assert thread_count() == 7
 
 
 def test_a_failure_is_told_and_stops_the_others() -> None:
@@ -52,6 +52,6 @@ def test_a_failure_is_told_and_stops_the_others() -> None:
             calls += 1
             progress(0.5)  # type: ignore[operator]
 
-    with at_most(2), pytest.raises(ValueError, match="no good"):
-        side_by_side(2, work, None)
+    with thread_limit(2), pytest.raises(ValueError, match="no good"):
+        map_bands(2, work, None)
     assert calls < 400

@@ -16,7 +16,7 @@ def nets(seed: int = 0) -> dict[str, BitSwapNet | ResNetVae]:
     torch.manual_seed(seed)
     return {
         "grey": BitSwapNet(BitSwapConfig(1, (2, 3), (2,), width=8, image_blocks=1, head=8)),
-        "deep": BitSwapNet(BitSwapConfig(3, (2, 2, 2, 2), (3,), width=8, image_blocks=1, head=8, ahead=True)),
+        "deep": BitSwapNet(BitSwapConfig(3, (2, 2, 2, 2), (3,), width=8, image_blocks=1, head=8, autoregressive=True)),
         "resnet": ResNetVae(ResNetConfig(3, ((2, 2), (3,)), width=8, head=8)),
     }
 

@@ -66,8 +66,8 @@ class Bands:
         values = self._canvas.values(index)
         view = self._net.view(self._canvas.neighbours(index))
         found: list[Intervals] = []
-        for channel, fan in enumerate(self._net.trunk(view, x, y)):
-            mixture = self._net.head(channel, fan, view, values[:channel])
+        for channel, head_in in enumerate(self._net.trunk(view, x, y)):
+            mixture = self._net.head(channel, head_in, view, values[:channel])
             sample = values[channel] + values[0] if channel else values[0]
             found.append(self._model.cdf(mixture).intervals(sample.astype(np.int32)))
         starts = _in_order([part for i in found for part in (i.high_start, i.low_start)], counts)
@@ -105,10 +105,10 @@ def decode(
         x = step - SLANT * y
         index = canvas.index(y, x)
         view = net.view(canvas.neighbours(index))
-        fans = net.trunk(view, x, y)
+        head_inputs = net.trunk(view, x, y)
         known: list[Int16] = []
-        for channel, fan in enumerate(fans):
-            cdf = model.cdf(net.head(channel, fan, view, known))
+        for channel, head_in in enumerate(head_inputs):
+            cdf = model.cdf(net.head(channel, head_in, view, known))
             cumulative = cdf.high_cumulative()
             high = stack.pop(cdf.high_frequencies(cumulative))
             sample = ((high << 4) | stack.pop(cdf.low_frequencies(high, cumulative))).astype(np.int16)

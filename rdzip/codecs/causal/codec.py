@@ -20,7 +20,7 @@ import numpy as np
 
 from rdzip.codecs.causal import batched as causal_batch
 from rdzip.codecs.result import Bits, Encoded
-from rdzip.codecs.threads import workers
+from rdzip.codecs.threads import thread_count
 from rdzip.entropy.ans import PRECISION, TOTAL, AnsStack
 from rdzip.entropy.cdf import FLOOR
 from rdzip.errors import CoderError, InputError
@@ -84,7 +84,7 @@ def encode(model: CausalModel, pixels: Pixels, progress: Progress | None = None)
     kind = _kind(pixels.shape)
     fronts = Wavefronts(*pixels.shape[:2])
     coming_up = fronts.bands(BAND_PIXELS)
-    at_once = min(workers(), len(coming_up))
+    at_once = min(thread_count(), len(coming_up))
     work: causal_batch.Bands | causal_compiled.Bands
     if (compiled := _compiled(model, kind)) is not None:
         work = compiled.Bands(model, kind, pixels, at_once)

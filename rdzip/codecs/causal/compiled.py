@@ -77,14 +77,25 @@ def decode(model: CausalModel, kind: str, payload: bytes, shape: tuple[int, ...]
     for _ in range(min(2, len(words))):
         stack[0] = stack[0] << np.uint64(32) | np.uint64(words[int(stack[1]) - 1])
         stack[1] -= np.uint64(1)
-    fans = np.zeros((fronts.most, len(net.fans)), np.float32)
+    head_inputs = np.zeros((fronts.most, len(net.head_inputs)), np.float32)
     seen = np.zeros((fronts.most, 2, channels), np.int64)
     found = np.zeros((fronts.most, PARTS), np.int32)
     steps = max(1, CALL_PIXELS // fronts.most)
     for first in range(0, fronts.steps, steps):
         stop = min(first + steps, fronts.steps)
         if not _decode_steps(
-            net, planes.reshape(-1), model.tables.sigmoid, height, width, first, stop, words, stack, fans, seen, found
+            net,
+            planes.reshape(-1),
+            model.tables.sigmoid,
+            height,
+            width,
+            first,
+            stop,
+            words,
+            stack,
+            head_inputs,
+            seen,
+            found,
         ):
             raise CoderError("coded data end before the last symbol: the file is corrupt")
         if progress:
@@ -221,7 +232,7 @@ def _decode_steps(
     stop: int,
     words: UInt32,
     stack: UInt64,
-    fans: NDArray[np.float32],
+    head_inputs: NDArray[np.float32],
     seen: Int64,
     found: Int32,
 ) -> bool:
@@ -242,14 +253,14 @@ def _decode_steps(
                 place = origin + i * along
                 if c == 0:
                     run_trunk(net, px, plane, place, step - SLANT * (y0 + i), y0 + i)
-                    for k in range(len(net.fans)):
-                        fans[i, k] = net.fans[k]
+                    for k in range(len(net.head_inputs)):
+                        head_inputs[i, k] = net.head_inputs[k]
                     for k in range(channels):
                         seen[i, 0, k] = net.medians[k]
                         seen[i, 1, k] = net.activities[k]
                 elif count > 1:
-                    for k in range(len(net.fans)):
-                        net.fans[k] = fans[i, k]
+                    for k in range(len(net.head_inputs)):
+                        net.head_inputs[k] = head_inputs[i, k]
                     for k in range(channels):
                         net.medians[k] = seen[i, 0, k]
                         net.activities[k] = seen[i, 1, k]

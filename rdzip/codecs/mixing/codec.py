@@ -20,7 +20,7 @@ from rdzip.codecs.mixing.prefetch import prefetched_mixtures
 from rdzip.codecs.mixing.presets import MAX_BANDS, PRESETS, SLOW, SLOW_NET, Preset
 from rdzip.codecs.mixing.window import blocks
 from rdzip.codecs.result import Bits, Encoded
-from rdzip.codecs.threads import side_by_side
+from rdzip.codecs.threads import map_bands
 from rdzip.codecs.varint import read_numbers, write_numbers
 from rdzip.entropy.binary import finish_coder
 from rdzip.errors import CoderError, InputError
@@ -75,7 +75,7 @@ def encode(
         found, coded[b] = _encode_band(used, pixels[edges[b] : edges[b + 1]], preset, count, told)
         return found
 
-    parts = side_by_side(count, work, progress)
+    parts = map_bands(count, work, progress)
     payload = write_numbers([count, *(len(part) for part in parts[:-1])]) + b"".join(parts)
     ideal = float((coded.sum(0)[1:] * (16 - np.log2(np.arange(1, 1 << 16)))).sum())
     bits = 8.0 * len(payload)
@@ -112,7 +112,7 @@ def decode(
     def work(b: int, told: Progress) -> None:
         _decode_band(used, preset, parts[b], pixels[edges[b] : edges[b + 1]], told)
 
-    side_by_side(len(parts), work, progress)
+    map_bands(len(parts), work, progress)
     return np.ascontiguousarray(pixels.swapaxes(0, 1)) if turned else pixels
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rdzip.codecs.bits_back.options import mixing_is_fast
 from rdzip.codecs.mixing.window import blocks
-from rdzip.codecs.threads import workers
+from rdzip.codecs.threads import thread_count
 from rdzip.models.causal.compiled_network import ScalarNet, mixtures, run_rows
 from rdzip.models.causal.model import CausalModel
 from rdzip.models.shared.compiled_mixture import PARTS
@@ -30,19 +30,19 @@ def prefetched_mixtures(
     ones for what the coder is to compute.
 
     That is all of them where there is no network, or where compiled code runs in ``bands`` threads and no more may work
-    (side_by_side.at_most).
+    (codecs/threads.py).
 
     pixels: uint8 [h, w] or [h, w, channels].
     """
     edges = list(blocks(*pixels.shape[:2]))
     batches = not mixing_is_fast() or (model is not None and model.device != "cpu")
-    if model is None or (not batches and bands >= workers()):
+    if model is None or (not batches and bands >= thread_count()):
         for _ in edges:
             yield np.zeros(0, np.int32)
         return
     kind = "grey" if pixels.ndim == 2 else "colour"
     compute = (_batches if batches else _compiled)(model, kind, pixels)
-    if workers() == 1:
+    if thread_count() == 1:
         for edge in edges:
             yield compute(*edge)
         return

@@ -54,7 +54,7 @@ class ScalarNet(NamedTuple):
     activities: Int64
     inputs: Float32
     trunk: Float32
-    fans: Float32
+    head_inputs: Float32
     head: Float32
     outputs: Float32
     before: Float32
@@ -65,12 +65,12 @@ class ScalarNet(NamedTuple):
     def of(cls, net: ExactNet, tables: MixtureTables, stride: int) -> ScalarNet:
         """A network for planes with a stride."""
         config, found = net.config, net.layers
-        deep = [deep for deeps in found.deep for deep in deeps]
+        head_blocks = [block for blocks in found.head_blocks for block in blocks]
         parts, places, at = [], [], 0
-        for layer in [found.stem, *found.blocks, found.fan, *found.known, *deep, *found.out]:
+        for layer in [found.stem, *found.blocks, found.head_in, *found.conditioning, *head_blocks, *found.out]:
             weight, exponent, bias = (layer.integers[part] for part in ("weight", "exponent", "bias"))
             outputs, inputs = weight.shape
-            half = 0.5 if layer in (found.stem, found.fan) else 0.0  # of the rounding of activations
+            half = 0.5 if layer in (found.stem, found.head_in) else 0.0  # of the rounding of activations
             rows = np.zeros((inputs + 1, _whole(outputs)))
             rows[:inputs, :outputs] = (weight * 2.0 ** -exponent.astype(np.float64)[:, None]).T
             rows[inputs, :outputs] = bias / 128 + half
@@ -196,7 +196,7 @@ def run_trunk(net: ScalarNet, px: Int32, plane_size: int, at: int, x: int, y: in
     net.inputs[k + 1] = (y & 1) * 64 - 32
     net.inputs[k + 2] = ((x ^ y) & 1) * 64 - 32
     net.inputs[k + 3] = (net.medians[0] - 128) >> 1
-    trunk, before, fans = net.trunk, net.before, net.fans
+    trunk, before, head_inputs = net.trunk, net.before, net.head_inputs
     weights, layers, some, factors = net.weights, net.layers, net.some, net.factors
     trunk[:] = np.float32(0.0)
     _add_layer(trunk, weights, layers, some, factors, 0, net.inputs)
@@ -205,8 +205,8 @@ def run_trunk(net: ScalarNet, px: Int32, plane_size: int, at: int, x: int, y: in
         _add_layer(trunk, weights, layers, some, factors, layer, before)
     layer = 1 + net.counts[3]
     _activate(before, trunk, 0, layers[layer, 1])
-    fans[:] = np.float32(0.0)
-    _add_layer(fans, weights, layers, some, factors, layer, before)
+    head_inputs[:] = np.float32(0.0)
+    _add_layer(head_inputs, weights, layers, some, factors, layer, before)
 
 
 @compiled
@@ -215,7 +215,7 @@ def run_head(net: ScalarNet, px: Int32, plane_size: int, at: int, c: int, mixtur
     width = net.counts[5]
     head, before = net.head, net.before
     weights, layers, some, factors = net.weights, net.layers, net.some, net.factors
-    _copy(head, net.fans, c * width, width)
+    _copy(head, net.head_inputs, c * width, width)
     a = net.activities[c]
     base = net.medians[c]
     if c > 0:
@@ -228,15 +228,15 @@ def run_head(net: ScalarNet, px: Int32, plane_size: int, at: int, c: int, mixtur
                 a += abs(v - net.medians[q]) >> 1
         _add_layer(head, weights, layers, some, factors, 2 + net.counts[3] + c - 1, before)
         base += px[at]
-    deep = 1 + net.counts[3] + net.counts[2]
+    head_blocks = 1 + net.counts[3] + net.counts[2]
     for i in range(net.counts[4]):
         _activate(before, head, 0, width)
-        _add_layer(head, weights, layers, some, factors, deep + c * net.counts[4] + i, before)
+        _add_layer(head, weights, layers, some, factors, head_blocks + c * net.counts[4] + i, before)
     count = COLOUR_DIFFERENCES if c > 0 else FIRST_DIFFERENCES
     o = net.outputs
     o[:] = np.float32(0.0)
     _activate(before, head, 0, width)
-    _add_layer(o, weights, layers, some, factors, deep + net.counts[2] * net.counts[4] + c, before)
+    _add_layer(o, weights, layers, some, factors, head_blocks + net.counts[2] * net.counts[4] + c, before)
 
     a = min(a, ACTIVITY_MAX)
     correction = np.int64(0)
@@ -271,14 +271,14 @@ def run_head(net: ScalarNet, px: Int32, plane_size: int, at: int, c: int, mixtur
 
 
 @compiled
-def run_rows(net: ScalarNet, px: Int32, first: int, rows: int, known: Int32) -> None:
+def run_rows(net: ScalarNet, px: Int32, first: int, rows: int, found: Int32) -> None:
     """Fill the mixtures int32 [rows * w * channels * PARTS] of the rows first..first+rows-1, all samples being known.
 
     px: as ``template.padded_samples`` makes them of these rows, flat.
     """
     channels = net.counts[2]
     plane = len(px) // channels
-    width = len(known) // (rows * channels * PARTS)
+    width = len(found) // (rows * channels * PARTS)
     stride = width + 2 * PAD
     for row in range(rows):
         for x in range(width):
@@ -286,7 +286,7 @@ def run_rows(net: ScalarNet, px: Int32, first: int, rows: int, known: Int32) -> 
             run_trunk(net, px, plane, at, x, first + row)
             for c in range(channels):
                 place = ((row * width + x) * channels + c) * PARTS
-                run_head(net, px, plane, at, c, known[place : place + PARTS])
+                run_head(net, px, plane, at, c, found[place : place + PARTS])
 
 
 def mixtures(net: ExactNet, tables: MixtureTables, planes: NDArray[np.int16], first: int) -> Int32:
@@ -306,11 +306,11 @@ def mixtures(net: ExactNet, tables: MixtureTables, planes: NDArray[np.int16], fi
     ]
     y, x = np.divmod(np.arange(height * width), width)
     view = net.view(neighbours)
-    fans = net.trunk(view, x, y + first)
+    head_inputs = net.trunk(view, x, y + first)
     values = [plane[PAD:, PAD : PAD + width].reshape(-1) for plane in planes]
     found = np.empty((height * width, len(planes), PARTS), np.int32)
-    for c, fan in enumerate(fans):
-        parameters = net.head(c, fan, view, values[:c])
+    for c, head_in in enumerate(head_inputs):
+        parameters = net.head(c, head_in, view, values[:c])
         parts = (parameters.mean, tables.inverse_scale.take(parameters.scale), tables.weights(parameters.logit))
         found[:, c] = np.concatenate(parts).T
     return found.reshape(height, width, len(planes), PARTS)

@@ -19,6 +19,7 @@ from rdzip.models import build, model_file
 from rdzip.models.causal.config import CausalConfig
 from rdzip.models.causal.model import ARCHITECTURE, VERSION, Tensors, from_tensors, input_max, streams
 from rdzip.models.causal.network import CausalNet
+from rdzip.models.shared.layer_names import in_file
 from rdzip.models.shared.table_tensors import tables_as_tensors
 from rdzip.models.shared.units import SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 
@@ -38,7 +39,7 @@ def integer_tensors(net: CausalNet) -> Tensors:
     for name, layer in net.named_modules():
         if isinstance(layer, QuantisedLinear):
             for part, value in layer.to_integer(input_max(name)).integers.items():
-                tensors[f"{name}.{part}"] = value.cpu().numpy()
+                tensors[f"{in_file(name)}.{part}"] = value.cpu().numpy()
     return tensors
 
 
@@ -61,7 +62,7 @@ def trainable(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> d
         for name, layer in net.named_modules():
             if isinstance(layer, QuantisedLinear):
                 weight, exponent, bias = (
-                    torch.from_numpy(tensors[f"{kind}.{name}.{part}"].astype(np.float64))
+                    torch.from_numpy(tensors[f"{kind}.{in_file(name)}.{part}"].astype(np.float64))
                     for part in ("weight", "exponent", "bias")
                 )
                 layer.weight.data.copy_(weight * torch.exp2(-exponent)[:, None])

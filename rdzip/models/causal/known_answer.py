@@ -48,8 +48,8 @@ def answer(nets: Mapping[str, ExactNet], tables: MixtureTables) -> str:
         for nbs, values in questions(net.config, stream):
             view = net.view(nbs)
             position = np.arange(len(values[0]))
-            for channel, fan in enumerate(net.trunk(view, position, position >> 1)):
-                take(digest, MixtureCdf(tables, *net.head(channel, fan, view, values[:channel])))
+            for channel, head_in in enumerate(net.trunk(view, position, position >> 1)):
+                take(digest, MixtureCdf(tables, *net.head(channel, head_in, view, values[:channel])))
     return digest.hexdigest()
 
 

@@ -18,6 +18,7 @@ from rdzip.exact.numba_support import compiled_here
 from rdzip.models.causal.config import ACTIVITY_MAX, DIFFERENCE_MAX, CausalConfig
 from rdzip.models.causal.known_answer import answer
 from rdzip.models.causal.numpy_network import ExactLayers, ExactNet, Parameters
+from rdzip.models.shared.layer_names import in_file
 from rdzip.models.shared.table_tensors import read_tables
 from rdzip.models.shared.template import TEMPLATE
 
@@ -34,27 +35,31 @@ Tensors = dict[str, NDArray[Any]]
 
 def input_max(name: str) -> int:
     """Largest input of the layer of a name."""
-    return INPUT_MAX if name == "stem" or name.startswith("known.") else ACT_MAX
+    return INPUT_MAX if name == "stem" or name.startswith("conditioning.") else ACT_MAX
 
 
 def streams(net: Any, head: int) -> Iterator[tuple[list[Any], list[slice], list[int]]]:
     """The residual streams of a network: layers whose outputs are added, which of them, and their largest inputs."""
     trunk = [net.stem, *net.blocks]
     yield trunk, [slice(None)] * len(trunk), [INPUT_MAX] + [ACT_MAX] * len(net.blocks)
-    for c, deep in enumerate(net.deep):
-        known = [net.known[c - 1]] if c else []
-        parts = [slice(c * head, (c + 1) * head)] + [slice(None)] * (len(known) + len(deep))
-        yield [net.fan, *known, *deep], parts, [ACT_MAX] + [INPUT_MAX] * len(known) + [ACT_MAX] * len(deep)
+    for c, head_blocks in enumerate(net.head_blocks):
+        conditioning = [net.conditioning[c - 1]] if c else []
+        parts = [slice(c * head, (c + 1) * head)] + [slice(None)] * (len(conditioning) + len(head_blocks))
+        yield (
+            [net.head_in, *conditioning, *head_blocks],
+            parts,
+            [ACT_MAX] + [INPUT_MAX] * len(conditioning) + [ACT_MAX] * len(head_blocks),
+        )
 
 
 def integer_network(config: CausalConfig, tensors: Mapping[str, NDArray[Any]], kind: str) -> ExactNet:
     """The network of a kind from the tensors of a model file; ModelError if any is missing or breaks a bound."""
 
     def take(name: str, dtype: type, shape: tuple[int, ...]) -> NDArray[Any]:
-        array = tensors.get(f"{kind}.{name}")
+        array = tensors.get(f"{kind}.{in_file(name)}")
         if array is None or array.dtype != dtype or array.shape != shape:
             found = "nothing" if array is None else f"{array.dtype} {array.shape}"
-            raise ModelError(f"model: expected {kind}.{name} {np.dtype(dtype)} {shape}, found {found}")
+            raise ModelError(f"model: expected {kind}.{in_file(name)} {np.dtype(dtype)} {shape}, found {found}")
         return array
 
     def layer(name: str, inputs: int, outputs: int) -> IntegerLayer:
@@ -70,9 +75,11 @@ def integer_network(config: CausalConfig, tensors: Mapping[str, NDArray[Any]], k
     layers = ExactLayers(
         stem=layer("stem", c.inputs, c.width),
         blocks=[layer(f"blocks.{i}", c.width, c.width) for i in range(c.blocks)],
-        fan=layer("fan", c.width, c.channels * c.head),
-        known=[layer(f"known.{i - 1}", 3 * i, c.head) for i in range(1, c.channels)],
-        deep=[[layer(f"deep.{i}.{j}", c.head, c.head) for j in range(c.head_blocks)] for i in range(c.channels)],
+        head_in=layer("head_in", c.width, c.channels * c.head),
+        conditioning=[layer(f"conditioning.{i - 1}", 3 * i, c.head) for i in range(1, c.channels)],
+        head_blocks=[
+            [layer(f"head_blocks.{i}.{j}", c.head, c.head) for j in range(c.head_blocks)] for i in range(c.channels)
+        ],
         out=[layer(f"out.{i}", c.head, c.outputs(i)) for i in range(c.channels)],
     )
     for stream, parts, _ in streams(layers, c.head):
@@ -130,9 +137,9 @@ class CausalModel:
     def pixel_time(self, kind: str) -> float:
         """Microseconds that the network of a kind takes for a pixel on one core, about."""
         layers = self.nets[kind].layers
-        every = [layers.stem, *layers.blocks, layers.fan, *layers.known, *layers.out]
+        every = [layers.stem, *layers.blocks, layers.head_in, *layers.conditioning, *layers.out]
         return PRODUCT_TIME * sum(
-            layer.weight.size for layer in [*every, *(each for deep in layers.deep for each in deep)]
+            layer.weight.size for layer in [*every, *(block for blocks in layers.head_blocks for block in blocks)]
         )
 
     def known_answer(self) -> str:

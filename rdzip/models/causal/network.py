@@ -26,6 +26,7 @@ from rdzip.models.causal.config import (
     SCALE_GAIN,
     CausalConfig,
 )
+from rdzip.models.shared.layer_names import keep_in_checkpoints
 from rdzip.models.shared.units import LOGIT_UNIT, MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 
 
@@ -85,15 +86,16 @@ class CausalNet(nn.Module):
 
     def __init__(self, config: CausalConfig) -> None:
         super().__init__()
+        keep_in_checkpoints(self)
         self.config = config
         c, k = config, config.components
         self.register_buffer("compression", compression_table())
         self.register_buffer("activity_scale", scale_table())
         self.stem = QuantisedLinear(c.inputs, c.width)
         self.blocks = nn.ModuleList(QuantisedLinear(c.width, c.width, gain=0.7) for _ in range(c.blocks))
-        self.fan = QuantisedLinear(c.width, c.channels * c.head)
-        self.known = nn.ModuleList(QuantisedLinear(3 * i, c.head) for i in range(1, c.channels))
-        self.deep = nn.ModuleList(
+        self.head_in = QuantisedLinear(c.width, c.channels * c.head)
+        self.conditioning = nn.ModuleList(QuantisedLinear(3 * i, c.head) for i in range(1, c.channels))
+        self.head_blocks = nn.ModuleList(
             nn.ModuleList(QuantisedLinear(c.head, c.head, gain=0.7) for _ in range(c.head_blocks))
             for _ in range(c.channels)
         )
@@ -121,32 +123,33 @@ class CausalNet(nn.Module):
         h = self.stem(inputs, quantise)
         for block in self.blocks:
             h = h + block(activate(h, quantise, dtype), quantise)
-        return self.fan(activate(h, quantise, dtype), quantise)  # type: ignore[no-any-return]
+        return self.head_in(activate(h, quantise, dtype), quantise)  # type: ignore[no-any-return]
 
     def head(
         self,
         channel: int,
-        fan: Tensor,
+        head_in: Tensor,
         context: Context,
-        known: list[Tensor],
+        conditioning: list[Tensor],
         quantise: bool = True,
         dtype: torch.dtype = torch.float32,
     ) -> Mixture:
-        """Mixture of a channel from its slice [n, head] of the trunk and the values ``known`` of the earlier planes."""
-        u = fan
+        """Mixture of a channel from its slice [n, head] of the trunk and the values of the earlier
+        planes, by which it is conditioned."""
+        u = head_in
         if channel:
             seen = []
-            for plane, value in enumerate(known):
+            for plane, value in enumerate(conditioning):
                 nb = context.neighbours[plane]
                 seen += [value - context.medians[plane], value - nb[:, 0], value - nb[:, 1]]
-            u = u + self.known[channel - 1](self._compress(torch.stack(seen, 1), dtype), quantise)
-        for layer in cast(nn.ModuleList, self.deep[channel]):
+            u = u + self.conditioning[channel - 1](self._compress(torch.stack(seen, 1), dtype), quantise)
+        for layer in cast(nn.ModuleList, self.head_blocks[channel]):
             u = u + layer(activate(u, quantise, dtype), quantise)
         o = self.out[channel](activate(u, quantise, dtype), quantise)
-        return self._mixture(channel, o, context, known, quantise, dtype)
+        return self._mixture(channel, o, context, conditioning, quantise, dtype)
 
     def _mixture(
-        self, channel: int, o: Tensor, context: Context, known: list[Tensor], quantise: bool, dtype: torch.dtype
+        self, channel: int, o: Tensor, context: Context, conditioning: list[Tensor], quantise: bool, dtype: torch.dtype
     ) -> Mixture:
         k = self.config.components
         # float64 holds every product and sum below exactly, as models/causal/numpy_network.py needs; training does
@@ -159,10 +162,10 @@ class CausalNet(nn.Module):
         count = COLOUR_DIFFERENCES if channel else FIRST_DIFFERENCES
         differences = [nb[:, :count] - med[:, None]]
         if channel:
-            residuals = [value - m for value, m in zip(known, context.medians, strict=False)]
+            residuals = [value - m for value, m in zip(conditioning, context.medians, strict=False)]
             differences.append(torch.stack(residuals, 1))
             act = act + (residuals[-1].abs() >> 1)
-            base = known[0] + med
+            base = conditioning[0] + med
         act = act.clamp(0, ACTIVITY_MAX).to(torch.int32)
         unit = (64 + 26 * act).to(real)[:, None]
         offset, spread, weight, coefficients = o.split([k, k, k, o.shape[1] - 3 * k], 1)
@@ -179,8 +182,8 @@ class CausalNet(nn.Module):
         self, context: Context, current: list[Tensor], dtype: torch.dtype, quantise: bool = True
     ) -> list[Mixture]:
         """Mixtures of every channel given the true values ``current`` of each plane [n]: the training forward."""
-        fans = self.trunk(self.inputs(context, dtype), quantise).split(self.config.head, 1)
+        head_inputs = self.trunk(self.inputs(context, dtype), quantise).split(self.config.head, 1)
         mixtures = []
-        for i, fan in enumerate(fans):
-            mixtures.append(self.head(i, fan, context, current[:i], quantise, dtype))
+        for i, head_in in enumerate(head_inputs):
+            mixtures.append(self.head(i, head_in, context, current[:i], quantise, dtype))
         return mixtures

@@ -60,9 +60,9 @@ class ExactLayers:
 
     stem: IntegerLayer
     blocks: list[IntegerLayer]
-    fan: IntegerLayer
-    known: list[IntegerLayer]
-    deep: list[list[IntegerLayer]]
+    head_in: IntegerLayer
+    conditioning: list[IntegerLayer]
+    head_blocks: list[list[IntegerLayer]]
     out: list[IntegerLayer]
 
 
@@ -127,39 +127,39 @@ class ExactNet:
         inputs[start + 1, :n] = py * 64 - 32
         inputs[start + 2, :n] = (px ^ py) * 64 - 32
         inputs[start + 3, :n] = (view.medians[0] - 128) >> 1
-        return self.fans(inputs)
+        return self.head_inputs(inputs)
 
-    def head(self, channel: int, fan: Any, view: View, known: list[Int16]) -> Parameters:
+    def head(self, channel: int, head_in: Any, view: View, conditioning: list[Int16]) -> Parameters:
         """Mixture of a channel from its part of the trunk [rows, head] and the values [n] of the earlier planes."""
         compressed = None
         if channel:
             seen = []
-            for nb, median, value in zip(view.neighbours, view.medians, known, strict=False):
+            for nb, median, value in zip(view.neighbours, view.medians, conditioning, strict=False):
                 seen += [value - median, value - nb[0], value - nb[1]]
             index = np.stack(seen)
             index += DIFFERENCE_MAX
-            compressed = np.zeros((len(index), len(fan)), np.float32)
+            compressed = np.zeros((len(index), len(head_in)), np.float32)
             compressed[:, : index.shape[1]] = self.compression.take(index, mode="clip")
-        o = self.outputs(channel, fan, compressed)[: view.medians.shape[1]]
-        return self._parameters(channel, o, view, known)
+        o = self.outputs(channel, head_in, compressed)[: view.medians.shape[1]]
+        return self._parameters(channel, o, view, conditioning)
 
-    def fans(self, inputs: NDArray[np.float32]) -> list[Any]:
+    def head_inputs(self, inputs: NDArray[np.float32]) -> list[Any]:
         """First layer of each head, float32 [rows, head], from the inputs of the network [k, rows]."""
         h = self.layers.stem(inputs.T)
         for block in self.layers.blocks:
             h += block(_activate(h))
-        return np.split(self.layers.fan(_activate(h)), self.config.channels, 1)
+        return np.split(self.layers.head_in(_activate(h)), self.config.channels, 1)
 
-    def outputs(self, channel: int, fan: Any, known: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    def outputs(self, channel: int, head_in: Any, conditioning: NDArray[np.float32] | None) -> NDArray[np.float32]:
         """Outputs of a head, float32 [rows, outputs], from its first layer and what it sees of earlier planes."""
-        u: NDArray[np.float32] = fan
-        if known is not None:
-            u = u + self.layers.known[channel - 1](known.T)
-        for layer in self.layers.deep[channel]:
+        u: NDArray[np.float32] = head_in
+        if conditioning is not None:
+            u = u + self.layers.conditioning[channel - 1](conditioning.T)
+        for layer in self.layers.head_blocks[channel]:
             u = u + layer(_activate(u))
         return self.layers.out[channel](_activate(u))
 
-    def _parameters(self, channel: int, o: NDArray[np.float32], view: View, known: list[Int16]) -> Parameters:
+    def _parameters(self, channel: int, o: NDArray[np.float32], view: View, conditioning: list[Int16]) -> Parameters:
         k = self.config.components
         median = view.medians[channel]
         activity = view.activities[channel]
@@ -168,10 +168,10 @@ class ExactNet:
         np.subtract(view.neighbours[channel][:count], median, out=differences[:count])
         base = median
         if channel:
-            residuals = np.stack(known) - view.medians[:channel]
+            residuals = np.stack(conditioning) - view.medians[:channel]
             differences[count:] = residuals
             activity = activity + (np.abs(residuals[-1]) >> 1)
-            base = known[0] + median
+            base = conditioning[0] + median
         activity = np.minimum(activity, ACTIVITY_MAX)
         scaled = np.multiply(o.T, self._gains[: o.shape[1]], dtype=np.float64)
         differences *= scaled[3 * k :]

@@ -21,7 +21,7 @@ def _activate(h: Tensor) -> Tensor:
 
 
 class TorchNet(ExactNet):
-    """A network whose ``fans`` are Tensors on a device, and whose ``outputs`` are computed there."""
+    """A network whose ``head_inputs`` are Tensors on a device, and whose ``outputs`` are computed there."""
 
     def __init__(self, net: ExactNet, device: torch.device) -> None:
         super().__init__(net.config, net.layers, net.compression, net.activity_scale)
@@ -34,28 +34,28 @@ class TorchNet(ExactNet):
             return made
 
         found = net.layers
-        self.stem, self.fan = moved(found.stem), moved(found.fan)
-        self.blocks, self.known, self.out = (
-            [moved(layer) for layer in part] for part in (found.blocks, found.known, found.out)
+        self.stem, self.head_in = moved(found.stem), moved(found.head_in)
+        self.blocks, self.conditioning, self.out = (
+            [moved(layer) for layer in part] for part in (found.blocks, found.conditioning, found.out)
         )
-        self.deep = [[moved(layer) for layer in part] for part in found.deep]
-        for layer in (self.stem, self.fan):
+        self.head_blocks = [[moved(layer) for layer in part] for part in found.head_blocks]
+        for layer in (self.stem, self.head_in):
             layer.bias += 0.5
 
-    def fans(self, inputs: NDArray[np.float32]) -> list[Tensor]:
+    def head_inputs(self, inputs: NDArray[np.float32]) -> list[Tensor]:
         """First layer of each head, float32 [rows, head] and a half, from the inputs of the network [k, rows]."""
         with exact_inference():
             h = self.stem(torch.from_numpy(inputs).to(self.device).t())
             for block in self.blocks:
                 h += block(_activate(h))
-            return list(self.fan(_activate(h)).split(self.config.head, 1))
+            return list(self.head_in(_activate(h)).split(self.config.head, 1))
 
-    def outputs(self, channel: int, fan: Tensor, known: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    def outputs(self, channel: int, head_in: Tensor, conditioning: NDArray[np.float32] | None) -> NDArray[np.float32]:
         """Outputs of a head, float32 [rows, outputs], from its first layer and what it sees of earlier planes."""
         with exact_inference():
-            u = fan
-            if known is not None:
-                u = u + self.known[channel - 1](torch.from_numpy(known).to(self.device).t())
-            for layer in self.deep[channel]:
+            u = head_in
+            if conditioning is not None:
+                u = u + self.conditioning[channel - 1](torch.from_numpy(conditioning).to(self.device).t())
+            for layer in self.head_blocks[channel]:
                 u = u + layer(_activate(u))
             return cast(NDArray[np.float32], self.out[channel](_activate(u)).cpu().numpy())

@@ -21,7 +21,7 @@ from rdzip.exact.convolution import depth_to_space, space_to_depth
 from rdzip.models.conv_vae import grid
 from rdzip.models.conv_vae.blocks import LATENT_GAIN, ConvModel, Net, begin_narrow, latent, site, squeezed, tensor
 from rdzip.models.conv_vae.grid import CENTRE
-from rdzip.models.conv_vae.pixel_head import HeadConfig, PixelHead, PixelSite
+from rdzip.models.conv_vae.pixel_head import HeadConfig, PixelHead, PixelSite, document_of
 from rdzip.models.latent_model import SAMPLE, Draw, Samples, Shape
 from rdzip.models.shared.sites import GridSite, Site
 from rdzip.models.shared.units import MEAN_UNIT
@@ -46,11 +46,11 @@ class BitSwapConfig:
     head: int = 48
     head_blocks: int = 1
     components: int = 2
-    ahead: bool = False
+    autoregressive: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as plain values, for the model file."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        return document_of(asdict(self))
 
     @property
     def multiple(self) -> int:
@@ -81,7 +81,7 @@ class BitSwapNet(nn.Module):
             begin_narrow(infer[-1].out)
         self.infer, self.generate = nn.ModuleList(infer), nn.ModuleList(generate)
         del cast(Net, self.generate[0]).out  # the head takes its place
-        self.head = PixelHead(HeadConfig(c.channels, c.width, c.head, c.head_blocks, c.components, c.ahead))
+        self.head = PixelHead(HeadConfig(c.channels, c.width, c.head, c.head_blocks, c.components, c.autoregressive))
 
     def inferred(self, level: int, below: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Mean and scale of q(z_level | below), below [n, c, h, w], the image as blocks for level 1."""

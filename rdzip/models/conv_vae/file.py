@@ -18,7 +18,7 @@ from rdzip.exact.integers import check_stream
 from rdzip.exact.layers import limit_stream
 from rdzip.models import model_file as modelfile
 from rdzip.models.conv_vae.bitswap import BitSwapConfig, BitSwapModel, BitSwapNet
-from rdzip.models.conv_vae.pixel_head import PixelHead
+from rdzip.models.conv_vae.pixel_head import PixelHead, fields_of
 from rdzip.models.conv_vae.resnet import ResNetConfig, ResNetModel, ResNetVae
 from rdzip.models.shared.integer_tensors import INTEGER_PARTS, convolutions, integer_tensors
 from rdzip.models.shared.table_tensors import read_tables, tables_as_tensors
@@ -45,7 +45,7 @@ Tensors = dict[str, NDArray[Any]]
 
 
 def streams(net: nn.Module) -> list[tuple[list[QuantisedConv], list[slice]]]:
-    """Layers of a network whose outputs are added before they are settled."""
+    """Layers of a network whose outputs are added before they are requantised."""
     return [stream for head in net.modules() if isinstance(head, PixelHead) for stream in head.streams()]
 
 
@@ -81,12 +81,12 @@ def _make(meta: Mapping[str, Any]) -> BitSwapNet | ResNetVae:
                 _check_sizes(values, latents, len(halved))
                 if len({*halved} & {*range(2, len(latents) + 1)}) != len(halved):
                     raise ModelError(f"model: expected halved levels of 2 to {len(latents)}, found {str(halved)[:60]}")
-                return BitSwapNet(BitSwapConfig(**values | {"latents": latents, "halved": halved}))
+                return BitSwapNet(BitSwapConfig(**fields_of(values) | {"latents": latents, "halved": halved}))
             levels = tuple(tuple(scale) for scale in values["levels"])
             _check_sizes(values, [n for scale in levels for n in scale], len(levels) - 1)
             if not all(levels):
                 raise ModelError("model: expected a level at every scale, found a scale without")
-            return ResNetVae(ResNetConfig(**values | {"levels": levels}))
+            return ResNetVae(ResNetConfig(**fields_of(values) | {"levels": levels}))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"model: its network is described wrongly ({str(error).splitlines()[0][:80]})") from error
 

@@ -1,14 +1,15 @@
 """Likelihood of the samples of an image given features at half its size: logistic mixtures for each sample.
 
-The four positions of every 2 x 2 block are coded one after the other, each for all blocks at once; with ``ahead`` the
-later positions see the earlier ones as well as the features (in the manner of Reed et al. 2017, "Parallel multiscale
-autoregressive density estimation"), without it they depend on the features alone, as in Bit-Swap. Within a position
-green comes first, then red given green, then blue given both, by linear corrections (Salimans et al. 2017, sec. 2.2).
+The four positions of every 2 x 2 block are coded one after the other, each for all blocks at once; where the head is
+``autoregressive``, the later positions see the earlier ones as well as the features (in the manner of Reed et al. 2017,
+"Parallel multiscale autoregressive density estimation"), else they depend on the features alone, as in Bit-Swap. Within
+a position green comes first, then red given green, then blue given both, by linear corrections (Salimans et al. 2017,
+sec. 2.2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -26,6 +27,7 @@ from rdzip.exact.layers import activate, clip, ste_round
 from rdzip.exact.types import Float64, Int64
 from rdzip.models.conv_vae.grid import CENTRE, MEAN_GAIN, SCALE_GAIN, USUAL_SCALE
 from rdzip.models.shared import logistic_mixture as mixture
+from rdzip.models.shared.layer_names import keep_in_checkpoints
 from rdzip.models.shared.sites import FULL, Symbols, grid_bits, per_row
 from rdzip.models.shared.units import LOGIT_UNIT, MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 
@@ -37,7 +39,7 @@ OUTPUT_UNIT = 32
 CENTRE_MAX = 1 << 16
 WIDER = 12
 """Scale indices by which samples without known neighbours begin wider: a factor of 4."""
-_AROUND = {
+_NEIGHBOURS = {
     1: ((0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1)),
     2: ((0, 0, 0), (0, 0, 1), (1, -1, 0), (1, 0, 0)),
     3: ((0, 0, 0), (0, 1, 0), (1, 0, -1), (1, 0, 0)),
@@ -45,16 +47,38 @@ _AROUND = {
 """The four known neighbours of a position: (earlier position, rows down, columns right)."""
 
 
+_NAMES = {"ahead": "autoregressive"}
+"""Fields that have other names in model files and recipes."""
+
+
+def fields_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a network's shape from the table of a model file or recipe."""
+    return {_NAMES.get(name, f"no {name}" if name in _NAMES.values() else name): v for name, v in document.items()}
+
+
+def document_of(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a network's shape as plain values under their names in model files."""
+    names = {field: name for name, field in _NAMES.items()}
+    return {names.get(field, field): list(v) if isinstance(v, tuple) else v for field, v in fields.items()}
+
+
 @dataclass(frozen=True)
 class HeadConfig:
-    """Channels of the image (1 or 3), width of the features, of the head, its depth, mixture components, ``ahead``."""
+    """Shape of a head.
+
+    - channels: of the image, 1 or 3
+    - features, width: channels of the features and of the head
+    - blocks: residual blocks of each position
+    - components: of the logistic mixtures
+    - autoregressive: whether positions see the earlier ones
+    """
 
     channels: int
     features: int
     width: int = 48
     blocks: int = 1
     components: int = 2
-    ahead: bool = True
+    autoregressive: bool = True
 
     def outputs(self, order: int) -> int:
         """Outputs for the channel that is coded as number ``order``: centre, offsets, scales, logits, corrections."""
@@ -66,13 +90,15 @@ class PixelHead(nn.Module):
 
     def __init__(self, config: HeadConfig) -> None:
         super().__init__()
+        keep_in_checkpoints(self)
         self.config = config
         c, many = config, len(POSITIONS)
-        self.fan = QuantisedConv(c.features, many * c.width)
-        self.known = nn.ModuleList(
-            QuantisedConv(p * c.channels, c.width, input_max=INPUT_MAX + 1) for p in range(1, many if c.ahead else 1)
+        self.head_in = QuantisedConv(c.features, many * c.width)
+        self.conditioning = nn.ModuleList(
+            QuantisedConv(p * c.channels, c.width, input_max=INPUT_MAX + 1)
+            for p in range(1, many if c.autoregressive else 1)
         )
-        self.deep = nn.ModuleList(
+        self.head_blocks = nn.ModuleList(
             nn.ModuleList(QuantisedConv(c.width, c.width, 1, gain=0.7) for _ in range(c.blocks)) for _ in range(many)
         )
         self.parts = [c.outputs(order) for order in range(c.channels)]
@@ -82,7 +108,7 @@ class PixelHead(nn.Module):
                 at = 0
                 k = c.components
                 for order, part in enumerate(self.parts):
-                    if not (position and c.ahead):
+                    if not (position and c.autoregressive):
                         cast(QuantisedConv, layer).bias[at + k : at + 2 * k] = WIDER / SCALE_GAIN
                     for other in range(order):  # red and blue begin as their own prediction plus green's residual
                         cast(QuantisedConv, layer).bias[at + part - order + other] = OUTPUT_UNIT * float(other == 0)
@@ -91,30 +117,31 @@ class PixelHead(nn.Module):
     def streams(self) -> list[tuple[list[QuantisedConv], list[slice]]]:
         """Layers of which outputs are added before they are settled, and the parts of them."""
         width = self.config.width
-        known = [cast(QuantisedConv, layer) for layer in self.known]
+        conditioning = [cast(QuantisedConv, layer) for layer in self.conditioning]
         return [
-            ([self.fan, layer], [slice(p * width, (p + 1) * width), slice(None)]) for p, layer in enumerate(known, 1)
+            ([self.head_in, layer], [slice(p * width, (p + 1) * width), slice(None)])
+            for p, layer in enumerate(conditioning, 1)
         ]
 
     def features(self, h: Tensor, dtype: torch.dtype) -> tuple[Tensor, ...]:
         """First layers of the four positions, from features [n, f, h, w]."""
-        return self.fan(activate(h, dtype=dtype)).split(self.config.width, 1)  # type: ignore[no-any-return]
+        return self.head_in(activate(h, dtype=dtype)).split(self.config.width, 1)  # type: ignore[no-any-return]
 
-    def outputs(self, position: int, fan: Tensor, planes: list[Tensor], dtype: torch.dtype) -> tuple[Tensor, ...]:
+    def outputs(self, position: int, head_in: Tensor, planes: list[Tensor], dtype: torch.dtype) -> tuple[Tensor, ...]:
         """Outputs for the channels of a position from its part of ``features`` and the earlier planes [n, c, h, w]."""
-        u = fan
-        if position and self.config.ahead:
-            u = u + self.known[position - 1]((torch.cat(planes, 1) - CENTRE).to(dtype))
+        u = head_in
+        if position and self.config.autoregressive:
+            u = u + self.conditioning[position - 1]((torch.cat(planes, 1) - CENTRE).to(dtype))
         u = requantise(u)
-        for layer in cast(nn.ModuleList, self.deep[position]):
+        for layer in cast(nn.ModuleList, self.head_blocks[position]):
             u = requantise(u + layer(activate(u, dtype=dtype)))
         return self.out[position](activate(u, dtype=dtype)).split(self.parts, 1)  # type: ignore[no-any-return]
 
     def base(self, position: int, planes: list[Tensor], like: Tensor) -> Tensor:
         """What outputs are added to, in 1/64, [n, c, h, w]: the mean of the known neighbours, or the middle."""
-        if not position or not self.config.ahead:
+        if not position or not self.config.autoregressive:
             return torch.full_like(like, CENTRE * MEAN_UNIT)
-        around = [_moved(planes[p], down, right) for p, down, right in _AROUND[position]]
+        around = [_moved(planes[p], down, right) for p, down, right in _NEIGHBOURS[position]]
         return sum(around[1:], around[0]) * (MEAN_UNIT // 4)
 
     def mixture(self, output: Tensor, base: Tensor, residuals: list[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -139,8 +166,8 @@ class PixelHead(nn.Module):
         """Estimated code length of images x [n, c, 2h, 2w] given features [n, f, h, w]: bits of each image [n]."""
         planes = [x[:, :, row::2, column::2] for row, column in POSITIONS]
         total = torch.zeros(len(x), device=x.device)
-        for p, fan in enumerate(self.features(h, dtype)):
-            outputs = self.outputs(p, fan, planes[:p], dtype)
+        for p, head_in in enumerate(self.features(h, dtype)):
+            outputs = self.outputs(p, head_in, planes[:p], dtype)
             base, residuals = self.base(p, planes[:p], planes[p]), list[Tensor]()
             for output, channel in zip(outputs, _order(self.config.channels), strict=True):
                 mean, scale, logit, centre = self.mixture(output, base[:, channel], residuals)
@@ -187,11 +214,11 @@ class PixelSite:
         channels = self.head.config.channels
         planes: list[Tensor] = []
         with torch.inference_mode():
-            for p, fan in enumerate(self.head.features(self.features, torch.float32)):
+            for p, head_in in enumerate(self.head.features(self.features, torch.float32)):
                 rows, columns = ((size - at + 1) // 2 for size, at in zip(self.shape[:2], POSITIONS[p], strict=True))
                 inside = (slice(None), slice(None), slice(rows), slice(columns))
                 plane = torch.full((n, channels, h, w), float(CENTRE))
-                outputs = self.head.outputs(p, fan, planes, torch.float32)
+                outputs = self.head.outputs(p, head_in, planes, torch.float32)
                 base, residuals = self.head.base(p, planes, plane).double(), list[Tensor]()
                 for output, channel in zip(outputs, _order(channels), strict=True):
                     mean, scale, logit, centre = self.head.mixture(output, base[:, channel], residuals)

@@ -21,7 +21,7 @@ from rdzip.exact.layers import activate
 from rdzip.models.conv_vae import grid
 from rdzip.models.conv_vae.blocks import LATENT_GAIN, Blocks, ConvModel, begin_narrow, latent, site, squeezed, tensor
 from rdzip.models.conv_vae.grid import CENTRE
-from rdzip.models.conv_vae.pixel_head import HeadConfig, PixelHead, PixelSite
+from rdzip.models.conv_vae.pixel_head import HeadConfig, PixelHead, PixelSite, document_of
 from rdzip.models.latent_model import SAMPLE, Draw, Samples, Shape
 
 
@@ -36,11 +36,11 @@ class ResNetConfig:
     head: int = 64
     head_blocks: int = 1
     components: int = 2
-    ahead: bool = True
+    autoregressive: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as plain values, for the model file."""
-        return asdict(self) | {"levels": [list(scale) for scale in self.levels]}
+        return document_of(asdict(self)) | {"levels": [list(scale) for scale in self.levels]}
 
     @property
     def multiple(self) -> int:
@@ -90,7 +90,7 @@ class ResNetVae(nn.Module):
         self.start = QuantisedConv(1, c.width, 1, input_max=1)
         with torch.no_grad():
             self.start.bias.uniform_(0, 64)
-        self.head = PixelHead(HeadConfig(c.channels, c.width, c.head, c.head_blocks, c.components, c.ahead))
+        self.head = PixelHead(HeadConfig(c.channels, c.width, c.head, c.head_blocks, c.components, c.autoregressive))
 
     def upwards(self, x: Tensor, dtype: torch.dtype) -> list[list[Tensor]]:
         """Features [n, width, h, w] of every level of the way up, from images as blocks [n, 4c, h, w]."""

@@ -27,14 +27,14 @@ def _known(kind: int, down: int, right: int) -> bool:
     return place == (0, 0) or place in KINDS[:kind]
 
 
-AROUND = tuple(
+NEIGHBOURS = tuple(
     tuple((i, j) for i in range(-2, 3) for j in range(-2, 3) if (i, j) != (0, 0) and _known(kind, i, j))
     for kind in range(len(KINDS))
 )
 """Known neighbours (rows, columns), in spacings, of the cells of each kind."""
 NEAREST = tuple(
-    tuple(k for k, (i, j) in enumerate(around) if i * i + j * j == min(a * a + b * b for a, b in around))
-    for around in AROUND
+    tuple(k for k, (i, j) in enumerate(neighbours) if i * i + j * j == min(a * a + b * b for a, b in neighbours))
+    for neighbours in NEIGHBOURS
 )
 """Which of these are nearest: four of the first kind, two in a row or column and, if known, two across."""
 
@@ -49,7 +49,7 @@ class Pass:
     places: Tensor
     kind: int = -1
     spacing: int = 0
-    around: Tensor | None = None
+    neighbours: Tensor | None = None
     inside: Tensor | None = None
 
 
@@ -73,9 +73,9 @@ def coarse_to_fine(rows: int, columns: int) -> tuple[Pass, ...]:
             if not len(places):
                 continue
             row, column = places // columns, places % columns
-            steps = torch.tensor(AROUND[kind]) * spacing
+            steps = torch.tensor(NEIGHBOURS[kind]) * spacing
             down, right = row + steps[:, :1], column + steps[:, 1:]
             inside = (down >= 0) & (down < rows) & (right >= 0) & (right < columns)
-            around = torch.where(inside, down * columns + right, 0)
-            found.append(Pass(places, kind, spacing, around, inside))
+            neighbours = torch.where(inside, down * columns + right, 0)
+            found.append(Pass(places, kind, spacing, neighbours, inside))
     return tuple(found)

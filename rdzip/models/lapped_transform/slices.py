@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from rdzip.exact.convolution import QuantisedConv, requantise
 from rdzip.exact.integers import INPUT_MAX
 from rdzip.exact.layers import activate, clip, ste_round
-from rdzip.models.lapped_transform.scan import AROUND, NEAREST, SPACINGS, Pass, coarse_to_fine, detail_passes
+from rdzip.models.lapped_transform.scan import NEAREST, NEIGHBOURS, SPACINGS, Pass, coarse_to_fine, detail_passes
+from rdzip.models.shared.layer_names import keep_in_checkpoints
 from rdzip.models.shared.residual_site import SCALES, SCALES_PER_OCTAVE
 from rdzip.models.shared.settings import MEAN_MAX, OCTAVES, PLANES, SCALE_GAIN, setting_planes, squash
 
@@ -51,6 +52,7 @@ class SliceNet(nn.Module):
 
     def __init__(self, config: SliceConfig, base: Tensor) -> None:
         super().__init__()
+        keep_in_checkpoints(self)
         self.config = config
         c, w = config, config.width
         self.base: Tensor
@@ -60,9 +62,9 @@ class SliceNet(nn.Module):
         extra = PLANES + len(SPACINGS)
         self.first = nn.ModuleList(
             QuantisedConv(means * count + extra, c.first, 1, input_max=INPUT_MAX + 1)
-            for count in (0, *map(len, AROUND))
+            for count in (0, *map(len, NEIGHBOURS))
         )
-        self.first_deep = nn.ModuleList(
+        self.first_head_blocks = nn.ModuleList(
             nn.ModuleList(QuantisedConv(c.first, c.first, 1, gain=0.7) for _ in range(c.blocks)) for _ in self.first
         )
         self.first_out = nn.ModuleList(QuantisedConv(c.first, 2 * means, 1, gain=0.02) for _ in self.first)
@@ -70,11 +72,11 @@ class SliceNet(nn.Module):
         rest = c.slices[1:]
         self.taken = nn.ModuleList(QuantisedConv(size, w, input_max=INPUT_MAX + 1, gain=0.5) for size in rest[:-1])
         self.dense = nn.ModuleList(QuantisedConv(w, w, gain=0.5) for _ in rest)
-        self.known = nn.ModuleList(
+        self.conditioning = nn.ModuleList(
             nn.ModuleList(QuantisedConv(size, w, input_max=INPUT_MAX + 1, gain=0.5) for _ in range(many - 1))
             for size, many in zip(rest, c.passes, strict=True)
         )
-        self.deep = nn.ModuleList(
+        self.head_blocks = nn.ModuleList(
             nn.ModuleList(QuantisedConv(w, w, 1, gain=0.5) for _ in range(c.blocks)) for _ in rest
         )
         self.out = nn.ModuleList(QuantisedConv(w, 2 * size, 1, gain=0.02) for size in rest)
@@ -119,16 +121,16 @@ class SliceNet(nn.Module):
             level = planes.new_zeros(n, len(SPACINGS), count)
             middle: Tensor | float = 0.0
             inputs = [planes[..., 0].expand(n, PLANES, count), level]
-            if at.around is not None and at.inside is not None:
+            if at.neighbours is not None and at.inside is not None:
                 level[:, SPACINGS.index(at.spacing)] = INPUT_MAX
-                values = y[:, :, at.around.reshape(-1)].view(n, c, *at.around.shape) * at.inside
+                values = y[:, :, at.neighbours.reshape(-1)].view(n, c, *at.neighbours.shape) * at.inside
                 near = list(NEAREST[at.kind])
                 many = at.inside[near].sum(0)
                 middle = ste_round(values[:, :, near].sum(2) / many)  # of whole numbers below 2**23: exact
                 differences = torch.where(at.inside, values - middle[:, :, None], 0.0)
                 inputs.append(self._squash(differences).reshape(n, -1, count))
             h = requantise(self.first[at.kind + 1](torch.cat(inputs, 1)[..., None].to(dtype)))
-            for layer in cast(nn.ModuleList, self.first_deep[at.kind + 1]):
+            for layer in cast(nn.ModuleList, self.first_head_blocks[at.kind + 1]):
                 h = requantise(h + layer(activate(h, dtype=dtype)))
             output = self.first_out[at.kind + 1](activate(h, dtype=dtype))[..., 0]
             name = f"0.{at.spacing}.{at.kind}"
@@ -152,10 +154,10 @@ class SliceNet(nn.Module):
         for number, at in enumerate(detail_passes(rows, columns, self.config.passes[i])):
             u = flat[:, :, at.places]
             if number:
-                known = cast(nn.ModuleList, self.known[i])[number - 1]
-                u = u + known(self._squash(y.view(n, size, rows, columns)).to(dtype)).flatten(2)[:, :, at.places]
+                conditioning = cast(nn.ModuleList, self.conditioning[i])[number - 1]
+                u = u + conditioning(self._squash(y.view(n, size, rows, columns)).to(dtype)).flatten(2)[:, :, at.places]
             u = requantise(u)[..., None]
-            for layer in cast(nn.ModuleList, self.deep[i]):
+            for layer in cast(nn.ModuleList, self.head_blocks[i]):
                 u = requantise(u + layer(activate(u, dtype=dtype)))
             output = self.out[i](activate(u, dtype=dtype))[..., 0]
             y = y.index_copy(2, at.places, draw(f"{i + 1}.{number}", at, *self._law(output, 0.0, base, 1)))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rdzip.errors import InputError
 from rdzip.models.conv_vae.bitswap import BitSwapConfig, BitSwapNet
+from rdzip.models.conv_vae.pixel_head import fields_of
 from rdzip.models.conv_vae.resnet import ResNetConfig, ResNetVae
 from rdzip.models.shared.shared_random import rows
 from rdzip.train.data.arrays import read_samples, sha256
@@ -23,7 +24,7 @@ LIGHT = 0.1
 
 
 def _net(recipe: Recipe) -> BitSwapNet | ResNetVae:
-    table = dict(recipe.model)
+    table = fields_of(recipe.model)
     try:
         if recipe.task == "bit-swap":
             for name in ("latents", "halved"):

@@ -13,9 +13,9 @@ from helpers import tiny_causal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdzip.codecs import threads as side_by_side
 from rdzip.codecs.causal import codec as causal
 from rdzip.codecs.causal import compiled as causal_compiled
+from rdzip.codecs.threads import thread_limit
 from rdzip.errors import CoderError, InputError
 from rdzip.exact import layers, products
 from rdzip.models.causal.model import CausalModel
@@ -137,7 +137,7 @@ def test_threads(model: CausalModel, in_torch: CausalModel, threads: int, monkey
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        with side_by_side.at_most(threads):
+        with thread_limit(threads):
             assert causal.encode(model, pixels).payload == reference
             assert check(in_torch, pixels) == reference
     finally:

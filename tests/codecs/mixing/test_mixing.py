@@ -17,7 +17,7 @@ from helpers import tiny_causal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdzip.codecs import threads as side_by_side
+from rdzip.codecs import threads as coding_threads
 from rdzip.codecs.mixing import codec as mixing
 from rdzip.codecs.mixing import window
 from rdzip.codecs.mixing.band import Band
@@ -101,7 +101,7 @@ def test_bands_are_coded_apart(model: CausalModel, preset: Preset, monkeypatch: 
 def test_an_interrupted_band_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = picture((400, 30, 3))
     monkeypatch.setattr(Preset, "bands", lambda *_: 2)
-    monkeypatch.setattr(side_by_side, "workers", lambda: 2)
+    monkeypatch.setattr(coding_threads, "thread_count", lambda: 2)
     monkeypatch.setattr(window, "BLOCK_PIXELS", 30)
     rows: list[int] = []
     code = Band.code
@@ -139,7 +139,7 @@ def test_payloads_do_not_depend_on_blocks(
         for size in (1, 17, 60, 1 << 12):
             monkeypatch.setattr(window, "BLOCK_PIXELS", size)
             for threads in (1, 2):
-                with side_by_side.at_most(threads):
+                with coding_threads.thread_limit(threads):
                     coded = mixing.encode(used, pixels, None, preset)
             found.add(coded.payload)
             assert np.array_equal(mixing.decode(used, coded.payload, shape, layout), pixels)

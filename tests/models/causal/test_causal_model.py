@@ -44,18 +44,18 @@ def test_exact_evaluation_is_the_trained_forward(file: Path, kind: str) -> None:
     with torch.no_grad():
         expected = trained(context, [torch.from_numpy(v) for v in values], torch.float32)
     view = exact.view([np.ascontiguousarray(nb.T) for nb in nbs])
-    fans = exact.trunk(view, x, y)
-    for channel, fan in enumerate(fans):
-        for mine, theirs in zip(exact.head(channel, fan, view, values[:channel]), expected[channel], strict=True):
+    head_inputs = exact.trunk(view, x, y)
+    for channel, head_in in enumerate(head_inputs):
+        for mine, theirs in zip(exact.head(channel, head_in, view, values[:channel]), expected[channel], strict=True):
             np.testing.assert_array_equal(mine.T, theirs.numpy())
 
 
 def test_large_weights_get_coarser_units_instead_of_inexact_sums(tmp_path: Path) -> None:
     nets = tiny_causal.nets()
     with torch.no_grad():
-        for layer in (nets["colour"].fan, nets["colour"].stem):
+        for layer in (nets["colour"].head_in, nets["colour"].stem):
             layer.weight *= 60
-        nets["colour"].deep[0][0].weight *= 0.01
+        nets["colour"].head_blocks[0][0].weight *= 0.01
     export(tmp_path / "large.safetensors", nets, {"id": "large"})
     tensors, meta = model_file.read(tmp_path / "large.safetensors")
     check_known_answer(from_tensors(tensors, meta), meta)

@@ -42,7 +42,7 @@ def test_every_added_weight_learns() -> None:
     torch.manual_seed(3)
     large = grown(CausalNet(SMALL), LARGE)
     bits_per_sample(large, crops().draw(4, torch.Generator().manual_seed(2)), torch.float32).sum().backward()
-    for name in ("blocks.1", "blocks.2", "deep.0.1", "deep.2.0"):
+    for name in ("blocks.1", "blocks.2", "head_blocks.0.1", "head_blocks.2.0"):
         assert dict(large.named_modules())[name].weight.grad.abs().sum() > 0, name
     added = large.stem.weight.grad[:, 12:20]  # neighbours of the first plane that the smaller network had not
     assert (added.abs().sum(0) > 0).all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdzip.models.lapped_transform.scan import AROUND, NEAREST, coarse_to_fine, detail_passes
+from rdzip.models.lapped_transform.scan import NEAREST, NEIGHBOURS, coarse_to_fine, detail_passes
 
 SIDES = st.integers(1, 37)
 
@@ -22,15 +22,15 @@ def test_coarse_to_fine_sees_what_is_known_only(rows: int, columns: int) -> None
     for at in coarse_to_fine(rows, columns):
         places = at.places.tolist()
         assert not known & {*places}
-        if at.around is not None and at.inside is not None:
-            assert {*at.around[at.inside].tolist()} <= known
+        if at.neighbours is not None and at.inside is not None:
+            assert {*at.neighbours[at.inside].tolist()} <= known
             assert bool(at.inside[list(NEAREST[at.kind])].any(0).all())  # the mean of the nearest exists
         known |= {*places}
     assert known == {*range(rows * columns)}
 
 
 def test_neighbours_are_those_of_the_checkerboards() -> None:
-    assert [len(around) for around in AROUND] == [4, 12, 16]
+    assert [len(neighbours) for neighbours in NEIGHBOURS] == [4, 12, 16]
     across, beside = {(-1, -1), (-1, 1), (1, -1), (1, 1)}, {(-1, 0), (1, 0), (0, -1), (0, 1)}
-    nearest = [{AROUND[kind][k] for k in near} for kind, near in enumerate(NEAREST)]
+    nearest = [{NEIGHBOURS[kind][k] for k in near} for kind, near in enumerate(NEAREST)]
     assert nearest == [across, beside, beside]
