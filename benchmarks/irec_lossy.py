@@ -23,7 +23,7 @@ import torch
 
 import rdzip
 from rdzip import hub
-from rdzip.bench import codecs, curves, pictures, plot, run
+from rdzip.bench import codecs, curves, images, plot, run
 from rdzip.bench.measure import mse
 from rdzip.codecs.transform import codec as transform
 from rdzip.codecs.transform.tiles import Grid
@@ -90,7 +90,7 @@ def averaged(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def of_others(names: str, paths: list[Path]) -> list[dict[str, Any]]:
     """Averages of other codecs over the same images."""
-    items, _ = pictures.items([(p, p.name) for p in paths])
+    items, _ = images.items([(p, p.name) for p in paths])
     own = [f"{name}={OWN_QUALITIES}" for name in names.split(",") if name.startswith("rdzip:")]
     found = run.run(items, codecs.choose(names, own, print), threads=1)
     if found.failures:
@@ -152,7 +152,7 @@ def main() -> None:
     with ProcessPoolExecutor(1) as beside:
         others = beside.submit(of_others, arguments.peers, paths)
         for path in paths:
-            pixels, _ = pictures.read(path)
+            pixels, _ = images.read(path)
             for name, model in models.items():
                 if not isinstance(model, IrecModel):
                     raise SystemExit(f"{name}: expected a model of irec-vae")

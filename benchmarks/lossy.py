@@ -18,7 +18,7 @@ from typing import Any
 import common
 import numpy as np
 
-from rdzip.bench import codecs, curves, pictures, plot, run
+from rdzip.bench import codecs, curves, images, plot, run
 from rdzip.bench.curves import Curve
 from rdzip.formats.images.picture import from_array
 from rdzip.metrics.bd_rate import bd_rate
@@ -60,11 +60,11 @@ def compared(all_curves: Sequence[Curve], names: Sequence[str]) -> list[dict[str
     ]  # fmt: skip
 
 
-def rate_control(model: str, items: Sequence[pictures.Item]) -> dict[str, Any]:
+def rate_control(model: str, items: Sequence[images.Item]) -> dict[str, Any]:
     """How far files are from target rates and from their estimates, in percent; over all images and targets."""
     misses, gaps, missed = [], [], []
     for item in items[::EVERY]:
-        pixels, _ = pictures.read(item.path)
+        pixels, _ = images.read(item.path)
         for target in TARGETS:
             done = compress(from_array(pixels), Request(model=model, loss=Loss(target_bpp=target)))
             loss = done.report.lossy
@@ -129,7 +129,7 @@ def main() -> None:
     names = [own_name(model) for model in arguments.models.split(",")]
     chosen = codecs.choose(",".join([*names, arguments.peers]), [f"{n}={QUALITIES}" for n in names], print)
     paths = sorted(p for p in arguments.folder.iterdir() if p.suffix.lower() in common.SUFFIXES)
-    items, failed = pictures.items([(p, p.name) for p in paths])
+    items, failed = images.items([(p, p.name) for p in paths])
     if failed or not items:
         raise SystemExit(f"{arguments.folder}: {failed or 'no images'}")
     result = run.run(items, chosen, on_record=lambda r: print(r["image"], r["codec"], r["setting"], flush=True))

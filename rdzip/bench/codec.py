@@ -1,4 +1,4 @@
-"""What a benchmark knows of a codec: how to call it, its settings, and what it needs to be there."""
+"""A codec as a benchmark sees it: how to call it, its settings, the packages that it needs."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from rdzip.bench import workers
 from rdzip.bench.codecs import Chosen
 from rdzip.bench.curves import Curve
+from rdzip.bench.images import Item
 from rdzip.bench.measure import Record, average
-from rdzip.bench.pictures import Item
 from rdzip.bench.workers import Task
 from rdzip.metrics.bd_rate import BdRate, bd_rate
 
@@ -49,8 +49,12 @@ def run(
 ) -> Result:
     """Run every image through every codec and setting, image by image.
 
-    jobs: processes at a time. threads: of each codec that can be told; None: its own choice, or with several jobs the
-    cores by jobs. on_record is called with the record of each image, in a fixed order.
+    - items: images.
+    - chosen: codecs with their settings.
+    - jobs: processes at a time.
+    - threads: of each codec whose number can be set; None: its own choice, or with several jobs the cores by jobs.
+    - on_record: called with the record of each image, in a fixed order.
+    - on_share: called with the share of the pixels that is done.
     """
     if threads is None and jobs > 1:
         threads = max(1, (os.cpu_count() or 1) // jobs)

@@ -1,11 +1,11 @@
-"""Images through codecs, here or by workers (rdzip.system.workers)."""
+"""Images through codecs, in this process or by workers (rdzip/system/workers.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rdzip.bench import codecs, pictures
+from rdzip.bench import codecs, images
 from rdzip.bench.codec import Codec
 from rdzip.bench.measure import Record, measure, warm
 from rdzip.exact.types import Pixels
@@ -36,7 +36,7 @@ class Desk:
     def run(self, task: Task) -> Record:
         """Return the record of a task. Raises RdzipError."""
         if self._image is None or self._image[0] != task.path:
-            self._image = task.path, pictures.read(task.path)[0]
+            self._image = task.path, images.read(task.path)[0]
         pixels = self._image[1]
         if task.codec not in self._codecs:
             codec = codecs.find(task.codec)

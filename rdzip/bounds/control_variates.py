@@ -1,4 +1,4 @@
-"""Less variance for means over samples of Gaussian sources, whose moments are known: control variates."""
+"""Control variates: less variance for means over samples of Gaussian sources, whose moments are known."""
 
 from __future__ import annotations
 

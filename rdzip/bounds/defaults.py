@@ -1,4 +1,4 @@
-"""What a run does unless it is told: the methods that suit a source, and its lambdas."""
+"""Defaults of a run: the methods that suit a source, and the lambdas that show its curve."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of methods: what each is called, which module has it, which sources it takes. Modules are imported by use.
+"""The table of methods: names, modules, sources that each takes. Modules are imported when they are used.
 
 A module of the table has a frozen dataclass of options and a function
 

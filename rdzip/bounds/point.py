@@ -1,4 +1,4 @@
-"""Points: what a method found at one lambda, with its uncertainty, and the JSON record of it."""
+"""Points of rate-distortion bounds: rate and distortion at one lambda, their uncertainty, and the JSON record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run: a source, methods and lambdas, worked off into records and, if it has a folder, into files."""
+"""A run of bounds: a source, methods and lambdas to records and, if it has a folder, to files."""
 
 from __future__ import annotations
 
@@ -121,10 +121,10 @@ def run(
     on_record: Callable[[Record], None] = lambda record: None,
     on_share: Callable[[float], None] = lambda share: None,
 ) -> Result:
-    """Work a plan off, with a folder for its records and pictures unless `out` is None.
+    """Work a plan off, with a folder for its records and figures unless `out` is None.
 
     on_record is called with each new record. Ctrl-C leaves the records so far in the folder. Without matplotlib no
-    picture is made (`rdzip.bounds.plot.missing` tells). Raises InputError where the folder cannot be used; what goes
+    figure is made (`rdzip.bounds.plot.missing` tells). Raises InputError where the folder cannot be used; what goes
     wrong in a method is a Failure of the result.
     """
     if out is None:

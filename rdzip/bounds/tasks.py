@@ -1,4 +1,4 @@
-"""Tasks of a run, a method with its lambdas each, worked off here or by workers (rdzip.system.workers)."""
+"""Tasks of a run, a method with its lambdas each, in this process or by workers (rdzip/system/workers.py)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from rdzip.system import workers
 from rdzip.system.workers import Pool
 
 STEP = 0.002
-"""Progress that a worker tells."""
+"""Least progress that a worker reports."""
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class SourceSpec:
-    """What `open_source` needs to open the source again, in another process."""
+    """A source by its name and parameters: what another process needs to open it again."""
 
     spec: str
     dim: int | None = None

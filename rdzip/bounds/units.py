@@ -78,7 +78,13 @@ CONVENTIONS = {
 
 
 def convention(name: str) -> Convention:
-    """Return the convention of that name; InputError if there is none."""
+    """Return the convention of that name; InputError if there is none.
+
+    Learned image compression minimises bits per pixel + l MSE on 0..255; l = 0.01 of images 256 x 256 in our units:
+
+    >>> round(convention("bpp-255").lam(0.01, (256, 256, 3)))
+    29538317
+    """
     try:
         return CONVENTIONS[name]
     except KeyError:

@@ -23,7 +23,7 @@ from rdzip.system.atomic import shown
 if TYPE_CHECKING:
     from rdzip.bench.codecs import Chosen
     from rdzip.bench.curves import Curve
-    from rdzip.bench.pictures import Item
+    from rdzip.bench.images import Item
     from rdzip.bench.run import Result, Saving
 
 RECORDS = "bench.jsonl"
@@ -152,7 +152,7 @@ def _check_out(args: BenchArgs, out: Output) -> None:
 
 def _items(paths: Sequence[str], out: Output) -> list[Item]:
     """Find and read all images; what cannot be used is told and left out."""
-    from rdzip.bench import pictures
+    from rdzip.bench import images
 
     readable: dict[str, tuple[Path, str]] = {}
     for one in find_inputs(paths, recursive=True, suffixes=IMAGE_SUFFIXES, note=out.note):
@@ -163,7 +163,7 @@ def _items(paths: Sequence[str], out: Output) -> list[Item]:
             readable.setdefault(os.path.realpath(one.path), (one.path, shown(one.relative)))
     # Two folders may have images of one name.
     names = Counter(name for _, name in readable.values())
-    items, failed = pictures.items(
+    items, failed = images.items(
         [(path, name if names[name] == 1 else shown(path)) for path, name in readable.values()]
     )
     for name, error in failed:

@@ -39,6 +39,10 @@ class Philox:
     """The words of one stream of one seed, each at its own position, in any order.
 
     seed, stream: 0 to 2**64 - 1. Different pairs give unrelated words. Raises InputError for other values.
+
+    >>> words = Philox(seed=7).words(0, 100)
+    >>> bool((Philox(seed=7).words(40, 60) == words[40:]).all())
+    True
     """
 
     def __init__(self, seed: int, stream: int = 0) -> None:

@@ -1,4 +1,7 @@
-"""Arrays that begin with a line of the cache: numpy's begin anywhere, and half of their vectors lie in two lines."""
+"""Cache-aligned arrays: they begin with a line of the cache, of 64 bytes.
+
+numpy's begin anywhere, and half of the vectors in them lie in two lines.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ def aligned_zeros(count: int, dtype: type[np.generic]) -> NDArray[Any]:
 
 
 def aligned(array: NDArray[Any]) -> NDArray[Any]:
-    """A copy of an array [n]."""
+    """A cache-aligned copy of an array [n]."""
     found = aligned_zeros(len(array), array.dtype.type)
     found[:] = array
     return found

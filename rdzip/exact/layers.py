@@ -116,7 +116,7 @@ class QuantisedLinear(nn.Module):
         return y.add_(b) if y.dtype != a.dtype else y + b
 
     def to_integer(self, input_max: int = ACT_MAX) -> IntegerLinear:
-        """The finished integer layer; ModelError if a channel breaks the bound of exactness."""
+        """The integer layer of the rounded weights; ModelError if a channel breaks the bound of exactness."""
         e = self.exponents()
         weight = torch.round(self.quantised_weight().detach() * torch.exp2(e)[:, None]).to(torch.int8)
         bias = round_half_up(self.bias.detach() * BIAS_UNIT).to(torch.int32)

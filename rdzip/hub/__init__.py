@@ -1,4 +1,4 @@
-"""Where models are found: bundled with the package, in the cache, or on the Hugging Face hub at a pinned revision.
+"""Model hub: models bundled with the package, in the cache, or on the Hugging Face hub at a pinned revision.
 
 Nothing is used, and nothing enters the cache, before its SHA-256 has been compared with the registry's (or, for a
 cached file that the registry does not know, with the name that it is stored under). Files are safetensors, never
@@ -94,7 +94,7 @@ def resolve(
 
     name: an id ("photo"), a path that ends in .safetensors, or a hash: 8 to 32 bytes of the file's SHA-256, or the
     same in hex. progress: called with the fraction fetched, 0 to 1. source: where a .rdz file says that its model can
-    be had; that is told, not done (see `fetch_from`). Raises ModelError, which says what to do.
+    be had; that is reported, not done (see `fetch_from`). Raises ModelError, which says what to do.
     """
     if source is not None and isinstance(name, bytes) and not is_known(name):
         raise ModelError(missing(name, source))

@@ -1,4 +1,4 @@
-"""Fetching a model file from the Hugging Face hub at a pinned revision, checked before it has its name."""
+"""Download of a model file from the Hugging Face hub at a pinned revision, checked before it has its name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_UNNAMED = 1 << 28
 def fetch(source: Origin, folder: Path, progress: Progress | None = None, *, named: bool = True) -> Path:
     """Download a model into a temporary folder, check it, and only then move it into ``folder``; its path there.
 
-    Where nobody has told its hash, it must at least be a model file. progress: called with shares from 0 to 1. named:
+    Where its hash is unknown, it must at least be a model file. progress: called with shares from 0 to 1. named:
     by the user or the registry; of a model that only a file names, at most MOST_UNNAMED bytes are taken, and the user's
     token is not sent. Raises ModelError when it cannot be had, or is not what it should be.
     """

@@ -1,4 +1,4 @@
-"""Where on the Hugging Face hub a model file comes from: a repository, a commit of it, the file's name there, its hash.
+"""Origin of a model file on the Hugging Face hub: a repository, a commit of it, the file's name there, its hash.
 
 Written ORG/NAME@COMMIT/FILE.safetensors. A .rdz file carries it beside the hash of its model; in rdzip's cache it lies
 beside the model file as <SHA-256 in hex>.json.
@@ -26,7 +26,7 @@ MOST_NAME = 200
 
 @dataclass(frozen=True)
 class Origin:
-    """A model file on the hub. sha256 (hex) and bytes: of the file, None where nobody has told them yet."""
+    """A model file on the hub. sha256 (hex) and bytes: of the file, None while they are unknown."""
 
     repo: str
     revision: str
@@ -56,7 +56,7 @@ class Origin:
 
     @property
     def description(self) -> str:
-        """Repository, commit, file and size, as people are told before it is fetched."""
+        """Repository, commit, file and size, as messages name them before it is fetched."""
         size = "size unknown" if self.bytes is None else f"{self.bytes:,} bytes"
         return f"{self.file} of the repository {self.repo} at {self.revision} ({size})"
 

@@ -1,4 +1,4 @@
-"""Models of one's own for others: a finished run as a folder to publish, and that folder on the Hugging Face hub."""
+"""Publication of models: a finished run as a folder to publish, and that folder on the Hugging Face hub."""
 
 from __future__ import annotations
 

@@ -118,6 +118,10 @@ def bd_rate(
 ) -> BdRate | None:
     """Return the BD-rate of points (bits per pixel, PSNR in dB) against an anchor's, over the PSNRs that both have.
 
+    >>> anchor = [(0.25, 30.0), (0.5, 33.0), (1.0, 36.0)]
+    >>> round(bd_rate(anchor, [(0.9 * rate, psnr) for rate, psnr in anchor]).percent, 6)
+    -10.0
+
     rates: cut both curves to these bits per pixel first. None where a curve has fewer than two useful points, or they
     have no PSNR in common.
     """

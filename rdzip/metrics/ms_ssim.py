@@ -1,4 +1,4 @@
-"""The multi-scale structural similarity index (Wang, Simoncelli and Bovik 2003), on RGB, channels averaged."""
+"""Multi-scale structural similarity, MS-SSIM (Wang, Simoncelli and Bovik 2003), on RGB, channels averaged."""
 
 from __future__ import annotations
 

@@ -10,14 +10,14 @@ WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the five scales, from the finest (Wang et al., section 3.2)."""
 WINDOW, SIGMA = 11, 1.5
 SMALLEST = WINDOW << (len(WEIGHTS) - 1)
-"""Side from which a picture has a whole window at every scale."""
+"""Side from which a image has a whole window at every scale."""
 C1, C2 = 0.01**2, 0.03**2  # of samples in 0..1
 LEAST = 1e-4
 """Similarity of a scale below which it counts as this: roots have no slope at 0."""
 
 
 def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
-    """Multi-scale structural similarity [n] of pictures [n, c, h, w] in 0..1, at most 1, averaged over channels.
+    """Multi-scale structural similarity [n] of images [n, c, h, w] in 0..1, at most 1, averaged over channels.
 
     Only windows wholly inside count; scales are halved by averages of 2 x 2. ValueError for sides below SMALLEST.
     """

@@ -1,4 +1,8 @@
-"""From choices to values: the decoder's side of auxiliary variables, in integers (docs/reference/irec.md)."""
+"""Auxiliary variables, the decoder's side: from choices to values, in integers (docs/reference/irec.md).
+
+A latent is a sum of normal variables; each is chosen among candidates of shared randomness (Flamich, Havasi and
+Hernandez-Lobato 2020, section 3).
+"""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Targets:
 
 
 def partial_divergence(mean: Float64, variance: Float64, share: float) -> float:
-    """Nats that the partial sum of variance ``share`` tells: KL of its laws under Gaussians q and p, all variables.
+    """KL in nats of the partial sum of variance ``share``: of its laws under Gaussians q and p, all variables.
 
     Given z, the partial sum is normal with mean share z and variance share (1 - share).
     """
@@ -75,7 +75,7 @@ def partial_divergence(mean: Float64, variance: Float64, share: float) -> float:
 
 
 def fitted_bend(mean: Float64, variance: Float64, steps: int) -> int:
-    """The bend of the schedule (rec/schedule.py) at which steps tell most nearly as much as each other."""
+    """The bend of the schedule (rec/schedule.py) at which the KL of steps is most nearly the same."""
     k = np.arange(steps + 1)
     unevenness = []
     for c in BENDS:

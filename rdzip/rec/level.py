@@ -1,4 +1,4 @@
-"""What is coded of a level of latents: its variables cut into blocks, their steps, bends and choices, on a stack.
+"""Coding of a level of latents: its variables cut into blocks, their steps, bends and choices, on a stack.
 
 docs/reference/irec.md, sections 2 and 4.
 """

@@ -1,4 +1,4 @@
-"""What encoder and decoder draw alike: normal values by step, candidate and place, and an order of variables.
+"""Shared randomness of encoder and decoder: normal values by step, candidate and place, and an order of variables.
 
 Integers throughout (docs/reference/irec.md, sections 2 and 3). A step's candidates are rows of normal values; a path of
 choices *turns* the rows of the next step, so that equal numbers mean different vectors after different paths. Without

@@ -1,4 +1,4 @@
-"""Writes that happen wholly or not at all.
+"""Atomic writes of files: wholly or not at all.
 
 A result is written to a temporary file in the destination folder (``.rdzip-XXXXXXXX.tmp``, all that a killed process
 can leave behind), flushed to the disk, and moved to its name in one step; folders that are made for it are flushed too.

@@ -1,5 +1,7 @@
-"""Strips of rows of about the same size whatever the shape, so that looking at a picture takes neither much memory nor
-a step for each of many short rows."""
+"""Strips of rows of about the same size whatever the shape.
+
+So comparing and hashing an image takes neither much memory nor a step for each of many short rows.
+"""
 
 from __future__ import annotations
 

@@ -57,11 +57,18 @@ def work(
     on_message: Callable[[int, Any], None] = lambda index, message: None,
     order: Sequence[int] | None = None,
 ) -> None:
-    """Work ``count`` tasks off; ``make`` gives the argument of each when its turn comes.
+    """Run tasks on a pool of workers.
 
-    on_end: gets the index of each task with its result, or with the Exception that is why there is none (an error of
-    ``make`` too), in the order in which they end. order: in which they start. Whatever the callbacks raise, and Ctrl-C,
-    ends all. Raises InputError where there is no such cluster.
+    - function: of a module; takes an argument, and what sends intermediate results.
+    - count: of tasks.
+    - make: gives the argument of a task by its index, when its turn comes.
+    - pool: the workers.
+    - on_end: gets the index of each task with its result, or with the Exception that is why there is none (an error of
+      ``make`` too), in the order in which they end.
+    - on_message: gets the index of a task with each intermediate result.
+    - order: in which tasks start.
+
+    Whatever the callbacks raise, and Ctrl-C, ends all. Raises InputError where there is no such cluster.
     """
     waiting = deque(range(count) if order is None else order)
     if pool.alone or (pool.ray is None and count == 1):
@@ -79,7 +86,14 @@ def _ray(function: Function, pool: Pool) -> _Backend:
 
 
 class InOrder:
-    """Hands results to ``on_end`` in the order of the tasks, whichever ends first."""
+    """Hands results to ``on_end`` in the order of the tasks, whichever ends first.
+
+    >>> take = InOrder(lambda index, result: print(index, result))
+    >>> take(1, "b")
+    >>> take(0, "a")
+    0 a
+    1 b
+    """
 
     def __init__(self, on_end: Callable[[int, Any], None]) -> None:
         self._on_end, self._early, self._next = on_end, dict[int, Any](), 0
@@ -119,7 +133,7 @@ def _here(
 
 
 class _Backend(Protocol):
-    """What starts tasks and puts what they say."""
+    """Starts tasks, and puts their messages."""
 
     most: int
 

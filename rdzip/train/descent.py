@@ -1,4 +1,14 @@
-"""Gradient descent: the one loop behind every network of the project, those of bounds too, and files of its state."""
+"""The training loop: gradient descent of every network of the project, those of bounds too, and files of its state.
+
+    step 0, 1, ...          once a step          after every `every` steps
+    --------------     ---------------------     -------------------------
+    loss(step)     ->  backward, clip, Adam  ->  pause(): log, validate, save
+        ^                                                        |
+        |     restore(state): optimiser, step, seconds           v
+        +-----------------------------------------------  checkpoint
+
+A run that goes on from a checkpoint takes the same steps as one that was never stopped.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,13 @@
-"""Training runs: a recipe's task descended to a model file; log, checkpoints, exact resume, one process or several."""
+"""Training runs: from a recipe and data to a model file; log, checkpoints, exact resume, one process or several.
+
+    recipe.toml --+
+                  +--> Task: networks, loss, validation --> Descent (descent.py) --> Task.export --> NAME.safetensors
+    data ---------+                                          |          |
+                                                        log.jsonl   checkpoint.pt
+
+What is trained are float networks whose forward already rounds as the integer one does (straight-through gradients,
+exact/layers.py), so that export changes nothing that was learnt.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +95,12 @@ def make_task(recipe: Recipe, data: Path, device: torch.device) -> Task:
 def train(recipe: Recipe, data: Path, out: Path, resume: bool, device: str, watchers: Sequence[Watcher] = ()) -> Path:
     """Train a recipe and export it; returns the model file. See rdzip.train.run.
 
-    watchers: told of every step and every record of the log, in the process that writes them.
+    - recipe: what to train, and how.
+    - data: folder or file that the task reads.
+    - out: folder of log, checkpoint and model file.
+    - resume: go on from the checkpoint in `out`.
+    - device: where torch computes.
+    - watchers: called with every step and every record of the log, in the process that writes them.
     """
     with group(device) as processes:
         checkpoint = out / CHECKPOINT

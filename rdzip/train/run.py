@@ -24,10 +24,17 @@ def run(
 ) -> Path:
     """Train a recipe on the data that its task reads and export the model file; returns its path in ``out``.
 
-    recipe: name of a shipped recipe or path of a TOML file; overrides: "key=value" or "table.key=value" strings.
-    start: a model, or the folder of a run, to take the weights from. show: a live table on stderr, where that is a
-    terminal. tensorboard: write ``out``/tensorboard too. Under `torchrun`, its processes share each batch.
-    Raises InputError for unusable recipes, data or options.
+    - recipe: name of a shipped recipe or path of a TOML file.
+    - data: folder or file of training data.
+    - out: folder of the run.
+    - overrides: "key=value" or "table.key=value" strings.
+    - resume: go on from the checkpoint in ``out``.
+    - device: where torch computes.
+    - start: a model, or the folder of a run, to take the weights from.
+    - show: a live table on stderr, where that is a terminal.
+    - tensorboard: write ``out``/tensorboard too.
+
+    Under `torchrun`, its processes share each batch. Raises InputError for unusable recipes, data or options.
     """
     from rdzip.train.recipe import load_recipe
 

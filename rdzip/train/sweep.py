@@ -47,10 +47,16 @@ def sweep(
 ) -> list[dict[str, Any]]:
     """Train every combination of ``values`` ("key=a,b,c" each), in ``out``/key=value,..., and return their records.
 
+    - recipe, data, overrides, start, device: of each run, see rdzip.train.run.
+    - out: folder with a folder for each run.
+    - values: "key=a,b,c" for each key.
+    - pool: workers that train.
+    - resume: go on with the runs in ``out``.
+    - on_record: gets each record, in the order of the combinations.
+
     A record has "set" (the values), and "model", "figures" (the last of the log), or "error". They are in
-    ``out``/sweep.jsonl too, and ``on_record`` gets each, in the order of the combinations. A run whose process dies
-    goes on from its checkpoint, once. resume: go on with the runs in ``out``. Raises InputError for what is wrong with
-    values or recipes.
+    ``out``/sweep.jsonl too. A run whose process dies goes on from its checkpoint, once. Raises InputError for what is
+    wrong with values or recipes.
     """
     changes = combinations(values)
     jobs = []
@@ -79,7 +85,11 @@ def sweep(
 
 
 def combinations(values: Sequence[str]) -> list[tuple[str, ...]]:
-    """Every combination of "key=a,b,c" texts, as ("key=a", ...); InputError for a text that is no such thing."""
+    """Every combination of "key=a,b,c" texts, as ("key=a", ...); InputError for a text that is no such thing.
+
+    >>> combinations(["lr=0.1,0.2", "seed=1"])
+    [('lr=0.1', 'seed=1'), ('lr=0.2', 'seed=1')]
+    """
     axes = []
     for text in values:
         key, sign, found = text.partition("=")

@@ -1,4 +1,4 @@
-"""Watching a run: a live table on a terminal, and TensorBoard."""
+"""Monitoring of training runs: a live table on a terminal, and TensorBoard."""
 
 from __future__ import annotations
 

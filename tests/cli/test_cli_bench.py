@@ -170,10 +170,10 @@ def test_nothing_is_overwritten_without_force(rdzip: Cli, photos: Path) -> None:
 
 
 def test_without_matplotlib_the_records_are_written(rdzip: Cli, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rdzip.bounds.plot.missing", lambda: "pictures need matplotlib")
+    monkeypatch.setattr("rdzip.bounds.plot.missing", lambda: "figures need matplotlib")
     ran = rdzip("bench", "photos", *FAST, "--out", "out")
     assert ran.code == 0
-    assert "pictures need matplotlib; only bench.jsonl will be written" in ran.err
+    assert "figures need matplotlib; only bench.jsonl will be written" in ran.err
     assert names_in(Path("out")) == ["bench.jsonl"]
 
 

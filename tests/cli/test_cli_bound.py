@@ -116,10 +116,10 @@ def test_crossed_bounds_are_no_success(rdzip: Cli) -> None:
 
 
 def test_without_matplotlib_the_records_are_written(rdzip: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rdzip.bounds.plot.missing", lambda: "pictures need matplotlib")
+    monkeypatch.setattr("rdzip.bounds.plot.missing", lambda: "figures need matplotlib")
     ran = bound(rdzip, "--source", "banana")
     assert ran.code == 0
-    assert "pictures need matplotlib; only bound.jsonl will be written" in ran.err
+    assert "figures need matplotlib; only bound.jsonl will be written" in ran.err
     assert names_in(Path("bound-banana")) == FILES[:2]
 
 

@@ -3,7 +3,7 @@
 L(lambda) of a law is the minimum over q of E[-log u_q(X)], which is linear in the law: so it is concave in the law, and
 that of n samples, a random law whose mean is the source's, is at most L(lambda) on the average. No weight u fitted to
 other samples can give more on the same ones: E[-log u] - log sup C is at most the maximum over u, which is L of the
-samples (duality). What is needed is L of the samples, or a little less: atoms.py. There is no fit to be told apart from
+samples (duality). What is needed is L of the samples, or a little less: atoms.py. There is no fit to be kept apart from
 held-out samples, since the minimum is what the bound says.
 
 The bias, downwards, is about the number of atoms over twice the number of samples; facts show the value against k.

@@ -1,9 +1,11 @@
-"""Lower bound by Csiszar's dual: method "log-u". See estimator.py for the bound, ck.py for the supremum over y.
+"""Csiszar's dual (Csiszar 1974; Yang and Mandt 2022, section 4): method "log-u".
+
+See estimator.py for the bound, ck.py for the supremum over y.
 
 Where the density of the source is known, the weight u is that of a Gaussian mixture, tuned, and C is estimated by
 importance sampling around each y (network "mixture"). Else the best weight for the very samples is found (network
 "atoms", see empirical.py), or that of a network of its own, trained on the C_k objective, is held against samples it
-has not seen (networks.py: "mlp", "cnn"); then k must be large against 1 / u, and the value against k is told.
+has not seen (networks.py: "mlp", "cnn"); then k must be large against 1 / u, and the facts have the value against k.
 """
 
 from __future__ import annotations

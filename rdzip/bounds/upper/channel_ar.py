@@ -1,4 +1,7 @@
-"""Method "channel-ar": "hyperprior" with channels coded slice by slice and latent residual prediction."""
+"""Channel-wise autoregressive transform coding (Minnen and Singh 2020), method "channel-ar".
+
+Method "hyperprior" with channels coded slice by slice and latent residual prediction.
+"""
 
 from __future__ import annotations
 
@@ -19,5 +22,5 @@ class Options(hyperprior.Options):
 
 
 def solve(source: Source, lambdas: Sequence[float], options: Options, report: Report) -> list[Point]:
-    """Return the upper bounds at each lambda, on held-out (or fresh) pictures."""
+    """Return the upper bounds at each lambda, on held-out (or fresh) images."""
     return hyperprior.solve_as("channel-ar", source, lambdas, options, report)

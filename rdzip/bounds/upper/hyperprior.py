@@ -1,7 +1,7 @@
-"""Method "hyperprior": upper bounds on R(D) of pictures by transform coding with a mean-scale hyperprior.
+"""Transform coding with a mean-scale hyperprior (Minnen, Balle, Toderici 2018), method "hyperprior", for images.
 
 Rates are estimated, not sizes of files: those of dithered quantisation (uniform noise) with an ideal entropy coder. See
-transform_coding.py for the code, pictures.py for training and evaluation; one network serves all lambdas.
+transform_coding.py for the code, image_training.py for training and evaluation; one network serves all lambdas.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Options(image_training.Fitting):
     residual: bool = False
 
     def build(self, channels: int) -> TransformCode:
-        """Return a fresh network for pictures of so many channels."""
+        """Return a fresh network for images of so many channels."""
         return TransformCode(
             Shape(channels, self.widths, self.blocks, self.latent, self.hyper, self.slices, self.residual)
         )
 
 
 def solve(source: Source, lambdas: Sequence[float], options: Options, report: Report) -> list[Point]:
-    """Return the upper bounds at each lambda, on held-out (or fresh) pictures."""
+    """Return the upper bounds at each lambda, on held-out (or fresh) images."""
     return solve_as("hyperprior", source, lambdas, options, report)
 
 

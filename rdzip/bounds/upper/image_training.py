@@ -1,8 +1,8 @@
-"""Upper bounds on R(D) of pictures by one network for all lambda: training on squares, evaluation on whole pictures.
+"""Upper bounds on R(D) of images by one network for all lambda: training on squares, evaluation on whole images.
 
-Shared by the methods that differ in the network only. Pictures are [h, w, c] in 0..1; rates in nats per picture,
+Shared by the methods that differ in the network only. Images are [h, w, c] in 0..1; rates in nats per image,
 distortion squared error, mean over samples. Networks are fully convolutional: they train on squares of the source's
-pictures and are evaluated on whole ones, padded to a multiple of their stride by repeating the border; padding costs
+images and are evaluated on whole ones, padded to a multiple of their stride by repeating the border; padding costs
 rate and gains nothing, so bounds stay valid.
 """
 
@@ -28,7 +28,7 @@ from rdzip.bounds.upper.training import Schedule, checkpoint_path, fit
 from rdzip.errors import InputError
 
 CROPS = 4
-"""Squares of one drawn picture in a batch."""
+"""Squares of one drawn image in a batch."""
 CHOOSING = 16
 
 
@@ -49,7 +49,7 @@ Model = TypeVar("Model", bound=ImageModel)
 class Fitting:
     """How to fit and to evaluate.
 
-    crop: side of training squares, batch: how many. samples: held-out pictures of the final figures, at most. folder:
+    crop: side of training squares, batch: how many. samples: held-out images of the final figures, at most. folder:
     where to save, and to resume from.
     """
 
@@ -74,7 +74,7 @@ def bound(
     label: str,
     rounding: bool = False,
 ) -> list[Point]:
-    """Return the upper bounds at each lambda, on held-out (or fresh) pictures.
+    """Return the upper bounds at each lambda, on held-out (or fresh) images.
 
     build: makes the network, once the generator of torch is seeded. label: what the rates are. rounding: whether to
     measure the network with rounding in place of noise too, as facts.
@@ -104,9 +104,9 @@ def bound(
 
 
 def check_images(method: str, source: Source) -> None:
-    """Raise InputError where a source is not of pictures."""
+    """Raise InputError where a source is not of images."""
     if len(source.shape) != 3:
-        raise InputError(f"{method} takes pictures [height, width, channels], and {source.name} is {source.shape}")
+        raise InputError(f"{method} takes images [height, width, channels], and {source.name} is {source.shape}")
 
 
 def train(
@@ -118,7 +118,7 @@ def train(
     options: Fitting,
     progress: Callable[[float], None],
 ) -> tuple[Model, dict[str, Any]]:
-    """Fit a network to all betas (lambda / dim) and what lies between; choosing: pictures to choose its state by."""
+    """Fit a network to all betas (lambda / dim) and what lies between; choosing: images to choose its state by."""
     for name in ("steps", "batch", "samples"):
         if getattr(options, name) < 1:
             raise InputError(f"expected {name} of at least 1, found {getattr(options, name)}")
@@ -158,16 +158,16 @@ def train(
 
 
 def evaluate(
-    net: ImageModel, pictures: Iterable[NDArray[np.float32]], beta: float, *, seed: int = 0, rounded: bool = False
+    net: ImageModel, images: Iterable[NDArray[np.float32]], beta: float, *, seed: int = 0, rounded: bool = False
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rate in nats and mse of every picture [h, w, c] in 0..1, of any size: both float64 [n]."""
+    """Rate in nats and mse of every image [h, w, c] in 0..1, of any size: both float64 [n]."""
     noise = None if rounded else torch.Generator().manual_seed(seed)
     device = next(net.parameters()).device
     stride = net.stride
     rates, errors = [], []
     with torch.no_grad():
-        for picture in pictures:
-            x = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].to(device)
+        for image in images:
+            x = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].to(device)
             height, width = x.shape[2:]
             padded = functional.pad(x, (0, -width % stride, 0, -height % stride), mode="replicate")
             y, rate = net(padded, torch.full((1,), beta, device=device), noise)
@@ -177,19 +177,19 @@ def evaluate(
 
 
 def _crops(source: Source, options: Fitting, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Training squares, float32 [batch, c, crop, crop]: anywhere in pictures drawn, flipped at random."""
+    """Training squares, float32 [batch, c, crop, crop]: anywhere in images drawn, flipped at random."""
     height, width, _ = source.shape
     side = options.crop
     several = CROPS if min(height, width) >= 2 * side else 1
-    pictures = source.train(-(-options.batch // several), rng)
+    images = source.train(-(-options.batch // several), rng)
     if min(height, width) < side:
         margin = ((0, 0), (0, max(0, side - height)), (0, max(0, side - width)), (0, 0))
-        pictures = np.pad(pictures, margin, mode="edge")
+        images = np.pad(images, margin, mode="edge")
     squares = []
     for i in range(options.batch):
-        picture = pictures[i // several]
-        top, left = (int(rng.integers(0, n - side + 1)) for n in picture.shape[:2])
-        square = picture[top : top + side, left : left + side]
+        image = images[i // several]
+        top, left = (int(rng.integers(0, n - side + 1)) for n in image.shape[:2])
+        square = image[top : top + side, left : left + side]
         if rng.random() < 0.5:
             square = square[:, ::-1]
         squares.append(square.transpose(2, 0, 1))
@@ -197,11 +197,11 @@ def _crops(source: Source, options: Fitting, rng: np.random.Generator) -> NDArra
 
 
 def _evaluation(source: Source, options: Fitting) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
-    """Pictures to choose the network's state by, and others for the final figures."""
+    """Images to choose the network's state by, and others for the final figures."""
     rng = np.random.default_rng([options.seed, 3])
     count = CHOOSING + options.samples if source.unlimited else source.held_out_count or 1
     held = list(source.held_out(count, rng))
     if len(held) < 3:
-        raise InputError(f"{source.name}: expected at least 3 held-out pictures, found {len(held)}")
+        raise InputError(f"{source.name}: expected at least 3 held-out images, found {len(held)}")
     part = min(CHOOSING, len(held) // 3)
     return held[:part], held[part:][: options.samples]

@@ -1,7 +1,7 @@
-"""Method "resnet-vae": upper bounds on R(D) of pictures by a hierarchical VAE (pyramid.py), one network for all lambda.
+"""Hierarchical VAE of images (pyramid.py) as an upper bound, method "resnet-vae"; one network serves all lambdas.
 
 Rates are KL divergences, not file sizes: they are achievable by channel simulation only. Training and evaluation are
-those of pictures.py.
+those of image_training.py.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class Options(image_training.Fitting):
     slices: int = 3
 
     def build(self, channels: int) -> Pyramid:
-        """Return a fresh network for pictures of so many channels."""
+        """Return a fresh network for images of so many channels."""
         return Pyramid(Shape(channels, self.widths, self.blocks, self.slices))
 
 
 def solve(source: Source, lambdas: Sequence[float], options: Options, report: Report) -> list[Point]:
-    """Return the upper bounds at each lambda, on held-out (or fresh) pictures."""
+    """Return the upper bounds at each lambda, on held-out (or fresh) images."""
     check_images("resnet-vae", source)
     return image_training.bound("resnet-vae", lambda: options.build(source.shape[2]), source, lambdas, options, report,
                           label="KL divergence: achievable by channel simulation only")  # fmt: skip
@@ -53,6 +53,6 @@ def train(
     options: Options,
     progress: Callable[[float], None],
 ) -> tuple[Pyramid, dict[str, Any]]:
-    """Fit a network to all betas (lambda / dim) and what lies between; choosing: pictures to choose its state by."""
+    """Fit a network to all betas (lambda / dim) and what lies between; choosing: images to choose its state by."""
     build = lambda: options.build(source.shape[2])  # noqa: E731
     return image_training.train("resnet-vae", build, source, betas, choosing, options, progress)

@@ -1,4 +1,4 @@
-"""Method "ntc": the operational rate of transform coding, which is an upper bound as well (see vae.py).
+"""Nonlinear transform coding, method "ntc": its operational rate is an upper bound as well (see vae.py).
 
 Latents with uniform noise, as dithered quantisation adds it, coded with a prior of independent coordinates that is
 convolved with that noise (Balle et al. 2018; Yang and Mandt 2022, section 6).

@@ -1,10 +1,10 @@
-"""A hierarchical VAE of pictures on the Haar pyramid: coefficients from coarse to fine, each group given those before.
+"""A hierarchical VAE of images on the Haar pyramid: coefficients from coarse to fine, each group given those before.
 
 The transform is orthonormal, so with a Gaussian prior N(m, P) of a coefficient w, given what was decoded before, the
 best channel y is known (the exponent of the rate-distortion Lagrangian times the prior): with D = 1 / (2 beta),
     y ~ N((m / P + w / D) V, V),  1 / V = 1 / P + 1 / D,  rate = KL against the prior.
 That is where training starts; residual networks learn the priors (m and P from coarser levels, and channel by channel
-within a level), corrections of the posterior, and a correction of the picture after the inverse transform.
+within a level), corrections of the posterior, and a correction of the image after the inverse transform.
 
 One network serves all lambdas: ln beta enters every block. beta = lambda / dim, nats per squared error of one sample.
 """
@@ -28,7 +28,7 @@ DETAIL = 0.03
 
 @dataclass(frozen=True)
 class Shape:
-    """channels of pictures; widths of features at strides 2, 4, ...; blocks at each; slices of a level's channels."""
+    """channels of images; widths of features at strides 2, 4, ...; blocks at each; slices of a level's channels."""
 
     channels: int = 3
     widths: tuple[int, ...] = (48, 64, 96, 96, 96)
@@ -43,7 +43,7 @@ class Shape:
 
     @property
     def stride(self) -> int:
-        """Sides of pictures must be multiples of it."""
+        """Sides of images must be multiples of it."""
         return int(2 ** len(self.widths))
 
 
@@ -71,7 +71,7 @@ class Level(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         """Decoded details, features for the next finer level, and rate (nats, [n]).
 
-        low, detail: coefficients of the picture; above: the decoded low pass; d: D of every picture [n, 1, 1, 1].
+        low, detail: coefficients of the image; above: the decoded low pass; d: D of every image [n, 1, 1, 1].
         """
         x = self.enter(above / (self.scale * 10))
         if self.up is not None and features is not None:
@@ -123,7 +123,7 @@ def haar(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def inverse_haar(low: Tensor, details: Tensor) -> Tensor:
-    """Return the picture of its coefficients; see `haar`."""
+    """Return the image of its coefficients; see `haar`."""
     s = low
     h, v, d = details.unflatten(1, (-1, 3)).unbind(2)
     quads = torch.stack([s + h + v + d, s - h + v - d, s + h - v - d, s - h - v + d], 2) / 2
@@ -131,7 +131,7 @@ def inverse_haar(low: Tensor, details: Tensor) -> Tensor:
 
 
 class Pyramid(ImageModel):
-    """The whole model; pictures are [n, c, h, w] in 0..1, with sides that are multiples of shape.stride."""
+    """The whole model; images are [n, c, h, w] in 0..1, with sides that are multiples of shape.stride."""
 
     def __init__(self, shape: Shape):
         super().__init__()
@@ -147,7 +147,7 @@ class Pyramid(ImageModel):
         self.finish = Head(shape.widths[0], 0, 4 * channels)
 
     def forward(self, x: Tensor, beta: Tensor, noise: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Reconstruction, and rate in nats [n], of pictures x at beta [n]."""
+        """Reconstruction, and rate in nats [n], of images x at beta [n]."""
         t = torch.log(beta) - 5
         embedding = self.embed(torch.stack([t, 0.3 * t.square(), torch.sin(t)], 1))
         d = (0.5 / beta)[:, None, None, None]

@@ -1,4 +1,4 @@
-"""A transform code of pictures with a hyperprior: noisy latents, and their densities given noisy hyper-latents.
+"""A transform code of images with a hyperprior: noisy latents, and their densities given noisy hyper-latents.
 
 Mean-scale hyperprior (Minnen, Balle, Toderici 2018): hyper-latents z of a factorised density tell mean and scale of a
 Gaussian for every latent. With several slices, channels are coded slice by slice, each given those before it at all
@@ -30,7 +30,7 @@ LEAST_SCALE = 0.003
 class Shape:
     """What a code is made of.
 
-    channels of pictures; widths of features at strides 2, 4, ..., blocks at each; latent: channels of latents, those of
+    channels of images; widths of features at strides 2, 4, ..., blocks at each; latent: channels of latents, those of
     lowest frequency (None: all that blocks of the last stride have); hyper: channels of hyper-latents; slices of
     latents; residual: whether the decoder predicts the quantisation error.
     """
@@ -57,7 +57,7 @@ class Shape:
 
     @property
     def stride(self) -> int:
-        """Sides of pictures must be multiples of it: of blocks, and of four of them for a hyper-latent."""
+        """Sides of images must be multiples of it: of blocks, and of four of them for a hyper-latent."""
         return HYPER_STRIDE * int(2 ** len(self.widths))
 
 
@@ -153,7 +153,7 @@ class TransformCode(ImageModel):
         return -each.view(n, -1).sum(1)
 
     def forward(self, x: Tensor, beta: Tensor, noise: torch.Generator | None) -> tuple[Tensor, Tensor]:
-        """Reconstruction, and rate in nats [n], of pictures x at beta [n]; noise None: rounded."""
+        """Reconstruction, and rate in nats [n], of images x at beta [n]; noise None: rounded."""
         step, embedding = step_size(beta), self.embed(beta)
         spread = self.linear.spread / step
         y = self.analysis(x, step, embedding)

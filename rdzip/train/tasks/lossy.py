@@ -60,7 +60,7 @@ def _net(recipe: Recipe) -> TransformNet | HyperNet:
 
 
 class LossyTask:
-    """Network, loss and validation. The loss of a picture is bits + LAGRANGE / step^2 * squared error, per pixel, over
+    """Network, loss and validation. The loss of a image is bits + LAGRANGE / step^2 * squared error, per pixel, over
     what is usual for its setting. [data]: ``shrunk``: share of crops that are taken at half size; ``metric``: "mse",
     or "ms-ssim" for STRUCTURE / step^2 * (1 - MS-SSIM) in place of the squared error."""
 
@@ -146,7 +146,7 @@ class LossyTask:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Bits per pixel (estimated), PSNR and Lagrangian (bits per pixel) on held-out pictures, by setting."""
+        """Bits per pixel (estimated), PSNR and Lagrangian (bits per pixel) on held-out images, by setting."""
         figures: dict[str, float] = {}
         for setting in [s for s in VALIDATED if s >= self.finest] if self.validation else ():
             step = torch.tensor([float(setting)], device=self.device)

@@ -163,5 +163,5 @@ def test_options_that_cannot_be_are_refused(source: Source, options: hyperprior.
 
 
 def test_vectors_are_refused() -> None:
-    with pytest.raises(InputError, match="hyperprior takes pictures"):
+    with pytest.raises(InputError, match="hyperprior takes images"):
         hyperprior.solve(open_source("gaussian", dim=4), [1.0], HYPERPRIOR, silent)

@@ -86,5 +86,5 @@ def test_options_that_cannot_be_are_refused(source: Source, options: image_vae.O
 
 
 def test_vectors_are_refused() -> None:
-    with pytest.raises(InputError, match="takes pictures"):
+    with pytest.raises(InputError, match="takes images"):
         image_vae.solve(open_source("gaussian", dim=4), [1.0], TINY, silent)
