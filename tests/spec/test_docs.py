@@ -55,3 +55,14 @@ def test_every_page_that_text_names_is_there(folder: str) -> None:
                 middles, _, end = rest.partition("}")
                 for middle in middles.split(",") if brace else [""]:
                     assert (ROOT / f"{start}{middle}{end}").exists(), f"{path.relative_to(ROOT)} names {name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_page_names_is_there(page: Path) -> None:
+    """Paths of Python files, in code, are below the repository, rdzip/ or tests/, or in a folder named before."""
+    text = page.read_text("utf-8")
+    folders = [ROOT, ROOT / "rdzip", ROOT / "benchmarks", page.parent]
+    for name in re.findall(r"`([\w./*]+\.py)`", text):
+        if "/" in name:
+            folders += [base / Path(name).parent for base in (ROOT, ROOT / "rdzip")]
+        assert any(list(folder.glob(name)) for folder in folders if folder.is_dir()), f"{name} is not there"
