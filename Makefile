@@ -12,8 +12,8 @@ fast: check  ## check, and what a change of structure, names or documents breaks
 test: check  ## check, and all tests under ten seconds each
 	pytest
 
-docs:  ## documents against the code: the tree and its layers, the format, public names, commands
-	pytest tests/spec/test_design.py tests/spec/test_format_spec.py tests/test_readme.py tests/test_public_names.py
+docs:  ## documents against the code: links, examples, the tree and its layers, the format, public names, commands
+	pytest tests/spec/test_docs.py tests/spec/test_docs_examples.py tests/spec/test_design.py tests/spec/test_format_spec.py tests/test_readme.py tests/test_public_names.py
 
 golden:  ## stored files decode to the same samples, by rdzip and by the second decoders
 	pytest tests/spec

@@ -24,7 +24,7 @@ BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.DOTALL | re.MULTILINE
 def pages() -> Iterator[Any]:
     for page in PAGES:
         if BLOCK.search(page.read_text("utf-8")):
-            marks = [pytest.mark.slow] if page.parent.name == "tutorial" else []
+            marks = [pytest.mark.slow] if page.parent.name == "tutorial" or page.name == "lossy.md" else []
             yield pytest.param(page, id=f"{page.parent.name}-{page.stem}", marks=marks)
 
 
