@@ -33,8 +33,8 @@ SETTINGS: dict[str, tuple[bool, dict[str, str]]] = {
 }
 BURN = "import os\nos.nice(19)\nprint(flush=True)\nwhile True: pass"
 PARTS = """
-from rdzip.system.process import own_process
-own_process()
+from rdzip.system.process import tune_process
+tune_process()
 import json, statistics, sys, time
 import rdzip
 
@@ -58,8 +58,8 @@ print(json.dumps(seconds))
 """
 
 LOAD = """
-from rdzip.system.process import own_process
-own_process()
+from rdzip.system.process import tune_process
+tune_process()
 import sys, time
 start = time.perf_counter()
 from rdzip import hub

@@ -25,7 +25,7 @@ from rdzip.metrics.bd_rate import bd_rate
 from rdzip.pipeline.compress import compress
 from rdzip.pipeline.loss import Loss
 from rdzip.pipeline.request import Request
-from rdzip.system.process import own_process
+from rdzip.system.process import tune_process
 
 PEERS = "jpeg,webp,avif,jxl,heic"
 QUALITIES = "1,10,20,30,40,50,60,75,90"
@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--peers", default=PEERS)
     parser.add_argument("--picture", type=Path, help="folder for bench.png and bench.svg")
     arguments = parser.parse_args()
-    own_process()
+    tune_process()
     names = [own_name(model) for model in arguments.models.split(",")]
     chosen = codecs.choose(",".join([*names, arguments.peers]), [f"{n}={QUALITIES}" for n in names], print)
     paths = sorted(p for p in arguments.folder.iterdir() if p.suffix.lower() in common.SUFFIXES)

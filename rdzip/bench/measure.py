@@ -83,7 +83,7 @@ def warm(codec: Codec, pixels: Pixels) -> None:
     try:
         codec.decode(codec.encode(part[:64, :64], codec.settings[0], None), None)
     except Exception:
-        return  # what cannot be coded is told when its time is taken
+        return  # what cannot be coded is reported when it is measured
 
 
 def average(records: Sequence[Record]) -> Record:

@@ -47,7 +47,7 @@ def find(name: str) -> Codec:
 
     def warm(pixels: Pixels) -> None:
         hub.load(model)
-        with suppress(RdzipError):  # what cannot be coded is told when its time is taken
+        with suppress(RdzipError):  # what cannot be coded is reported when it is measured
             decode(encode(pixels, QUALITIES[0] if lossy else None, None), None)
 
     return Codec(

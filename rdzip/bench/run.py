@@ -58,27 +58,27 @@ def run(
     """
     if threads is None and jobs > 1:
         threads = max(1, (os.cpu_count() or 1) // jobs)
-    ways = [(one.codec, setting) for one in chosen for setting in one.settings]
-    tasks = [Task(item.path, item.name, codec.name, setting, threads) for item in items for codec, setting in ways]
-    found: list[list[Record]] = [[] for _ in ways]
+    settings = [(one.codec, setting) for one in chosen for setting in one.settings]
+    tasks = [Task(item.path, item.name, codec.name, setting, threads) for item in items for codec, setting in settings]
+    found: list[list[Record]] = [[] for _ in settings]
     result = Result()
-    total = sum(item.pixels for item in items) * len(ways)
+    total = sum(item.pixels for item in items) * len(settings)
     done = 0
 
     def take(index: int, outcome: workers.Result) -> None:
         nonlocal done
-        item, (codec, setting) = items[index // len(ways)], ways[index % len(ways)]
+        item, (codec, setting) = items[index // len(settings)], settings[index % len(settings)]
         done += item.pixels
         if isinstance(outcome, Exception):
             label = f"{item.name}, {codec.name} {codec.label(setting)}".rstrip()
             result.failures.append(Failure(label, outcome))
         else:
-            found[index % len(ways)].append(outcome)
+            found[index % len(settings)].append(outcome)
             on_record(outcome)
         on_share(done / total)
 
     workers.work(tasks, jobs, take)
-    for (codec, setting), records in zip(ways, found, strict=True):
+    for (codec, setting), records in zip(settings, found, strict=True):
         if len(records) < len(items):
             result.incomplete.append(f"{codec.name} {codec.label(setting)}".rstrip())
         else:

@@ -52,9 +52,9 @@ def bench(args: BenchArgs, out: Output) -> None:
     rates = _range(args.span)
     from rdzip.bench import curves, plot, run
     from rdzip.bounds.plot import missing
-    from rdzip.system.process import own_process
+    from rdzip.system.process import tune_process
 
-    own_process()
+    tune_process()
     chosen = _chosen(args, out)
     before = [curve for path in args.peers for curve in curves.read(path)]
     _check_anchor(args.anchor, chosen, before)

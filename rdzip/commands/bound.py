@@ -72,9 +72,9 @@ def bound(args: BoundArgs, extra: Sequence[Path], units: Units, out: Output) -> 
     request = _request(args)
     from rdzip.bounds import plot, run
     from rdzip.bounds.folder import RECORDS
-    from rdzip.system.process import own_process
+    from rdzip.system.process import tune_process
 
-    own_process()
+    tune_process()
     folder = args.folder or _default_folder(args.source, args.dim)
     reason = plot.missing()
     if reason is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rdzip.commands.files import Input
 from rdzip.pipeline.request import DEFAULT_COMPUTE, DEFAULT_REQUEST, Compute, Request
-from rdzip.system.process import own_process
+from rdzip.system.process import tune_process
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Coding:
 
 def one_by_one(inputs: Sequence[Input]) -> Iterator[tuple[Input, str]]:
     """Yield each input with the label of its progress bar."""
-    own_process()
+    tune_process()
     for index, item in enumerate(inputs):
         yield item, label_of(inputs, index)
 

@@ -20,7 +20,7 @@ from rdzip.commands.removal import Coded
 from rdzip.errors import UsageError
 from rdzip.pipeline.report import Compressed
 from rdzip.system import atomic, workers
-from rdzip.system.process import own_process
+from rdzip.system.process import tune_process
 from rdzip.system.workers import Pool
 
 
@@ -66,7 +66,7 @@ def compress_files(
             if remove:
                 removal.remove([Coded(item, status, why)], target, sha256(done.data).digest(), out)
 
-    own_process()
+    tune_process()
     workers.work(carry_out, len(inputs), order, pool, on_end=end)
 
 

@@ -48,10 +48,10 @@ def train(args: TrainArgs, sweep: Sequence[str], out: Output, *, jobs: int, ray:
 
 
 def _run(args: TrainArgs, out: Output) -> None:
-    from rdzip.system.process import own_process
+    from rdzip.system.process import tune_process
     from rdzip.train.run import run
 
-    own_process()
+    tune_process()
     with notes(out, first=first()):
         model = run(
             args.recipe,
@@ -72,10 +72,10 @@ def _sweep(args: TrainArgs, values: Sequence[str], pool: Pool, out: Output) -> N
     """Train every combination of values; print the model files, and what was reached."""
     if args.tensorboard:
         raise UsageError("expected --sweep or --tensorboard, found both; each run of a sweep has its log.jsonl")
-    from rdzip.system.process import own_process
+    from rdzip.system.process import tune_process
     from rdzip.train.sweep import sweep
 
-    own_process()
+    tune_process()
 
     def on_record(record: dict[str, Any]) -> None:
         name = shown(", ".join(record["set"]))

@@ -281,9 +281,9 @@ def _pulled(source: Origin, progress: Progress | None, *, named: bool = True) ->
     return _ref_of_file(path, "cache", trusted=path.stem)
 
 
-def is_offline(wanted: bool = False) -> bool:
+def is_offline(asked: bool = False) -> bool:
     """Whether nothing may be fetched: it is wished, or HF_HUB_OFFLINE says so."""
-    return wanted or any(_is_set(name) for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+    return asked or any(_is_set(name) for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
 
 
 def _look_up(name: str | bytes | Path) -> Entry | ModelRef:

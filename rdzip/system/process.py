@@ -38,7 +38,7 @@ def open_standard() -> None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
 
 
-def own_process() -> None:
+def tune_process() -> None:
     """Allow what is faster and concerns the whole process: sleeping threads, keeping freed memory, bfloat16 products.
 
     To be called before the first image is coded; RDZIP_FAST_PRODUCTS=0 in the environment forbids the last.

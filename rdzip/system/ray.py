@@ -47,7 +47,7 @@ class RayCluster:
         processors = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
         self.most = min(processors, jobs) if jobs > 1 else processors
         stream = ray.remote(_stream)
-        # Retried by us, so that a task is never done twice without being told.
+        # Retried by workers.py, which counts, so that no task is repeated in silence.
         self._remote = stream.options(num_returns="streaming", max_retries=0)
         self._function = function
 

@@ -22,7 +22,7 @@ from typing import IO, Any, Protocol
 
 from rdzip.errors import InputError
 from rdzip.system.messages import Function, Put, outcome, python_path
-from rdzip.system.process import ignore_settings_here, own_process, silence_libraries
+from rdzip.system.process import ignore_settings_here, silence_libraries, tune_process
 
 RETRIES = 1
 """How often a task is tried again whose process, or machine, died; one that fails by itself is not."""
@@ -258,7 +258,7 @@ def _pairs(stream: IO[bytes]) -> Iterator[tuple[str, Any]]:
 
 
 def _worker() -> None:
-    own_process()
+    tune_process()
     silence_libraries()
     ignore_settings_here()
     # Whatever a library prints must not come between the pairs.

@@ -85,7 +85,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
     Raises InputError where it cannot be written, such as on a full disk; the earlier one is left then, too.
     """
     kept = f"; the earlier {path.name} is kept: make room, then go on with it (--resume)" if path.exists() else ""
-    with _told(kept), atomic.written(path, force=True) as file:
+    with _adding(kept), atomic.written(path, force=True) as file:
         out: Any = _Out(file)
         try:
             torch.save(state, out)
@@ -94,7 +94,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _told(more: str) -> Iterator[None]:
+def _adding(more: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:

@@ -25,7 +25,7 @@ STEPS = 20  # of mean shift to each maximum
 LONG = 1.7  # times the mean shift is a step: it converges linearly, and overshoots seldom
 RELAXED = 1.7  # power of a step of expectation maximisation; below 2 it converges
 APART = 0.03  # kernel widths, nearer than which two atoms are one
-SETTLED = 0.003  # kernel widths, of a shift that ends a climb
+CONVERGED = 0.003  # kernel widths, of a shift that ends a climb
 CLIMB_SLACK = 0.02  # nats of log C below 0 from which a climb goes on
 MANY = 2500  # atoms, beyond which Newton's method is too slow: their weights are improved, not optimal
 MANY_ROUNDS = 5
@@ -158,7 +158,7 @@ def _maxima(objective: SampleObjective, x: Tensor, y: Tensor) -> tuple[Tensor, T
     at = torch.cat([y, x[objective(x)[0].topk(min(CLIMBERS, len(x))).indices]])
     log_c, shift = objective(at)
     going = torch.arange(len(at))
-    least = SETTLED * math.sqrt(objective.s2)
+    least = CONVERGED * math.sqrt(objective.s2)
     for step in range(STEPS):
         far = at[going] + LONG * (shift[going] - at[going])
         value, further = objective(far)

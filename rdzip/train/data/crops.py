@@ -76,7 +76,7 @@ class CropSampler:
         self, images: Sequence[NDArray[np.uint8]], copies: Sequence[str], crop: int, shrunk: float = 0.0
     ) -> None:
         for copy in copies:
-            variant(np.zeros((2, 2, 3), np.uint8), copy, np.random.default_rng(0))  # a wrong name is told at once
+            variant(np.zeros((2, 2, 3), np.uint8), copy, np.random.default_rng(0))  # a wrong name is an error at once
         self.images, self.copies, self.crop, self.shrunk = images, copies, crop, shrunk
         areas = np.cumsum([float(image.shape[0] * image.shape[1]) for image in images])
         self.cumulative = areas / areas[-1]

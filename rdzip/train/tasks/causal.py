@@ -62,7 +62,7 @@ class CausalTask:
         if type(self.grey_every) is not int or self.grey_every < 1:
             raise InputError(f"recipe: expected model.grey_every of 1 or more, found {self.grey_every!r}")
         self.grows = bool(model.pop("grow", False))
-        self.wanted = shapes = {
+        self.target_shapes = shapes = {
             "colour": _config(model.pop("colour", {}), 3),
             "grey": _config(model.pop("grey", {}), 1),
         }
@@ -114,7 +114,7 @@ class CausalTask:
 
     def grow(self) -> None:
         """Grow the networks to the shapes of the recipe, if it says so."""
-        for kind, shape in self.wanted.items() if self.grows else ():
+        for kind, shape in self.target_shapes.items() if self.grows else ():
             self.nets[kind] = grown(cast(CausalNet, self.nets[kind]), shape).to(self.device)
 
     def drawn(self) -> list[str]:
