@@ -1,6 +1,6 @@
 """A second decoder of mixing payloads of layouts 1 to 3, written from docs/reference/format.md in plain Python.
 
-Shares nothing with rdzip but the test's model file; what these layouts have in common with 4 and 5 is in binary_coder.py.
+Shares nothing with rdzip but the test's model file; what these layouts share with 4 and 5 is in binary_coder.py.
 """
 
 from __future__ import annotations
