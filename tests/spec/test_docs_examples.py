@@ -29,9 +29,10 @@ def pages() -> Iterator[Any]:
 
 
 def masked(text: str) -> list[str]:
-    """Lines without what differs from run to run: digits, hashes, folders, widths of columns."""
+    """Lines without what differs from run to run: digits, hashes, folders, intervals, widths of columns."""
     text = re.sub(r"(?<=[\s(])/\S*/", "", text)
     text = re.sub(r"\b[0-9a-f]{12,}\b|[0-9][0-9.,]*", "#", text)
+    text = text.replace(" ±#", "")
     lines = (re.sub(r"[ ─]+", " ", line).strip() for line in text.splitlines())
     return [line for line in lines if line]
 
