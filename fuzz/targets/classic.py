@@ -11,7 +11,7 @@ from contextlib import suppress
 import numpy as np
 
 from rdzip.codecs.classic import codec as classic
-from rdzip.codecs.classic.codec import Method
+from rdzip.codecs.names import ClassicMethod
 from rdzip.errors import CoderError
 from rdzip.system import limits
 
@@ -46,7 +46,7 @@ def seeds() -> Iterator[bytes]:
                 samples = samples.astype(dtype)
                 for payload, method in classic._candidates(samples):
                     yield bytes([method]) + head + payload
-                yield bytes([Method.RAW]) + head + samples.tobytes()
+                yield bytes([ClassicMethod.RAW]) + head + samples.tobytes()
                 best = classic.encode(samples)
                 yield bytes([best.layout]) + head + best.payload
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 import numpy as np
 
 from fuzz import tiny
-from rdzip.codecs.bits_back.options import LOSSY_CODECS
+from rdzip.codecs.names import LOSSY_CODECS
 from rdzip.codecs.transform import codec as transform
 from rdzip.errors import CoderError
 from rdzip.rec.settings import Settings

@@ -10,7 +10,7 @@ import numpy as np
 import rdzip
 from rdzip import hub
 from rdzip.bench.codec import Codec, Scale
-from rdzip.codecs.bits_back.options import LOSSY_CODECS
+from rdzip.codecs.names import LOSSY_CODECS
 from rdzip.errors import ModelError, RdzipError
 from rdzip.exact.types import Pixels
 from rdzip.models.model_file import SUFFIX

@@ -23,7 +23,8 @@ from rdzip.formats.images.faithful import Returned
 from rdzip.formats.images.picture import Picture
 from rdzip.formats.images.read import read_picture
 from rdzip.pipeline.codec_options import NO_OPTIONS
-from rdzip.pipeline.model_handle import latent_model
+from rdzip.pipeline.model_handle import Role
+from rdzip.pipeline.resolve import resolve
 from rdzip.system import atomic
 from rdzip.system.atomic import shown
 
@@ -39,7 +40,8 @@ def compress_archive(
     A model with latents codes all images of one shape and mode in one chain.
     Raises InputError if the archive cannot be written or all inputs fail.
     """
-    if not coding.request.loss.wanted and latent_model(coding.request, coding.compute) is not None:
+    model = None if coding.request.loss.wanted else resolve(coding.request, coding.compute)
+    if model is not None and model.role is Role.LATENT:
         compress_chained(inputs, destination, coding, out, remove=remove)
         return
     coding.request.options.check(None)

@@ -11,7 +11,7 @@ from typing import Any
 from rdzip.commands.files import STDIO, Input
 from rdzip.commands.output import Output, bytes_text, shape_text
 from rdzip.formats.batch import items as batch
-from rdzip.formats.header import REASONS, Reason
+from rdzip.formats.header import Reason
 from rdzip.formats.images.read import LOSSY_NOTE
 from rdzip.pipeline.batch_decompress import DecodedBatch
 from rdzip.pipeline.report import Decoded, Lossy, Near, Report
@@ -21,7 +21,7 @@ from rdzip.system.atomic import shown
 def compressed(items: Sequence[Input], target: Path | None, report: Report, out: Output) -> None:
     """Report what was compressed: one input, or several that went into one chain."""
     name = items[0].name if len(items) == 1 else images_text(len(items))
-    if report.reason == REASONS[Reason.CLASSIC_NO_MODEL]:
+    if report.cause is Reason.CLASSIC_NO_MODEL:
         out.note_once(
             report.reason, "the neural model is missing: coding by classic codecs alone; see `rdzip models verify`"
         )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,15 +16,17 @@ from rdzip.formats.batch import tables as batch_frame
 from rdzip.formats.batch.header import BatchHeader, Form
 from rdzip.formats.batch.items import Batch
 from rdzip.formats.container import Section, SectionType
-from rdzip.formats.header import REASONS, ModelStamp, Reason
+from rdzip.formats.header import ModelStamp, Reason
 from rdzip.formats.images.picture import from_array
 from rdzip.formats.modes import BY_NAME
+from rdzip.pipeline import latent
 from rdzip.pipeline.batch_decompress import decompress_batch, segment_hash
-from rdzip.pipeline.codec_options import codec_for, factor_of
-from rdzip.pipeline.compress import check_codec, compress
-from rdzip.pipeline.model_handle import Neural, latent_model, lossy_model
-from rdzip.pipeline.report import Compressed, Report
+from rdzip.pipeline.codec_options import codec_for
+from rdzip.pipeline.compress import compress
+from rdzip.pipeline.model_handle import ModelHandle, Role
+from rdzip.pipeline.report import Clock, Compressed, Outcome, compressed
 from rdzip.pipeline.request import DEFAULT_COMPUTE, DEFAULT_REQUEST, Compute, Request
+from rdzip.pipeline.resolve import resolve
 from rdzip.system import limits
 from rdzip.system.progress import Progress, part_of
 from rdzip.system.strips import same as same_samples
@@ -45,77 +46,61 @@ def compress_batch(
     Raises InputError, ModelError, or FormatError (verification failed).
     """
     readings = [readings] if isinstance(readings, Batch) else list(readings)
-    check_codec(request.codec)
     if request.segment is not None and request.segment < 1:
         raise InputError(f"expected segments of at least one item, found {request.segment}")
-    start = time.perf_counter()
-    if lossy_model(request, compute):
+    clock = Clock()
+    model = resolve(request, compute)
+    if model is not None and model.role is Role.LOSSY:
         raise InputError(
             f"the model {request.model} loses detail of pictures, found an array or sequences: name another by -m"
         )
-    neural = latent_model(request, compute)
-    if neural is not None and request.effort is not None:
-        raise InputError(f"the model {neural.stamp.id} has one effort, found --effort {request.effort}: leave it out")
+    chained = model if model is not None and model.role is Role.LATENT else None
     split = 0.6 if request.verify else 1.0
-    if neural is None:
+    if chained is None:
         request.options.check(None)
         batch = readings[0]
-        header, sections, facts = _as_pictures(batch, request, compute, part_of(progress, 0.0, split))
+        made = _as_pictures(batch, request, compute, part_of(progress, 0.0, split))
     else:
-        batch, header, sections, facts = _as_chains(readings, neural, request, part_of(progress, 0.0, split))
-    data = container.pack(header.to_map(), [*_tables(batch), *sections, *(neural.origin() if neural else [])])
-    load = neural.seconds if neural else facts.load
-    encoded = time.perf_counter()
+        batch, made = _as_chains(readings, chained, request, part_of(progress, 0.0, split))
+    sections = [*_tables(batch), *made.sections, *(chained.origin() if chained else [])]
+    data = container.pack(made.header.to_map(), sections)
+    clock.encoded()
     budget = limits.Budget(strict=False)
     if request.verify:
+        here = replace(compute, max_pixels=batch.samples.size)
         with limits.bounded(0, budget):
-            back = decompress_batch(
-                data, replace(compute, max_pixels=batch.samples.size), part_of(progress, split, 1.0), neural=neural
-            )
+            back = decompress_batch(data, here, part_of(progress, split, 1.0), model=chained)
         _compare(batch, back.batch)
-    done = time.perf_counter()
+    seconds = clock.seconds(chained.seconds if chained else made.load)
     if progress:
         progress(1.0)
-    report = Report(
-        codec=facts.codec,
-        model=facts.model,
-        shape=batch.shape,
-        bytes_in=batch.source_bytes or batch.samples.nbytes,
-        bytes_out=len(data),
-        bpsp=8 * len(data) / batch.samples.size,
-        bits=facts.bits,
-        seconds={"load": load, "encode": encoded - start - load, "verify": done - encoded},
-        reason=facts.reason,
-        notes=[*batch.notes, *limits.notes(budget)],
-        groups=facts.groups,
-    )
-    return Compressed(data, report)
+    return compressed(data, batch, made.outcome, seconds, [*batch.notes, *limits.notes(budget)])
 
 
 @dataclass(frozen=True)
-class _Facts:
-    codec: str
-    model: str | None
-    bits: Bits
-    reason: str
+class _Made:
+    """The header and the segments of a file, what to report of them, and the seconds that loading models took."""
+
+    header: BatchHeader
+    sections: list[Section]
+    outcome: Outcome
     load: float = 0.0
-    groups: list[list[Any]] = field(default_factory=list)
 
 
 def _as_chains(
-    readings: Sequence[Batch], neural: Neural, request: Request, progress: Progress | None
-) -> tuple[Batch, BatchHeader, list[Section], _Facts]:
-    chosen = codec_for(neural.codecs, request.codec, neural.stamp.id)
+    readings: Sequence[Batch], model: ModelHandle, request: Request, progress: Progress | None
+) -> tuple[Batch, _Made]:
+    from rdzip.codecs.bits_back import chain
+
+    chosen = codec_for(model.codecs, request.codec, model.id)
     options = request.options.options(chosen)
-    neural.check_options(options)
-    batch = _taken(readings, neural)
+    latent.check_options(model, options)
+    batch = _taken(readings, model)
     if batch.samples.dtype.itemsize != 1:
-        raise InputError(
-            f"the model {neural.stamp.id} codes uint8 or bool, found {batch.samples.dtype}: convert the array"
-        )
+        raise InputError(f"the model {model.id} codes uint8 or bool, found {batch.samples.dtype}: convert the array")
     octets = batch.samples.view(np.uint8)
-    factor = factor_of(octets, neural.values(), neural.stamp.id)
-    header = _header(batch, request.segment, neural.stamp, factor)
+    factor = latent.factor_of(model, octets)
+    header = _header(batch, request.segment, model.reference, factor)
     sections: list[Section] = []
     groups: list[list[Any]] = []
     bits = Bits(0.0, 0.0, 0.0)
@@ -128,30 +113,28 @@ def _as_chains(
         if not part.size:
             sections.append(Section(SectionType.CHAIN, digest))
             continue
-        whole = neural.encode_chain(
+        whole = chain.encode(
+            model.load(Role.LATENT),
             [one for one in np.split(coded, np.cumsum(lengths)[:-1]) if len(one)] if batch.sequences else coded,
             chosen,
             options,
-            part_of(progress, first / header.count, end / header.count),
+            progress=part_of(progress, first / header.count, end / header.count),
         )
         sections.append(Section(SectionType.CHAIN, digest + whole.payload))
         bits += whole.bits
         groups.append(list(whole.groups))
-    facts = _Facts(chosen, neural.stamp.id, bits, REASONS[Reason.REQUESTED], groups=groups)
-    return batch, header, sections, facts
+    return batch, _Made(header, sections, Outcome(chosen, model.id, bits, Reason.REQUESTED, groups))
 
 
-def _taken(readings: Sequence[Batch], neural: Neural) -> Batch:
+def _taken(readings: Sequence[Batch], model: ModelHandle) -> Batch:
     for way in readings[:-1]:
-        if neural.takes(way.item_shape):
+        if latent.takes(model, way.item_shape):
             return way
-    neural.check_item(readings[-1].item_shape)
+    latent.check_item(model, readings[-1].item_shape)
     return readings[-1]
 
 
-def _as_pictures(
-    batch: Batch, request: Request, compute: Compute, progress: Progress | None
-) -> tuple[BatchHeader, list[Section], _Facts]:
+def _as_pictures(batch: Batch, request: Request, compute: Compute, progress: Progress | None) -> _Made:
     header = _header(batch, request.segment, None, 1)
     one = replace(request, segment=None, metadata="none", verify=False)
     sections, bits, reports = [], Bits(0.0, 0.0, 0.0), []
@@ -173,8 +156,8 @@ def _as_pictures(
     names = list(dict.fromkeys(report.codec for report in reports))
     models = [report.model for report in reports if report.model]
     load = sum(report.seconds["load"] for report in reports)
-    facts = _Facts("+".join(names), models[0] if models else None, bits, reports[0].reason, load)
-    return header, sections, facts
+    outcome = Outcome("+".join(names), models[0] if models else None, bits, reports[0].cause)
+    return _Made(header, sections, outcome, load)
 
 
 def _header(batch: Batch, segment: int | None, model: ModelStamp | None, factor: int) -> BatchHeader:

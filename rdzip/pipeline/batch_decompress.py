@@ -18,8 +18,9 @@ from rdzip.formats.batch import tables as batch_frame
 from rdzip.formats.batch.header import IMAGE_MODES, BatchHeader, Form
 from rdzip.formats.batch.items import Batch, check_items
 from rdzip.formats.batch.tables import HASH, Frame
+from rdzip.pipeline import latent
 from rdzip.pipeline.decompress import decompress
-from rdzip.pipeline.model_handle import Neural, check_coder, origin_of
+from rdzip.pipeline.model_handle import ModelHandle, Role, check_coder, origin_of
 from rdzip.pipeline.request import DEFAULT_COMPUTE, Compute
 from rdzip.system import limits
 from rdzip.system.progress import Progress, part_of
@@ -44,11 +45,11 @@ def decompress_batch(
     progress: Progress | None = None,
     *,
     items: Sequence[int] | None = None,
-    neural: Neural | None = None,
+    model: ModelHandle | None = None,
 ) -> DecodedBatch:
     """Return the batch in a .rdz file, or some of its items, counted from 0; only their segments are decoded.
 
-    neural: the model, if it is loaded already. Raises FormatError if the file is not a batch or is corrupt, InputError
+    model: the model, if it is loaded already. Raises FormatError if the file is not a batch or is corrupt, InputError
     for items that it has not, ModelError if its model cannot be had.
     """
     start = time.perf_counter()
@@ -67,21 +68,21 @@ def decompress_batch(
     needed = range(header.segments) if items is None else sorted({number // header.segment for number in numbers})
     if header.model:
         check_coder(header.model)
-        neural = neural or Neural(header.model.hash, compute, origin_of(parsed))
+        model = model or ModelHandle(header.model.hash, compute, origin_of(parsed))
     found: dict[int, NDArray[Any]] = {}
     loads = []
     with limits.bounded(len(data), limits.Budget(compute.max_pixels)):
         for done, number in enumerate(needed):
             share = part_of(progress, done / len(needed), (done + 1) / len(needed))
             first, end = header.of_segment(number)
-            if neural is not None:
-                found[number] = _chain(bodies[number], header, frame.lengths[first:end], (first, end), neural, share)
+            if model is not None:
+                found[number] = _chain(bodies[number], header, frame.lengths[first:end], (first, end), model, share)
             else:
                 part, load = _member(bodies[number], header, frame.lengths[first:end], end - first, compute, share)
                 found[number] = part
                 loads.append(load)
     batch = _gathered(frame, header, found, numbers)
-    load = neural.seconds if neural else sum(loads)
+    load = model.seconds if model else sum(loads)
     if progress:
         progress(1.0)
     return DecodedBatch(batch, numbers, {"load": load, "decode": time.perf_counter() - start - load})
@@ -117,7 +118,7 @@ def _chain(
     header: BatchHeader,
     lengths: Sequence[int],
     items: tuple[int, int],
-    neural: Neural,
+    model: ModelHandle,
     progress: Progress | None,
 ) -> NDArray[np.uint8]:
     first, end = items
@@ -125,10 +126,10 @@ def _chain(
     wanted = (sum(lengths), header.shape[1]) if header.sequences else shape
     try:
         if header.sequences:
-            neural.check_item(header.shape[1:])
+            latent.check_item(model, header.shape[1:])
         else:
-            neural.check_item(shape[1:])
-        found = neural.decode_chain(bytes(body[HASH:]), shape, progress) if shape else [np.empty(wanted, np.uint8)]
+            latent.check_item(model, shape[1:])
+        found = _decode_chain(model, bytes(body[HASH:]), shape, progress) if shape else [np.empty(wanted, np.uint8)]
     except (CoderError, InputError) as error:
         raise FormatError(f"{error}; get another copy") from error
     samples: NDArray[Any] = np.concatenate(found) if header.sequences else np.asarray(found)
@@ -142,6 +143,18 @@ def _chain(
             "model's arithmetic is"
         )
     return samples
+
+
+def _decode_chain(model: ModelHandle, payload: bytes, shape: Any, progress: Progress | None) -> Any:
+    """Return the items of a chain, given their shape (for sequences a list); CoderError for a corrupt payload."""
+    from rdzip.codecs.bits_back import chain, head
+
+    loaded = model.load(Role.LATENT)
+    _, _, sizes, _ = head.read_head(payload)
+    count = len(shape) if isinstance(shape, list) else shape[0]
+    if sum(sizes) != count:  # before memory is taken for them
+        raise CoderError(f"the chain holds {sum(sizes)} items, expected {count}: the file is corrupt")
+    return chain.decode(loaded, payload, shape, progress=progress)
 
 
 def _member(

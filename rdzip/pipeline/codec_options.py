@@ -6,13 +6,12 @@ import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from rdzip.codecs.bits_back.options import IREC_CODECS, LATENT_CODECS, RESAMPLE
+from rdzip.codecs.bits_back.options import RESAMPLE
+from rdzip.codecs.names import IREC_CODECS, LATENT_CODECS
 from rdzip.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from rdzip.codecs.bits_back.options import Options
 
@@ -119,25 +118,3 @@ def codec_for(codecs: Sequence[str], codec: str | None, model: str) -> str:
     if codec not in codecs:
         raise InputError(f"the model {model} has the codecs {', '.join(codecs)}, found {codec}: choose one of them")
     return codec
-
-
-def factor_of(samples: NDArray[Any], values: int, model: str) -> int:
-    """Return 255 for samples of 0 and 255 that a model of two values is to code as 0 and 1, else 1.
-
-    Raises InputError for samples that the model has no values for.
-    """
-    if values >= 256:
-        return 1
-    from rdzip.pipeline.arrangement import histogram
-
-    counts = histogram(samples)
-    found = [value for value in range(256) if counts[value]]
-    if found[-1] < values:
-        return 1
-    if values == 2 and set(found) <= {0, 255}:
-        return 255
-    raise InputError(
-        f"the model {model} codes samples of {values} values (0 to {values - 1}"
-        f"{', or 0 and 255' if values == 2 else ''}), found values up to {found[-1]}: choose another "
-        "model by -m"
-    )

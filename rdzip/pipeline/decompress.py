@@ -9,7 +9,7 @@ from rdzip.errors import FormatError
 from rdzip.formats import container
 from rdzip.formats.header import ImageHeader
 from rdzip.pipeline import planes as sections
-from rdzip.pipeline.model_handle import Neural, check_coder, origin_of
+from rdzip.pipeline.model_handle import ModelHandle, check_coder, origin_of
 from rdzip.pipeline.report import Decoded
 from rdzip.pipeline.request import DEFAULT_COMPUTE, Compute
 from rdzip.system import limits
@@ -34,13 +34,13 @@ def decompress(
             "are allowed: "
             "raise --max-pixels if you trust the file"
         )
-    neural = None
+    model = None
     if header.model:
         check_coder(header.model)
-        neural = Neural(header.model.hash, compute, origin_of(parsed))
+        model = ModelHandle(header.model.hash, compute, origin_of(parsed))
     with thread_limit(compute.threads), limits.bounded(len(data), limits.Budget(compute.max_pixels)):
-        picture = sections.picture_of(parsed, header, neural, progress)
+        picture = sections.picture_of(parsed, header, model, progress)
     if progress:
         progress(1.0)
-    load = neural.seconds if neural else 0.0
+    load = model.seconds if model else 0.0
     return Decoded(picture, {"load": load, "decode": time.perf_counter() - start - load})

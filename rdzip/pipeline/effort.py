@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from rdzip.codecs.bits_back.options import mixing_is_fast
 from rdzip.codecs.mixing.presets import FAST_LS, FAST_NET, FAST_PLAIN, SLOW, SLOW_NET, Preset
+from rdzip.codecs.names import PlaneCodec
 from rdzip.errors import InputError
-from rdzip.system import limits
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from rdzip.codecs.result import Encoded
-    from rdzip.pipeline.model_handle import Neural
+from rdzip.pipeline.model_handle import ModelHandle
+from rdzip.pipeline.plane_codecs import CODECS, Coder, by_name
+from rdzip.pipeline.request import Compute, Request
 
 EFFORTS = range(1, 10)
 DEFAULT_EFFORT, SLOW_EFFORT = 6, 7
@@ -27,45 +20,6 @@ PRESETS = {
 FAST_MODEL, DEFAULT_MODEL, LARGE_MODEL = "photo-fast-2", "photo", "photo-large"
 """The models where no other is named: of the efforts 5 and 6, of 7 and of the codec causal, of 8 and 9."""
 MODELS = {5: FAST_MODEL, 6: FAST_MODEL, 7: DEFAULT_MODEL, 8: LARGE_MODEL, 9: LARGE_MODEL}
-
-
-class Mixing:
-    """Context mixing as an encoder of one preset; of that without the network where `neural` is None."""
-
-    def __init__(self, neural: Neural | None, preset: Preset) -> None:
-        self.neural = neural if preset.network else None
-        if preset.network and neural is None:
-            preset = SLOW if preset.slow else FAST_LS
-        self.preset = preset
-
-    def encode(self, pixels: NDArray[Any], progress: Callable[[float], None] | None = None) -> Encoded:
-        """Return the payload of uint8 pixels [h, w] or [h, w, 3].
-
-        Where it is so small that readers would not take so long over it, a fast preset makes another
-        (rdzip.system.limits).
-        """
-        if self.neural is not None:
-            found = self.neural.encode_mixing(pixels, self.preset, progress)
-        else:
-            from rdzip.codecs.mixing import codec as mixing
-
-            found = mixing.encode(None, pixels, progress, self.preset)
-        if not self.preset.slow or limits.fits(self._decoding_time(pixels.shape), len(found.payload)):
-            return found
-        return Mixing(self.neural, FAST_NET if self.neural else FAST_LS).encode(pixels, progress)
-
-    def _decoding_time(self, shape: tuple[int, ...]) -> float:
-        if self.neural is not None:
-            return self.neural.decoding_time(shape, self.preset)
-        from rdzip.codecs.mixing import codec as mixing
-
-        return mixing.decoding_time(None, shape, self.preset)
-
-    def rivals(self) -> list[Neural | Mixing]:
-        """Return the coders with the same network that may be smaller for small pictures."""
-        if self.neural is None:
-            return []
-        return [self.neural, *([Mixing(self.neural, FAST_NET)] if self.preset.slow else [])]
 
 
 def preset_for(codec: str | None, effort: int | None) -> Preset | None:
@@ -88,3 +42,34 @@ def preset_for(codec: str | None, effort: int | None) -> Preset | None:
 def default_model(preset: Preset | None, effort: int | None) -> str:
     """Return the id of the model that codes where none is named, of context mixing by effort."""
     return DEFAULT_MODEL if preset is None else MODELS.get(effort or DEFAULT_EFFORT, DEFAULT_MODEL)
+
+
+def coder_for(mode: str, request: Request, compute: Compute, named: ModelHandle | None) -> Coder | None:
+    """Return the codec to try beside classic ones for a picture of a mode, with its model; None if there is none.
+
+    named: the model that the request names, one without latents. Context mixing does without a network where no model
+    is named and that of the effort cannot be had. Raises InputError for a request that contradicts itself, ModelError
+    for a model that cannot be had.
+    """
+    codec, effort = request.codec, request.effort
+    preset = preset_for(codec, effort)
+    if preset is not None and not preset.network:
+        if named is not None:
+            raise InputError(f"--effort {effort} asks no model, found {named.name!s}: leave one out, or take 5 or more")
+        return Coder(PlaneCodec.MIXING, None, preset)
+    row = CODECS[PlaneCodec.CAUSAL] if codec is None else by_name(codec)
+    if row is None or row.number == PlaneCodec.CLASSIC or mode not in row.modes():
+        return None
+    if row.number not in (PlaneCodec.CAUSAL, PlaneCodec.MIXING):
+        return Coder(row.number, named)
+    model: ModelHandle | None = named or ModelHandle(default_model(preset, effort), compute)
+    if model is not None and named is None and not model.find():
+        if row.number == PlaneCodec.CAUSAL and codec is not None:
+            _ = model.reference  # raises the ModelError that says what to do
+        model = None
+    if preset is None:
+        return None if model is None else Coder(PlaneCodec.CAUSAL, model)
+    if model is None:
+        return Coder(PlaneCodec.MIXING, None, SLOW if preset.slow else FAST_LS)
+    causal, fast = Coder(PlaneCodec.CAUSAL, model), Coder(PlaneCodec.MIXING, model, FAST_NET)
+    return Coder(PlaneCodec.MIXING, model, preset, (causal, *([fast] if preset.slow else [])))

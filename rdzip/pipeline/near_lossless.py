@@ -1,91 +1,73 @@
-"""Near-lossless coding: samples on a grid whose levels are no farther from any sample than the error that is allowed.
-
-The indices of the levels are a picture of its own, which lossless codecs code.
-"""
+"""Near-lossless coding: a picture quantised with a bounded error, and its indices coded without loss."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
 
-import numpy as np
-
-from rdzip.errors import InputError
+from rdzip.codecs.names import PlaneCodec
 from rdzip.formats.images.picture import Picture
-from rdzip.formats.images.to_8bit import transparent_colour
+from rdzip.formats.images.read import LOSSY_NOTE
 from rdzip.formats.modes import BY_NAME
-from rdzip.formats.quantiser import NARROWED, QUANTISED, Quantiser, depth, largest_allowed
+from rdzip.formats.quantiser import depth
 from rdzip.metrics.psnr import largest_error, psnr
 from rdzip.pipeline.arrangement import arrange
-from rdzip.pipeline.report import Near
-from rdzip.pipeline.selection import CLASSIC, Choice, lossless_rival
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-
-@dataclass(frozen=True)
-class Quantised:
-    """A picture by its quantiser: indices, and what these decode to."""
-
-    quantiser: Quantiser
-    indices: Picture
-    picture: Picture
+from rdzip.pipeline.lossless import CODING, choose_planes, write
+from rdzip.pipeline.model_handle import ModelHandle
+from rdzip.pipeline.quantisation import Quantised, quantise, why_exact
+from rdzip.pipeline.report import Clock, Compressed, Near
+from rdzip.pipeline.request import Compute, Request
+from rdzip.pipeline.selection import Choice, lossless_rival
+from rdzip.system.progress import Progress, part_of
 
 
-def why_exact(picture: Picture) -> str:
-    """Return why nothing of a picture may be lost, "" if its samples can be quantised."""
-    if picture.mode not in QUANTISED:
-        return f"pixels of mode {picture.mode} are coded without loss"
-    if "depth" in picture.metadata:
-        return f"samples of {picture.metadata['depth']} bits are coded without loss"
-    if transparent_colour(picture) is not None:
-        return "a picture with a transparent colour is coded without loss"
-    return ""
+def compress_near_lossless(
+    picture: Picture,
+    model: ModelHandle | None,
+    request: Request,
+    compute: Compute,
+    progress: Progress | None,
+    clock: Clock,
+    max_error: int,
+) -> Compressed:
+    """Return the .rdz file of a picture whose samples may differ by `max_error`, and a report.
 
-
-def quantise(picture: Picture, max_error: int) -> Quantised:
-    """Return a picture of one of the QUANTISED modes, quantised; InputError for an error that its mode does not allow.
-
-    Indices of 16-bit samples that fit in 8 bits are samples of a mode of 8 bits, which neural models code.
+    Pictures that are not quantised are coded without loss, with a note that says so. Other arguments as of
+    rdzip.pipeline.lossless.compress_lossless.
     """
-    mode = picture.mode
-    if max_error > largest_allowed(mode):
-        raise InputError(
-            f"expected --max-error of at most {largest_allowed(mode)} for samples of {depth(mode)} bits, found "
-            f"{max_error}"
-        )
-    quantiser = Quantiser(max_error, depth(mode))
-    values = np.arange(1 << depth(mode))
-    indices = _looked_up((values + max_error) // quantiser.step, picture.samples, mode, picture.samples.dtype)
-    if mode in NARROWED and int(indices.max()) < 256:
-        quantiser, indices = Quantiser(max_error, 8), indices.astype(np.uint8)
-    samples = levels(indices, quantiser, mode)
-    if largest_error(picture.samples, samples) > max_error:
-        raise ArithmeticError(f"a level lies farther than {max_error} from a sample")
-    coded = replace(picture, samples=indices, mode=quantiser.coded_mode(mode), metadata={})
-    return Quantised(quantiser, coded, replace(picture, samples=samples))
+    notes = [note for note in picture.notes if not note.startswith(LOSSY_NOTE)]
+    why = why_exact(picture)
+    quantised = None if why else quantise(picture, max_error)
+    source = replace(picture, notes=[*notes, *([why] if why else [])])
+    part = part_of(progress, 0.0, CODING if request.verify else 1.0)
+    choice, model = choose_planes(quantised.indices if quantised else source, model, request, compute, part)
+    target = source
+    if quantised:
+        choice, target = _settled(choice, quantised, source, request.codec)
+    return write(
+        source,
+        target,
+        choice,
+        model,
+        request,
+        compute,
+        progress,
+        clock,
+        lambda size: _near(source, target, max_error, size),
+    )
 
 
-def levels(indices: NDArray[Any], quantiser: Quantiser, mode: str) -> NDArray[Any]:
-    """Return the samples of a picture of this mode that indices of its coded mode stand for."""
-    dtype = np.dtype(BY_NAME[mode].dtype)
-    table = np.minimum(np.arange(1 << quantiser.bits) * quantiser.step, (1 << depth(mode)) - 1)
-    return _looked_up(table, indices, mode, dtype)
-
-
-def settle(choice: Choice, near: Quantised, original: Picture, codec: str | None) -> tuple[Choice, Picture]:
+def _settled(choice: Choice, near: Quantised, original: Picture, codec: str | None) -> tuple[Choice, Picture]:
     """Return what to write, and the picture that it decodes to: the coded indices, or the original without loss by the
     best classic codec, where that is no larger and no codec was asked for.
     """
-    if codec is None and choice.planes[0].codec == CLASSIC and depth(original.mode) == 8:
+    if codec is None and choice.planes[0].codec == PlaneCodec.CLASSIC and depth(original.mode) == 8:
         rival = lossless_rival(original, arrange(original)[1], choice.size)
         if rival is not None and rival.size <= choice.size:
             return rival, original
     return replace(choice, quantiser=near.quantiser), near.picture
 
 
-def report(original: Picture, decoded: Picture, max_error: int, size: int) -> Near:
+def _near(original: Picture, decoded: Picture, max_error: int, size: int) -> Near:
     """Return what is told of a file of `size` bytes that decodes to a picture near the original."""
     alpha = original.samples[..., -1] if BY_NAME[original.mode].alpha else None
     bpp = 8 * size / (original.shape[0] * original.shape[1])
@@ -93,11 +75,3 @@ def report(original: Picture, decoded: Picture, max_error: int, size: int) -> Ne
         return Near(max_error, 0, bpp, float("inf"))
     error = largest_error(original.samples, decoded.samples)
     return Near(max_error, error, bpp, psnr(original.samples, decoded.samples, alpha))
-
-
-def _looked_up(table: NDArray[Any], samples: NDArray[Any], mode: str, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return table[samples], alpha as it is."""
-    found: NDArray[Any] = table.astype(dtype)[samples]
-    if BY_NAME[mode].alpha:
-        found[..., -1] = samples[..., -1]
-    return found

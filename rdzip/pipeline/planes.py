@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rdzip.codecs.bits_back.options import LATENT_CODECS, LOSSY_CODECS
-from rdzip.codecs.classic import codec as classic
-from rdzip.codecs.mixing.presets import has_network
+from rdzip.codecs.names import LATENT_CODECS, LOSSY_CODECS, PlaneCodec
 from rdzip.errors import CoderError, FormatError
 from rdzip.formats import container, metadata
 from rdzip.formats.container import Container, Section, SectionType
@@ -17,24 +15,20 @@ from rdzip.formats.images.picture import Picture, symbols_hash
 from rdzip.formats.modes import BY_NAME, BY_NUMBER
 from rdzip.formats.packing import pack_bytes, pack_value, unpack_bytes
 from rdzip.pipeline import arrangement as arranging
-from rdzip.pipeline import near_lossless
-from rdzip.pipeline.selection import CAUSAL, CLASSIC, CODECS, LATENT, MIXING, TRANSFORM, Choice
+from rdzip.pipeline import plane_codecs, quantisation
+from rdzip.pipeline.plane_codecs import Context, Row
+from rdzip.pipeline.selection import Choice
 from rdzip.system import limits
 from rdzip.system.progress import part_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rdzip.pipeline.model_handle import Neural
+    from rdzip.pipeline.model_handle import ModelHandle
     from rdzip.system.progress import Progress
 
 
-def uses_model(choice: Choice) -> bool:
-    """Return whether a plane needs the model."""
-    return any(plane.uses_model for plane in choice.planes)
-
-
-def pack(picture: Picture, choice: Choice, neural: Neural | None) -> bytes:
+def pack(picture: Picture, choice: Choice, model: ModelHandle | None) -> bytes:
     """Return the file of a picture's coded planes."""
     height, width = picture.shape[:2]
     header = ImageHeader(
@@ -43,7 +37,7 @@ def pack(picture: Picture, choice: Choice, neural: Neural | None) -> bytes:
         mode=BY_NAME[picture.mode].number,
         pixel_hash=b"" if choice.symbols_hash else picture.pixel_hash(),
         symbols_hash=choice.symbols_hash,
-        model=neural.stamp if neural and uses_model(choice) else None,
+        model=model.reference if model and choice.uses_model else None,
         reason=int(choice.reason),
         arrangement=int(choice.arrangement),
         source_format=picture.source_format or "PNG",
@@ -57,12 +51,12 @@ def pack(picture: Picture, choice: Choice, neural: Neural | None) -> bytes:
     for plane in choice.planes:
         head = bytes([plane.codec]) + container.write_varint(plane.encoded.layout)
         sections.append(Section(plane.type, head + plane.encoded.payload))
-    if neural and header.model:
-        sections += neural.origin()
+    if model and header.model:
+        sections += model.origin()
     return container.pack(header.to_map(), sections)
 
 
-def picture_of(parsed: Container, header: ImageHeader, neural: Neural | None, progress: Progress | None) -> Picture:
+def picture_of(parsed: Container, header: ImageHeader, model: ModelHandle | None, progress: Progress | None) -> Picture:
     """Return the picture of a parsed file, its hash checked; FormatError if the file is corrupt."""
     mode = BY_NUMBER[header.mode]
     palette, palette_mode = palette_of(parsed, mode.name)
@@ -75,9 +69,9 @@ def picture_of(parsed: Container, header: ImageHeader, neural: Neural | None, pr
         raise FormatError("header is inconsistent: the file has no section with colours; it is corrupt")
     try:
         if header.symbols_hash:
-            samples = _lossy_samples(colour, alpha, shape, header, neural, progress)
+            samples = _lossy_samples(colour, alpha, shape, header, model, progress)
         else:
-            samples = _samples(colour, alpha, shape, coded, neural, progress)
+            samples = _samples(colour, alpha, shape, coded, model, progress)
     except CoderError as error:
         raise FormatError(f"{error}; get another copy") from error
     constant = _is_one_pixel(samples)
@@ -89,7 +83,7 @@ def picture_of(parsed: Container, header: ImageHeader, neural: Neural | None, pr
         limits.claim_memory(samples.nbytes + 2 * made + beside, f"{header.width} x {header.height} pixels")
     samples = arranging.restore(samples, coded, header.arrangement, palette, palette_mode)
     if header.quantiser:
-        samples = near_lossless.levels(samples, header.quantiser, mode.name)
+        samples = quantisation.levels(samples, header.quantiser, mode.name)
     if constant:  # a view, until the hash says that it is worth the memory
         samples = np.broadcast_to(samples, (header.height, header.width, *samples.shape[2:]))
     picture = Picture(samples, mode.name, palette, palette_mode, kept, header.source_format)
@@ -130,18 +124,15 @@ def _samples(
     alpha: bytes | memoryview | None,
     shape: tuple[int, ...],
     mode: str,
-    neural: Neural | None,
+    model: ModelHandle | None,
     progress: Progress | None,
 ) -> NDArray[Any]:
     dtype = np.dtype(BY_NAME[mode].dtype)
     if alpha is None:
-        return _plane(colour, shape, dtype, neural, progress)
+        return _plane(colour, shape, dtype, model, Context(progress=progress))
     colour_shape = _without_alpha(shape, mode)
-    parts = [
-        _plane(colour, colour_shape, dtype, neural, part_of(progress, 0.0, 0.7)),
-        _plane(alpha, shape[:2], dtype, neural, part_of(progress, 0.7, 1.0)),
-    ]
-    return _joined(parts[0], parts[1])
+    first = _plane(colour, colour_shape, dtype, model, Context(progress=part_of(progress, 0.0, 0.7)))
+    return _joined(first, _plane(alpha, shape[:2], dtype, model, Context((first,), part_of(progress, 0.7, 1.0))))
 
 
 def _without_alpha(shape: tuple[int, ...], mode: str) -> tuple[int, ...]:
@@ -169,42 +160,29 @@ def _channels(samples: NDArray[Any]) -> int:
 
 
 def _plane(
-    body: bytes | memoryview,
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-    neural: Neural | None,
-    progress: Progress | None,
+    body: bytes | memoryview, shape: tuple[int, ...], dtype: np.dtype[Any], model: ModelHandle | None, context: Context
 ) -> NDArray[Any]:
-    codec, layout, payload = _read(body)
-    if codec == CLASSIC:
-        return classic.decode(payload, shape, dtype, layout)
-    if codec == TRANSFORM:
+    row, layout, payload = _read(body)
+    if row.lossy:
         raise FormatError("header is inconsistent: a lossy payload in a lossless file; the file is corrupt")
-    alone = codec == MIXING and not has_network(layout)
-    if (neural is None and not alone) or dtype != np.uint8 or shape[2:] not in ((), (3,)):
+    if (model is None and row.needs_model(layout)) or not row.holds(shape, dtype):
         raise FormatError(
             "header is inconsistent: a neural payload without a model or of samples that it cannot hold; the file is "
             "corrupt"
         )
-    if neural is None or alone:
-        from rdzip.codecs.mixing import codec as mixing
-
-        return mixing.decode(None, bytes(payload), shape, layout, progress)
-    if codec == MIXING:
-        return neural.decode_mixing(bytes(payload), shape, layout, progress)
-    by = neural.decode if codec == CAUSAL else neural.decode_tiles
-    return by(bytes(payload), shape, layout, progress)
+    return plane_codecs.decode(row, payload, shape, dtype, layout, model, context)
 
 
-def _read(body: bytes | memoryview) -> tuple[int, int, bytes | memoryview]:
-    """Return codec, layout and payload of a plane group."""
+def _read(body: bytes | memoryview) -> tuple[Row, int, bytes | memoryview]:
+    """Return the codec, layout and payload of a plane group."""
     if not len(body):
         raise FormatError("header is inconsistent: an empty section; the file is corrupt")
     layout, at = container.read_varint(body, 1)
-    if body[0] not in (CLASSIC, CAUSAL, LATENT, TRANSFORM, MIXING):
-        known = ", ".join((*CODECS, *LATENT_CODECS, *LOSSY_CODECS))
+    row = plane_codecs.CODECS.get(body[0])
+    if row is None:
+        known = ", ".join((*plane_codecs.names(), *LATENT_CODECS, *LOSSY_CODECS))
         raise FormatError(f"the file needs a newer rdzip: its codec {body[0]} is unknown (known: {known})")
-    return body[0], layout, body[at:]
+    return row, layout, body[at:]
 
 
 def _lossy_samples(
@@ -212,30 +190,34 @@ def _lossy_samples(
     alpha: bytes | memoryview | None,
     shape: tuple[int, ...],
     header: ImageHeader,
-    neural: Neural | None,
+    model: ModelHandle | None,
     progress: Progress | None,
 ) -> NDArray[Any]:
     """Return the samples of a lossy file, the hash of its symbols checked before they become pixels."""
     mode = BY_NUMBER[header.mode].name
-    codec, layout, payload = _read(colour)
+    row, layout, payload = _read(colour)
     if alpha is not None:
         shape = _without_alpha(shape, mode)
-    if codec != TRANSFORM or neural is None or mode not in ("L", "LA", "RGB", "RGBA") or shape[2:] not in ((), (3,)):
+    octets = np.dtype(np.uint8)
+    if not row.lossy or model is None or mode not in row.modes() or not row.holds(shape, octets):
         raise FormatError(
             "header is inconsistent: a lossy file without a lossy payload, or of samples that it cannot hold; the "
             "file is corrupt"
         )
-    found = neural.unpack_transform(bytes(payload), shape, layout, part_of(progress, 0.0, 0.6))
     plane = None
     if alpha is not None:
-        codec, layout, payload = _read(alpha)
-        if codec != CLASSIC:
+        coded, number, rest = _read(alpha)
+        if coded.number != PlaneCodec.CLASSIC:
             raise FormatError("header is inconsistent: an alpha section that is not classic; the file is corrupt")
-        plane = classic.decode(payload, shape[:2], np.dtype(np.uint8), layout)
-    if symbols_hash(found.digest, mode, shape, found.head.step, plane) != header.symbols_hash:
-        raise FormatError(
-            "the decoded symbols are not those that were coded (their hash differs): the file is corrupt, or the "
-            "model's arithmetic is"
-        )
-    pixels = neural.synthesise(found, shape, part_of(progress, 0.6, 1.0))
+        plane = plane_codecs.decode(coded, rest, shape[:2], octets, number)
+
+    def check(digest: bytes, setting: int) -> None:
+        if symbols_hash(digest, mode, shape, setting, plane) != header.symbols_hash:
+            raise FormatError(
+                "the decoded symbols are not those that were coded (their hash differs): the file is corrupt, or the "
+                "model's arithmetic is"
+            )
+
+    context = Context(() if plane is None else (plane,), progress, check)
+    pixels = plane_codecs.decode(row, payload, shape, octets, layout, model, context)
     return pixels if plane is None else _joined(pixels, plane)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from rdzip.codecs.result import Bits
+from rdzip.formats.batch.items import Batch
+from rdzip.formats.header import LOSSY_REASON, REASONS, Reason
 from rdzip.formats.images.picture import Picture
 
 
@@ -43,9 +46,13 @@ class Near:
 
 @dataclass(frozen=True)
 class Report:
-    """What a compression did. bits: of the pixels' payloads. bytes_in: of the source file, or of the samples when there
-    was none. groups: of each segment of a batch, the groups (rdzip.codecs.bits_back.chain) of its chain. lossy: where
-    loss was allowed. near: where an error was.
+    """What a compression did.
+
+    bits: of the pixels' payloads.
+    bytes_in: of the source file, or of the samples when there was none.
+    cause: why the codec was chosen, None where loss was asked for.
+    groups: of each segment of a batch, the groups (rdzip.codecs.bits_back.chain) of its chain.
+    lossy, near: where loss was allowed, or an error.
     """
 
     codec: str
@@ -56,11 +63,48 @@ class Report:
     bpsp: float
     bits: Bits
     seconds: dict[str, float]
-    reason: str
+    cause: Reason | None
     notes: list[str] = field(default_factory=list)
     groups: list[list[Any]] = field(default_factory=list)
     lossy: Lossy | None = None
     near: Near | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why the codec was chosen, for users."""
+        return LOSSY_REASON if self.cause is None else REASONS[self.cause]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was chosen: the codec's name, the model's id if it is needed to decode, bits of all payloads, why (None:
+    loss was asked for), and of a batch the groups of its chains.
+    """
+
+    codec: str
+    model: str | None
+    bits: Bits
+    cause: Reason | None
+    groups: list[list[Any]] = field(default_factory=list)
+
+
+class Clock:
+    """Seconds of a compression: loading, coding, verifying."""
+
+    def __init__(self) -> None:
+        self._start = self._encoded = time.perf_counter()
+
+    def encoded(self) -> None:
+        """Note that the file is made."""
+        self._encoded = time.perf_counter()
+
+    def seconds(self, load: float) -> dict[str, float]:
+        """Return the seconds until now, given those of loading: {load, encode, verify}."""
+        return {
+            "load": load,
+            "encode": self._encoded - self._start - load,
+            "verify": time.perf_counter() - self._encoded,
+        }
 
 
 @dataclass(frozen=True)
@@ -77,3 +121,37 @@ class Decoded:
 
     picture: Picture
     seconds: dict[str, float]
+
+
+def compressed(
+    data: bytes,
+    source: Picture | Batch,
+    outcome: Outcome,
+    seconds: dict[str, float],
+    notes: list[str],
+    *,
+    coded: Picture | None = None,
+    lossy: Lossy | None = None,
+    near: Near | None = None,
+) -> Compressed:
+    """Return a file and the report on it.
+
+    source: what was given. coded: what was coded of it, None for the same.
+    """
+    held = coded or source
+    report = Report(
+        codec=outcome.codec,
+        model=outcome.model,
+        shape=held.shape,
+        bytes_in=source.source_bytes or source.samples.nbytes,
+        bytes_out=len(data),
+        bpsp=8 * len(data) / held.samples.size,
+        bits=outcome.bits,
+        seconds=seconds,
+        cause=outcome.cause,
+        notes=notes,
+        groups=outcome.groups,
+        lossy=lossy,
+        near=near,
+    )
+    return Compressed(data, report)

@@ -9,34 +9,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rdzip.codecs.classic import codec as classic
-from rdzip.codecs.mixing.presets import has_network
+from rdzip.codecs.names import PlaneCodec
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.errors import InputError
 from rdzip.formats.container import SectionType
 from rdzip.formats.header import Arrangement, Reason
+from rdzip.pipeline import latent
 from rdzip.pipeline.arrangement import arrange, histogram, palette_colours
-from rdzip.pipeline.codec_options import factor_of
-from rdzip.pipeline.effort import Mixing
+from rdzip.pipeline.plane_codecs import CODECS, ChainOptions, Coder, Context, Row, by_name
+from rdzip.pipeline.report import Outcome
 from rdzip.system.strips import strips
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
-    from rdzip.codecs.bits_back.options import Options
     from rdzip.formats.images.picture import Picture
     from rdzip.formats.quantiser import Quantiser
-    from rdzip.pipeline.model_handle import Neural
+    from rdzip.pipeline.model_handle import ModelHandle
+    from rdzip.system.progress import Progress
 
-CODECS = ("classic", "causal", "mixing")
-CLASSIC, CAUSAL, LATENT, TRANSFORM, MIXING = range(5)
-NAMES = {CLASSIC: "classic", CAUSAL: "causal", MIXING: "mixing"}
-# LATENT: one of rdzip.codecs.bits_back.options.LATENT_CODECS, which the payload names. TRANSFORM: one of LOSSY_CODECS,
-# by layout.
 MODEL_STAMP = 18  # bytes in the header
-NEURAL_MODES = ("L", "LA", "RGB", "RGBA")
-LATENT_MODES = (*NEURAL_MODES, "1")
 
 # Measured on about 200 photographs and graphics as in tests/helpers/corpus.py: with many colours and few repeats, the
 # best of WebP at method 6 and optimised PNG is never below 0.897 of WebP at method 1 (photographs: 0.924), nor below
@@ -74,7 +66,7 @@ class Plane:
     @property
     def uses_model(self) -> bool:
         """Whether the model is needed to decode it."""
-        return self.codec != CLASSIC and (self.codec != MIXING or has_network(self.encoded.layout))
+        return CODECS[self.codec].needs_model(self.encoded.layout)
 
 
 @dataclass(frozen=True)
@@ -93,82 +85,80 @@ class Choice:
     @property
     def codec(self) -> str:
         """Name of the codec of the colour planes."""
-        return self.name or NAMES[self.planes[0].codec]
+        return self.name or CODECS[self.planes[0].codec].name
+
+    @property
+    def uses_model(self) -> bool:
+        """Whether the model is needed to decode it."""
+        return any(plane.uses_model for plane in self.planes)
 
     @property
     def size(self) -> int:
         """Bytes of all planes, and of the model's stamp if one needs it."""
-        stamp = MODEL_STAMP if any(plane.uses_model for plane in self.planes) else 0
+        stamp = MODEL_STAMP if self.uses_model else 0
         return stamp + sum(plane.size for plane in self.planes)
 
-    @property
-    def bits(self) -> Bits:
-        """Sum of the planes' bits."""
-        return sum((plane.encoded.bits for plane in self.planes), Bits(0.0, 0.0, 0.0))
+    def outcome(self, model: ModelHandle | None) -> Outcome:
+        """Return what to report of it."""
+        bits = sum((plane.encoded.bits for plane in self.planes), Bits(0.0, 0.0, 0.0))
+        reason = None if self.symbols_hash else self.reason
+        return Outcome(self.codec, model.id if model and self.uses_model else None, bits, reason)
 
 
-def choose(
-    picture: Picture,
-    neural: Neural | Mixing | None,
-    codec: str | None,
-    progress: Callable[[float], None] | None = None,
-) -> Choice:
+def choose(picture: Picture, coder: Coder | None, codec: str | None, progress: Progress | None = None) -> Choice:
     """Return the coded planes of a picture.
 
-    neural: what to try beside classic codecs, None when there is nothing. codec: "classic", "causal" or "mixing" to
-    have no other, None to have the smaller.
+    coder: what to try beside classic codecs, None when there is nothing. codec: the name of a codec of planes to have
+    no other, None to have the smaller.
     Raises InputError for a codec that cannot code the picture.
     """
     arrangement, samples = arrange(picture)
-    if codec in ("causal", "mixing"):
-        if picture.mode not in NEURAL_MODES or neural is None:
-            raise InputError(
-                f"the codec {codec} codes the modes {', '.join(NEURAL_MODES)}, found {picture.mode}: leave the choice "
-                "to rdzip"
-            )
-        return Choice(arrangement, _neural_planes(samples, neural, progress), Reason.REQUESTED)
-    if codec == "classic" or picture.mode not in NEURAL_MODES or neural is None:
-        reason = (
-            Reason.REQUESTED
-            if codec
-            else Reason.CLASSIC_MODE
-            if picture.mode not in NEURAL_MODES
-            else Reason.CLASSIC_NO_MODEL
-        )
+    if codec not in (None, "classic"):
+        row = by_name(codec or "")
+        if coder is None or row is None or not takes(row.number, picture):
+            raise _unsuitable(codec or "", row, picture)
+        return Choice(arrangement, _coded(samples, coder, progress), Reason.REQUESTED)
+    if codec == "classic" or coder is None or not takes(coder.codec, picture):
+        neural = takes(PlaneCodec.CAUSAL, picture)
+        reason = Reason.REQUESTED if codec else Reason.CLASSIC_NO_MODEL if neural else Reason.CLASSIC_MODE
         return _classic_choice(picture, arrangement, samples, reason)
-    return _smaller(picture, arrangement, samples, neural, progress)
+    return _smaller(picture, arrangement, samples, coder, progress)
 
 
 def choose_latent(
-    picture: Picture,
-    neural: Neural,
-    codec: str,
-    options: Options,
-    progress: Callable[[float], None] | None = None,
+    picture: Picture, model: ModelHandle, options: ChainOptions, progress: Progress | None = None
 ) -> Choice:
     """Return the planes of a picture coded by a codec of latents; its alpha, if it has one, by a classic one.
 
     Raises InputError for a picture that the model cannot code.
     """
-    if picture.mode not in LATENT_MODES:
-        raise InputError(
-            f"the codec {codec} codes the modes {', '.join(LATENT_MODES)}, found {picture.mode}: leave the choice to "
-            "rdzip"
-        )
-    neural.check_options(options)
+    if not takes(PlaneCodec.LATENT, picture):
+        raise _unsuitable(options.codec, CODECS[PlaneCodec.LATENT], picture)
+    latent.check_options(model, options.options)
     arrangement, samples = arrange(picture)
-    if arrangement == Arrangement.GREY_ONCE and not neural.takes(picture.shape[:2]):
+    if arrangement == Arrangement.GREY_ONCE and not latent.takes(model, picture.shape[:2]):
         arrangement, samples = Arrangement.PLAIN, picture.samples
     colour, alpha = apart(samples)
-    factor = factor_of(colour, neural.values(), neural.stamp.id)
+    factor = latent.factor_of(model, colour)
     if factor != 1:
         if picture.mode != "L":
             raise InputError(f"expected mode L or 1 for a model of two values, found {picture.mode}: convert the image")
         arrangement, colour = Arrangement.TWO_LEVELS, colour // np.uint8(factor)
-    planes = [Plane(SectionType.COLOUR, LATENT, neural.encode_tiles(colour, codec, options, progress))]
+    coded = Coder(PlaneCodec.LATENT, model, options).encode(colour, Context(progress=progress))
+    planes = [Plane(SectionType.COLOUR, PlaneCodec.LATENT, coded)]
     if alpha is not None:
-        planes.append(Plane(SectionType.ALPHA, CLASSIC, classic.encode(alpha)))
-    return Choice(arrangement, planes, Reason.REQUESTED, codec)
+        planes.append(Plane(SectionType.ALPHA, PlaneCodec.CLASSIC, classic.encode(alpha)))
+    return Choice(arrangement, planes, Reason.REQUESTED, options.codec)
+
+
+def takes(codec: int, picture: Picture) -> bool:
+    """Return whether a codec of planes takes a picture's colours."""
+    return picture.mode in CODECS[codec].modes()
+
+
+def _unsuitable(codec: str, row: Row | None, picture: Picture) -> InputError:
+    modes = ", ".join(row.modes() if row else ())
+    return InputError(f"the codec {codec} codes the modes {modes}, found {picture.mode}: leave the choice to rdzip")
 
 
 def apart(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
@@ -183,8 +173,8 @@ def _smaller(
     picture: Picture,
     arrangement: Arrangement,
     samples: NDArray[Any],
-    neural: Neural | Mixing,
-    progress: Callable[[float], None] | None,
+    coder: Coder,
+    progress: Progress | None,
 ) -> Choice:
     """Return the smaller of neural and classic; the slow classic trials are made only where quick ones leave them a
     chance.
@@ -202,10 +192,10 @@ def _smaller(
             graphics = 8 * quick.result() < HARDLY_ANY_BITS * samples.size
         if graphics:
             return _classic_choice(picture, arrangement, samples, Reason.CLASSIC_GRAPHICS)
-        planes = _neural_planes(samples, neural, progress)
-    if isinstance(neural, Mixing) and neural.neural is not None and samples.size <= LEARNING_SAMPLES:
-        for rival in neural.rivals():
-            planes = min(planes, _neural_planes(samples, rival, None), key=lambda p: sum(plane.size for plane in p))
+        planes = _coded(samples, coder, progress)
+    if samples.size <= LEARNING_SAMPLES:
+        for other in coder.alternatives:
+            planes = min(planes, _coded(samples, other, None), key=lambda p: sum(plane.size for plane in p))
     coded = Choice(arrangement, planes, Reason.NEURAL_QUICK)
     if quick is not None and repeats is not None and repeats.result() > REPEATS:
         if coded.size < SHARE_OF_METHOD[1] * quick.result():
@@ -260,24 +250,22 @@ def has_few_colours(samples: NDArray[Any]) -> bool:
     return True
 
 
-def _neural_planes(
-    samples: NDArray[Any], neural: Neural | Mixing, progress: Callable[[float], None] | None
-) -> list[Plane]:
+def _coded(samples: NDArray[Any], coder: Coder, progress: Progress | None) -> list[Plane]:
     colour, alpha = apart(samples)
-    codec = MIXING if isinstance(neural, Mixing) else CAUSAL
-    planes = [Plane(SectionType.COLOUR, codec, neural.encode(colour, progress))]
+    planes = [Plane(SectionType.COLOUR, coder.codec, coder.encode(colour, Context(progress=progress)))]
     if alpha is not None:
-        tried = Plane(SectionType.ALPHA, CLASSIC, classic.encode(alpha))
+        tried = Plane(SectionType.ALPHA, PlaneCodec.CLASSIC, classic.encode(alpha))
         if tried.size > alpha.size // 16:
-            tried = min(tried, Plane(SectionType.ALPHA, codec, neural.encode(alpha)), key=lambda plane: plane.size)
+            other = Plane(SectionType.ALPHA, coder.codec, coder.encode(alpha, Context((colour,))))
+            tried = min(tried, other, key=lambda plane: plane.size)
         planes.append(tried)
     return planes
 
 
 def _classic_choice(picture: Picture, arrangement: Arrangement, samples: NDArray[Any], reason: Reason) -> Choice:
-    best = Choice(arrangement, [Plane(SectionType.COLOUR, CLASSIC, classic.encode(samples))], reason)
+    best = Choice(arrangement, [Plane(SectionType.COLOUR, PlaneCodec.CLASSIC, classic.encode(samples))], reason)
     if picture.mode == "P" and (colours := palette_colours(picture)) is not None:
-        tried = Plane(SectionType.COLOUR, CLASSIC, classic.encode(colours))
+        tried = Plane(SectionType.COLOUR, PlaneCodec.CLASSIC, classic.encode(colours))
         if tried.size + 2 < best.planes[0].size:
             return Choice(Arrangement.PALETTE_COLOURS, [tried], reason)
     return best

@@ -14,13 +14,13 @@ from rdzip.system.progress import Progress
 from rdzip.system.strips import same as same_samples
 
 if TYPE_CHECKING:
-    from rdzip.pipeline.model_handle import Neural
+    from rdzip.pipeline.model_handle import ModelHandle
 
 
-def check_lossless(picture: Picture, data: bytes, neural: Neural | None, progress: Progress | None = None) -> None:
+def check_lossless(picture: Picture, data: bytes, model: ModelHandle | None, progress: Progress | None = None) -> None:
     """Decode a file and raise FormatError unless it holds the picture and its metadata."""
     parsed = container.unpack(data)
-    back = sections.picture_of(parsed, ImageHeader.from_map(parsed.header), neural, progress)
+    back = sections.picture_of(parsed, ImageHeader.from_map(parsed.header), model, progress)
     same = (
         picture.mode == back.mode
         and back.samples.shape == picture.samples.shape

@@ -23,7 +23,7 @@ from helpers.cli_support import heed_signals
 from PIL import Image
 
 import rdzip
-from rdzip.codecs.bits_back.options import LATENT_CODECS, LOSSY_CODECS
+from rdzip.codecs.names import LATENT_CODECS, LOSSY_CODECS
 from rdzip.formats.archive import write_archive
 from rdzip.pipeline.decompress import decompress
 from rdzip.system import atomic

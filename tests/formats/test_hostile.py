@@ -21,11 +21,12 @@ from rdzip.codecs.bits_back.head import MAX_GROUPS, read_head
 from rdzip.codecs.classic import codec as classic
 from rdzip.codecs.mixing import codec as mixing
 from rdzip.codecs.mixing.presets import FAST_LS, FAST_PLAIN, PRESETS, SLOW, Preset
+from rdzip.codecs.names import ClassicMethod, PlaneCodec
 from rdzip.errors import FormatError, RdzipError
 from rdzip.formats import cbor, container, packing
 from rdzip.formats.archive import Archive
 from rdzip.formats.describe import describe
-from rdzip.pipeline.effort import Mixing
+from rdzip.pipeline.plane_codecs import Coder
 from rdzip.system import limits
 
 NOISE = bytes(np.random.default_rng(0).integers(0, 256, 49000, np.uint8))
@@ -163,9 +164,10 @@ def test_an_encoder_makes_what_is_read_unasked(monkeypatch: pytest.MonkeyPatch) 
     """Effort 9 for a smooth picture: the slow layout would be refused, so the fast one codes it."""
     y, x = np.mgrid[0:60, 0:50]
     smooth = ((x + y) // 64).astype(np.uint8)
-    assert Mixing(None, SLOW).encode(smooth).layout == SLOW.layout
+    slow = Coder(PlaneCodec.MIXING, None, SLOW)
+    assert slow.encode(smooth).layout == SLOW.layout
     monkeypatch.setattr(limits, "FREE_TIME", 20_000)
-    found = Mixing(None, SLOW).encode(smooth)
+    found = slow.encode(smooth)
     assert found.layout == FAST_LS.layout
     assert limits.fits(mixing.decoding_time(None, smooth.shape, PRESETS[found.layout]), len(found.payload))
 
@@ -290,7 +292,8 @@ def test_members_of_archives_neither_overlap_nor_leave_gaps() -> None:
 
 
 def test_groups_of_a_chain_are_few() -> None:
-    from rdzip.codecs.bits_back.options import LATENT_CODECS, Options
+    from rdzip.codecs.bits_back.options import Options
+    from rdzip.codecs.names import LATENT_CODECS
     from rdzip.codecs.varint import write_numbers
     from rdzip.errors import CoderError
 
@@ -316,8 +319,8 @@ def test_archives_within_archives_are_not_entered() -> None:
 
 def test_classic_payloads_hold_no_more_than_their_method_can() -> None:
     for layout, payload, match in (
-        (classic.Method.PNG, b"\x08" + zlib.compress(bytes(100)), "PNG payload of"),
-        (classic.Method.PLANES, b"\0" + hostile.zeros(100), "LZMA payload of"),
+        (ClassicMethod.PNG, b"\x08" + zlib.compress(bytes(100)), "PNG payload of"),
+        (ClassicMethod.PLANES, b"\0" + hostile.zeros(100), "LZMA payload of"),
     ):
         with pytest.raises(RdzipError, match=match):
             classic.decode(payload, (20000, 3000), np.dtype(np.uint8), int(layout))

@@ -143,7 +143,7 @@ ALLOWED_BY_REASON = {
         models/hyperprior/strided.py step_of / | models/irec_vae/model.py quantise choose
         models/irec_vae/normal_site.py _parts sum | models/lapped_transform/model.py quantise / | models/lapped_transform/model.py step_of /
         pipeline/codec_options.py _hundredths / | pipeline/codec_options.py module 6.93 | pipeline/codec_options.py options /
-        pipeline/lossy.py _without_loss / | pipeline/compress.py compress choose""",
+        pipeline/lossy.py _without_loss / | pipeline/lossless.py choose_planes choose""",
     "pixels and transforms of lossy models": """
         codecs/transform/codec.py analyse / | codecs/transform/codec.py synthesise mean""",
     "constants of training": """
@@ -156,7 +156,7 @@ ALLOWED_BY_REASON = {
         codecs/classic/codec.py module 0.002 | codecs/mixing/presets.py module 1.3 | models/causal/model.py module 5e-05
         models/causal/model.py pixel_time sum | models/vae_mlp/model.py VaeMlpModel 0.03
         pipeline/batch_decompress.py decompress_batch / | pipeline/lossy.py compress_lossy / | pipeline/lossy.py module 0.02
-        pipeline/compress.py compress / 0.4 | pipeline/planes.py _lossy_samples 0.6
+        pipeline/report.py compressed / | pipeline/lossless.py module 0.4 | pipeline/plane_codecs.py _decode_transform 0.6
         pipeline/planes.py _samples 0.7""",
 }
 ALLOWED = {

@@ -6,23 +6,21 @@
 
 from __future__ import annotations
 
-import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from math import prod
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
-import rdzip.codecs
 from rdzip import hub, models
-from rdzip.codecs.bits_back import head
-from rdzip.codecs.bits_back.options import LATENT_CODECS, Options
+from rdzip.codecs.bits_back import chain, head, tiles
+from rdzip.codecs.bits_back.options import Options
+from rdzip.codecs.names import LATENT_CODECS
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.errors import CoderError, InputError
 from rdzip.models import model_file
@@ -80,12 +78,9 @@ def write(
 
 @contextmanager
 def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name, functions in (("chain", [encode, decode]), ("tiled", [encode_tiles, decode_tiles])):
-        module: Any = ModuleType(f"rdzip.codecs.{name}")
-        module.encode, module.decode = functions
-        module.CODECS = LATENT_CODECS
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-        monkeypatch.setattr(rdzip.codecs, name, module, raising=False)
+    for module, pair in ((chain, (encode, decode)), (tiles, (encode_tiles, decode_tiles))):
+        monkeypatch.setattr(module, "encode", pair[0])
+        monkeypatch.setattr(module, "decode", pair[1])
     for name, function in (("read_head", read_head), ("describe", describe), ("describe_tiles", describe)):
         monkeypatch.setattr(head, name, function)
     with models.registered(ARCHITECTURE, lambda _, meta: StubModel(meta["sample"])):

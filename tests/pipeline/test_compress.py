@@ -13,7 +13,7 @@ from rdzip.formats.modes import MODES
 from rdzip.pipeline import planes, verify
 from rdzip.pipeline.compress import compress
 from rdzip.pipeline.decompress import decompress
-from rdzip.pipeline.model_handle import Neural
+from rdzip.pipeline.model_handle import ModelHandle
 from rdzip.pipeline.request import Compute, Request
 
 
@@ -145,7 +145,7 @@ def test_without_a_model_the_default_does_without_and_a_wish_is_an_error(monkeyp
     def missing(self):
         raise ModelError("model photo is nowhere")
 
-    monkeypatch.setattr(Neural, "_resolve", missing)
+    monkeypatch.setattr(ModelHandle, "_resolve", missing)
     picture = _picture("RGB", (5, 6))
     for wishes, codec in (
         ({}, "classic"),

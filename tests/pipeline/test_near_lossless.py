@@ -22,8 +22,8 @@ from rdzip.formats.images.read import read_picture
 from rdzip.formats.modes import BY_NAME
 from rdzip.formats.quantiser import QUANTISED, Quantiser, depth, largest_allowed
 from rdzip.metrics.psnr import largest_error, psnr
-from rdzip.pipeline import near_lossless
 from rdzip.pipeline import planes as sections
+from rdzip.pipeline import quantisation
 from rdzip.pipeline.compress import compress
 from rdzip.pipeline.decompress import decompress
 from rdzip.pipeline.loss import Loss
@@ -83,9 +83,9 @@ def test_every_level_is_near(mode: str) -> None:
     channels = BY_NAME[mode].channels
     of = Picture(values if channels == 1 else np.repeat(values[:, :, None], channels, 2), mode)
     for max_error in (1, 2, 7, 31, largest_allowed(mode)):
-        found = near_lossless.quantise(of, max_error)
+        found = quantisation.quantise(of, max_error)
         assert largest_error(of.samples, found.picture.samples) == max_error
-        assert np.array_equal(near_lossless.quantise(found.picture, max_error).picture.samples, found.picture.samples)
+        assert np.array_equal(quantisation.quantise(found.picture, max_error).picture.samples, found.picture.samples)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "LA", "RGBA"])
@@ -278,9 +278,9 @@ def test_quantisers_that_do_not_suit_are_refused() -> None:
 
 
 def test_indices_beyond_the_last_level_are_the_last_level() -> None:
-    found = near_lossless.levels(np.array([[0, 1, 50, 51, 255]], np.uint8), Quantiser(2, 8), "L")
+    found = quantisation.levels(np.array([[0, 1, 50, 51, 255]], np.uint8), Quantiser(2, 8), "L")
     assert found.tolist() == [[0, 5, 250, 255, 255]]
-    assert near_lossless.levels(np.array([[255]], np.uint8), Quantiser(8191, 8), "I;16").tolist() == [[65535]]
+    assert quantisation.levels(np.array([[255]], np.uint8), Quantiser(8191, 8), "I;16").tolist() == [[65535]]
 
 
 @given(st.integers(0, 10**6), st.integers(0, 7))

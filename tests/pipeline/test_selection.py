@@ -3,7 +3,6 @@
 import io
 import zlib
 from dataclasses import replace
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -12,63 +11,43 @@ from PIL import Image
 
 from rdzip.codecs.classic import codec as classic
 from rdzip.codecs.mixing.presets import FAST_NET
+from rdzip.codecs.names import PlaneCodec
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.formats.describe import describe
-from rdzip.formats.header import ModelStamp
 from rdzip.formats.images.picture import Picture, from_array
 from rdzip.formats.images.read import picture_of_image
-from rdzip.pipeline import compress as compressing
-from rdzip.pipeline import decompress as decompressing
 from rdzip.pipeline.compress import compress
 from rdzip.pipeline.decompress import decompress
+from rdzip.pipeline.plane_codecs import CODECS
 from rdzip.pipeline.request import Request
 
 
 class StandIn:
-    """A neural codec whose size a test sets: the samples by zlib, padded or, for a claimed size, kept aside."""
+    """Encoder and decoder of a neural codec whose size a test sets: the samples are kept aside."""
 
-    kept: ClassVar[dict[bytes, np.ndarray]] = {}
-    share: ClassVar[float] = 1.0
-    calls: ClassVar[int] = 0
+    def __init__(self) -> None:
+        self.kept: dict[bytes, np.ndarray] = {}
+        self.share, self.calls = 1.0, 0
 
-    def __init__(self, *_):
-        self.seconds = 0.0
+    def encode(self, pixels, model, options, context):
+        self.calls += 1
+        size = max(8, int(self.share * classic.webp_size(pixels, 6)))
+        key = zlib.crc32(pixels.tobytes()).to_bytes(4, "little") + len(self.kept).to_bytes(4, "little")
+        self.kept[key] = pixels.copy()
+        return Encoded(key + bytes(size - 8), Bits(8.0 * size, 8.0 * size, 8.0 * size), FAST_NET.layout)
 
-    def find(self):
-        return True
-
-    @property
-    def stamp(self):
-        return ModelStamp("photo", b"standin!", 5)
-
-    def origin(self):
-        return []
-
-    def encode(self, pixels, progress=None):
-        StandIn.calls += 1
-        size = max(8, int(StandIn.share * classic.webp_size(pixels, 6)))
-        key = zlib.crc32(pixels.tobytes()).to_bytes(4, "little") + len(StandIn.kept).to_bytes(4, "little")
-        StandIn.kept[key] = pixels.copy()
-        return Encoded(key + bytes(size - 8), Bits(8.0 * size, 8.0 * size, 8.0 * size), 3)
-
-    def decode(self, payload, shape, layout, progress=None):
-        assert layout == 3
-        return StandIn.kept[payload[:8]].reshape(shape)
-
-    def encode_mixing(self, pixels, preset, progress=None):
-        return replace(self.encode(pixels, progress), layout=preset.layout)
-
-    def decode_mixing(self, payload, shape, layout, progress=None):
+    def decode(self, payload, shape, dtype, layout, model, context):
         assert layout == FAST_NET.layout
-        return self.decode(payload, shape, 3, progress)
+        return self.kept[bytes(payload[:8])].reshape(shape)
 
 
 @pytest.fixture
 def stand_in(monkeypatch):
-    for module in (compressing, decompressing):
-        monkeypatch.setattr(module, "Neural", StandIn)
-    StandIn.kept, StandIn.share, StandIn.calls = {}, 1.0, 0
-    return StandIn
+    found = StandIn()
+    for codec in (PlaneCodec.CAUSAL, PlaneCodec.MIXING):
+        row = replace(CODECS[codec], encode=found.encode, decode=found.decode)
+        monkeypatch.setitem(CODECS, codec, row)
+    return found
 
 
 def photo(size: tuple[int, int] = (160, 120)) -> Image.Image:
@@ -116,9 +95,9 @@ def test_a_photograph_pays_for_no_slow_trial(stand_in, monkeypatch):
     tried: list[int] = []
     slow = classic._webp
     monkeypatch.setattr(classic, "_webp", lambda samples, method: tried.append(method) or slow(samples, method))
-    monkeypatch.setattr(
-        stand_in, "encode", lambda self, pixels, progress=None: Encoded(b"12345678", Bits(64, 64, 64), 3)
-    )
+    tiny = Encoded(b"12345678", Bits(64, 64, 64), FAST_NET.layout)
+    for codec in (PlaneCodec.CAUSAL, PlaneCodec.MIXING):
+        monkeypatch.setitem(CODECS, codec, replace(CODECS[codec], encode=lambda *_: tiny))
     done = compress(picture_of_image(photo((256, 128))), Request(verify=False))
     assert (done.report.codec, tried) == ("mixing", [1])
     assert "quick statistics" in done.report.reason

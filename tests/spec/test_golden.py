@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import rdzip
-from rdzip.codecs.bits_back.options import LATENT_CODECS
+from rdzip.codecs.names import LATENT_CODECS
 from rdzip.entropy import ans
 from rdzip.entropy.plain_ans import PlainAns
 

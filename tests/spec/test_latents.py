@@ -13,8 +13,9 @@ from reference import latents as slow_latents
 
 from rdzip.codecs.bits_back import chain
 from rdzip.codecs.bits_back import tiles as tiled
-from rdzip.codecs.bits_back.options import LATENT_CODECS, Options
+from rdzip.codecs.bits_back.options import Options
 from rdzip.codecs.classic import codec as classic
+from rdzip.codecs.names import LATENT_CODECS
 from rdzip.hub import registry
 from rdzip.models import build, model_file
 from rdzip.models.toy import ToyHmm, ToyMixture

@@ -14,7 +14,7 @@ from reference import lossy as slow_lossy
 
 import rdzip
 from rdzip import hub
-from rdzip.codecs.bits_back.options import LOSSY_CODECS
+from rdzip.codecs.names import LOSSY_CODECS
 from rdzip.codecs.transform import codec as transform
 from rdzip.codecs.transform import tiles as transform_tiles
 from rdzip.codecs.transform.tiles import Region
@@ -63,7 +63,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def check(case: Case, step: int, *pictures: np.ndarray) -> None:
     model, program = case.model(), slow_lossy.program_of(case.file.read_bytes())
     for pixels in pictures:
-        payload = transform.encode(model, pixels, step).encoded.payload
+        payload = transform.encode(model, pixels, step).payload
         found = transform.unpack(model, payload, pixels.shape, case.layout)
         setting, _, (tile,) = slow_lossy.decode_payload(program, payload, *pixels.shape[:2])
         assert setting == step
@@ -107,7 +107,7 @@ def test_damaged_payloads_are_read_alike(case: Case) -> None:
     """Either both decoders refuse one, or they find the same latents in it."""
     model, pixels = case.model(), lossy_stub.photo(20, 30)
     program = slow_lossy.program_of(case.file.read_bytes())
-    payload = transform.encode(model, pixels, 60).encoded.payload
+    payload = transform.encode(model, pixels, 60).payload
     rng = np.random.default_rng(0)
     outcomes = set()
     for _ in range(8):
@@ -149,7 +149,7 @@ def test_escapes_of_hyper_latents(tmp_path: Path) -> None:
     export(path, net, {"id": "wild"})
     case = Case(path, "channel-ar", ((64, 64),), 64, (64, 64))
     pixels = lossy_stub.photo(64, 64)
-    payload = transform.encode(case.model(), pixels, 60).encoded.payload
+    payload = transform.encode(case.model(), pixels, 60).payload
     program = slow_lossy.program_of(path.read_bytes())
     _, _, (tile,) = slow_lossy.decode_payload(program, payload, 64, 64)
     assert max(abs(v) for plane in tile["z"] for row in plane for v in row) > 300

@@ -238,7 +238,7 @@ def test_settings_of_the_process_do_not_matter_to_lossy_models(name: str, kind: 
         (tiny_irec if kind in tiny_irec.CONFIGS else tiny_hyper).write(path, kind)
     pixels = lossy_stub.photo(33, 40)
     reference = transform.encode(build(*model_file.read(path)), pixels, 60)  # type: ignore[arg-type]
-    payload, layout = reference.encoded.payload, reference.encoded.layout
+    payload, layout = reference.payload, reference.layout
     with setting(name):
         tensors, meta = model_file.read(path)
         model: Any = build(tensors, meta)
@@ -247,5 +247,5 @@ def test_settings_of_the_process_do_not_matter_to_lossy_models(name: str, kind: 
         assert found.digest == reference.digest
         assert transform.synthesise(model, found, pixels.shape).dtype == np.uint8
         again = transform.encode(model, pixels, 60)
-    found = transform.unpack(model, again.encoded.payload, pixels.shape, layout)
+    found = transform.unpack(model, again.payload, pixels.shape, layout)
     assert found.digest == again.digest

@@ -70,7 +70,7 @@ def test_a_run_ends_in_a_model_that_codes_and_resuming_changes_nothing(data: Pat
     assert meta["codecs"] == ["channel-ar"]
     pixels = lossy_stub.photo(70, 80)
     coded = transform.encode(model, pixels, 50)
-    found = transform.unpack(model, coded.encoded.payload, pixels.shape, coded.encoded.layout)
+    found = transform.unpack(model, coded.payload, pixels.shape, coded.layout)
     assert found.digest == coded.digest
     records = [json.loads(line) for line in (tmp_path / "whole" / "log.jsonl").read_text().splitlines()]
     assert records[-1]["cost_0"] > records[-1]["cost_255"] > 0

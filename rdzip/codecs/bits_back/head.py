@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from rdzip.codecs.bits_back.options import LATENT_CODECS, RESAMPLE, Options
+from rdzip.codecs.bits_back.options import RESAMPLE, Options
+from rdzip.codecs.names import LATENT_CODECS
 from rdzip.codecs.varint import DAMAGED, read_numbers, write_numbers
 from rdzip.errors import CoderError, InputError
 

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from rdzip.codecs.names import IREC_CODECS
 from rdzip.errors import CoderError, InputError
 from rdzip.exact.numba_support import compiled_here
 from rdzip.rec.settings import LOSSY, Settings
-
-LATENT_CODECS = ("stochastic", "bb-ans", "bit-swap", "bb-is", "bb-cis", "bb-ais", "bb-smc", "irec")
-"""Codecs of models with latents, in the order of their numbers in a payload."""
-LOSSY_CODECS = ("hyperprior", "channel-ar", "irec-vae")
-"""Codecs of lossy models, in the order of their layout numbers."""
-IREC_CODECS = ("irec", "irec-vae")
-"""Codecs whose latents are told by relative entropy coding, without and with loss."""
 
 
 def mixing_is_fast() -> bool:

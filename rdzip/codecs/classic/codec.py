@@ -20,7 +20,6 @@ import io
 import math
 import struct
 import zlib
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from PIL import Image
 
 from rdzip.codecs.classic import png as pngstream
 from rdzip.codecs.classic import raw_lzma
+from rdzip.codecs.names import ClassicMethod
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.errors import CoderError
 from rdzip.system import limits
@@ -49,39 +49,27 @@ BYTE_TIME = 0.002
 _IMAGE_MODE = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
-class Method(IntEnum):
-    """The payload's method, stored as its layout number."""
-
-    RAW = 0
-    CONSTANT = 1
-    WEBP = 2
-    PNG = 3
-    PNG_LZMA = 4
-    PLANES = 5
-    BITS = 6
-
-
 def encode(samples: NDArray[Any]) -> Encoded:
     """Return the smallest payload for samples [h, w] or [h, w, 2..4] of uint8, uint16, int32 or float32; the layout is
-    its Method.
+    its ClassicMethod.
 
     Every method that suits the samples is tried; this takes several seconds a megapixel.
     """
     best = encode_at_once(samples)
-    if best is not None and best.layout == Method.CONSTANT:
+    if best is not None and best.layout == ClassicMethod.CONSTANT:
         return best
     for payload, method in _candidates(samples):
         if len(payload) < (len(best.payload) if best else samples.nbytes):
             best = _encoded(payload, method)
-    return best or _encoded(_little(samples).tobytes(), Method.RAW)
+    return best or _encoded(_little(samples).tobytes(), ClassicMethod.RAW)
 
 
 def encode_at_once(samples: NDArray[Any]) -> Encoded | None:
     """Return a payload that costs no time: a constant image's one pixel, or packed bits; None for other samples."""
     if _is_constant(samples):
-        return _encoded(_little(samples[:1, :1]).tobytes(), Method.CONSTANT)
+        return _encoded(_little(samples[:1, :1]).tobytes(), ClassicMethod.CONSTANT)
     if samples.dtype == np.uint8 and samples.ndim == 2 and samples.max() < 2:
-        return _encoded(np.packbits(samples).tobytes(), Method.BITS)
+        return _encoded(np.packbits(samples).tobytes(), ClassicMethod.BITS)
     return None
 
 
@@ -116,17 +104,17 @@ def decode(payload: bytes | memoryview, shape: tuple[int, ...], dtype: np.dtype[
     CoderError when the payload is corrupt or cannot hold so much; memory is bounded by the shape and by
     rdzip.system.limits.
     """
-    if layout not in Method.__members__.values():
+    if layout not in ClassicMethod.__members__.values():
         raise CoderError(f"the classic codec has no method {layout}: the file is corrupt or needs a newer rdzip")
     decoder: Callable[[bytes, tuple[int, ...], np.dtype[Any]], NDArray[Any]] = {
-        Method.RAW: _decode_raw,
-        Method.CONSTANT: _decode_constant,
-        Method.WEBP: _decode_webp,
-        Method.PNG: _decode_png,
-        Method.PNG_LZMA: _decode_png_lzma,
-        Method.PLANES: _decode_planes,
-        Method.BITS: _decode_bits,
-    }[Method(layout)]
+        ClassicMethod.RAW: _decode_raw,
+        ClassicMethod.CONSTANT: _decode_constant,
+        ClassicMethod.WEBP: _decode_webp,
+        ClassicMethod.PNG: _decode_png,
+        ClassicMethod.PNG_LZMA: _decode_png_lzma,
+        ClassicMethod.PLANES: _decode_planes,
+        ClassicMethod.BITS: _decode_bits,
+    }[ClassicMethod(layout)]
     limits.claim(BYTE_TIME * math.prod(shape) * dtype.itemsize, f"{shape[1]} x {shape[0]} pixels")
     samples = decoder(bytes(payload), shape, dtype)
     if samples.shape != shape or samples.dtype != dtype:
@@ -137,7 +125,7 @@ def decode(payload: bytes | memoryview, shape: tuple[int, ...], dtype: np.dtype[
     return samples
 
 
-def _encoded(payload: bytes, method: Method) -> Encoded:
+def _encoded(payload: bytes, method: ClassicMethod) -> Encoded:
     bits = 8.0 * len(payload)
     return Encoded(payload, Bits(bits, bits, bits), int(method))
 
@@ -152,7 +140,7 @@ def _is_constant(samples: NDArray[Any]) -> bool:
     return all(bool((part == first).all()) for part in octets)
 
 
-def _candidates(samples: NDArray[Any]) -> Iterable[tuple[bytes, Method]]:
+def _candidates(samples: NDArray[Any]) -> Iterable[tuple[bytes, ClassicMethod]]:
     channels = 1 if samples.ndim == 2 else samples.shape[2]
     if samples.dtype == np.uint8:
         if fits_webp(samples):
@@ -160,14 +148,14 @@ def _candidates(samples: NDArray[Any]) -> Iterable[tuple[bytes, Method]]:
             for effort in (6, 1):  # the slowest is not always the smallest
                 payload = _webp(samples, effort)
                 if limits.fits_memory(WEBP_MEMORY * pixels, len(payload)):  # else readers would not decode it unasked
-                    yield payload, Method.WEBP
-        yield _png(samples), Method.PNG
+                    yield payload, ClassicMethod.WEBP
+        yield _png(samples), ClassicMethod.PNG
         if channels == 1:
-            yield _png_indices(samples), Method.PNG
+            yield _png_indices(samples), ClassicMethod.PNG
     elif samples.dtype == np.uint16:
         yield from _png_deep(samples)
     if samples.nbytes <= (PLANES_MAX_BYTES if samples.dtype != np.uint8 else 1 << 20):
-        yield _planes(samples), Method.PLANES
+        yield _planes(samples), ClassicMethod.PLANES
 
 
 # --- WebP -------------------------------------------------------------------------------------------------------------
@@ -240,11 +228,11 @@ def _png_indices(samples: NDArray[Any]) -> bytes:
     return bytes([depth | 128]) + pngstream.idat(out.getvalue())
 
 
-def _png_deep(samples: NDArray[Any]) -> Iterable[tuple[bytes, Method]]:
+def _png_deep(samples: NDArray[Any]) -> Iterable[tuple[bytes, ClassicMethod]]:
     rows = pngstream.filter_rows(samples)
-    yield b"\x10" + zlib.compress(rows, 9), Method.PNG
+    yield b"\x10" + zlib.compress(rows, 9), ClassicMethod.PNG
     if len(rows) <= PLANES_MAX_BYTES:
-        yield b"\x10" + raw_lzma.pack(rows, len(rows)), Method.PNG_LZMA
+        yield b"\x10" + raw_lzma.pack(rows, len(rows)), ClassicMethod.PNG_LZMA
 
 
 def _decode_png(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

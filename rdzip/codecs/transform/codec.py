@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rdzip.codecs.bits_back.options import LOSSY_CODECS
+from rdzip.codecs.names import LOSSY_CODECS
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.codecs.transform.head import Head, codec_of
 from rdzip.codecs.transform.tiles import Assembly, Grid, Region, cut
@@ -45,15 +45,6 @@ PIXEL_MEMORY = 40
 
 
 @dataclass(frozen=True)
-class Coded:
-    """A payload with its rates, the SHA-256 of its symbols (see `Unpacked`), and its bits as `estimate` tells them."""
-
-    encoded: Encoded
-    digest: bytes
-    estimated: float
-
-
-@dataclass(frozen=True)
 class Unpacked:
     """Decoded latents of a picture, their head, and their SHA-256: over all tiles, each tile's arrays by their names in
     the order of Unicode, as int32 little-endian [channels, rows, columns]."""
@@ -73,7 +64,7 @@ def encode(
     codec: str | None = None,
     settings: Settings | None = None,
     progress: Progress | None = None,
-) -> Coded:
+) -> Encoded:
     """Payload of uint8 pixels [h, w] or [h, w, 3], h, w >= 1, at a setting of the quantiser.
 
     quality: what the setting was chosen by, 0 for nothing. codec: one of the model's, None for its default. settings:
@@ -102,7 +93,7 @@ def encode(
         if progress:
             progress((number + 1) / len(tiles))
     layout = LOSSY_CODECS.index(codec or model.codecs[0])
-    return Coded(Encoded(bytes(payload), bits, layout), state.digest(), framed_bits(ideal, head))
+    return Encoded(bytes(payload), bits, layout, state.digest(), framed_bits(ideal, head))
 
 
 def searching(model: LossyModel, settings: Settings | None, *, guess: bool = False) -> LossyModel:

@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 from typing import Any
 
-from rdzip.codecs.bits_back.options import IREC_CODECS, LOSSY_CODECS, Options
+from rdzip.codecs.bits_back.options import Options
+from rdzip.codecs.names import IREC_CODECS, LOSSY_CODECS
 from rdzip.codecs.varint import DAMAGED, read_numbers, write_numbers
 from rdzip.errors import CoderError
 from rdzip.rec.settings import Settings

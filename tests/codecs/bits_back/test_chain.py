@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from rdzip.codecs.bits_back import chain
 from rdzip.codecs.bits_back import tiles as tiled
 from rdzip.codecs.bits_back.head import MAX_GROUPS, describe, describe_tiles, read_head, write_head
-from rdzip.codecs.bits_back.options import LATENT_CODECS, Options
+from rdzip.codecs.bits_back.options import Options
+from rdzip.codecs.names import LATENT_CODECS
 from rdzip.codecs.varint import read_numbers, write_numbers
 from rdzip.errors import CoderError, InputError
 from rdzip.exact.devices import threads

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rdzip.codecs.classic import codec as classic
-from rdzip.codecs.classic.codec import Method
+from rdzip.codecs.names import ClassicMethod
 from rdzip.errors import CoderError
 
 SHAPES = [(1, 1), (1, 9), (9, 1), (5, 7), (33, 40), (20, 30, 2), (20, 31, 3), (21, 30, 4)]
@@ -31,12 +31,12 @@ def test_every_method_gives_the_samples_back(shape, dtype, kind):
     samples = _samples(shape, dtype, kind)
     best = classic.encode(samples)
     at_once = classic.encode_at_once(samples)
-    tries = [(best.payload, best.layout), (samples.tobytes(), Method.RAW), *classic._candidates(samples)]
+    tries = [(best.payload, best.layout), (samples.tobytes(), ClassicMethod.RAW), *classic._candidates(samples)]
     tries += [(at_once.payload, at_once.layout)] if at_once else []
     for payload, method in tries:
         back = classic.decode(payload, samples.shape, samples.dtype, method)
         assert back.dtype == samples.dtype
-        assert back.tobytes() == samples.tobytes(), Method(method).name
+        assert back.tobytes() == samples.tobytes(), ClassicMethod(method).name
         assert len(best.payload) <= len(payload)
     assert best.bits.total == 8 * len(best.payload)
 

@@ -9,7 +9,7 @@ from helpers.lossy_stub import StubModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdzip.codecs.bits_back.options import LOSSY_CODECS
+from rdzip.codecs.names import LOSSY_CODECS
 from rdzip.codecs.transform import codec as transform
 from rdzip.codecs.transform import tiles as transform_tiles
 from rdzip.codecs.transform.head import Head, describe
@@ -35,8 +35,8 @@ def test_there_and_back(size: tuple[int, int], channels: tuple[int, ...]) -> Non
     pixels = lossy_stub.photo(*size)
     pixels = pixels if channels else pixels[:, :, 1]
     coded = transform.encode(MODEL, pixels, 20, quality=90)
-    assert coded.encoded.layout == LOSSY_CODECS.index("channel-ar")
-    found = transform.unpack(MODEL, coded.encoded.payload, pixels.shape, coded.encoded.layout)
+    assert coded.layout == LOSSY_CODECS.index("channel-ar")
+    found = transform.unpack(MODEL, coded.payload, pixels.shape, coded.layout)
     assert found.digest == coded.digest
     assert (found.head.step, found.head.quality) == (20, 90)
     back = transform.synthesise(MODEL, found, pixels.shape)
@@ -51,7 +51,7 @@ def test_rates_are_those_that_are_estimated(step: int, tile: int, monkeypatch: p
     """The alarm of real against estimated rates: 1 %."""
     monkeypatch.setattr(transform_tiles, "TILE", tile)
     pixels = lossy_stub.photo(200, 150)
-    coded = transform.encode(MODEL, pixels, step).encoded
+    coded = transform.encode(MODEL, pixels, step)
     assert coded.bits.total <= 8 * len(coded.payload)
     assert coded.bits.net == pytest.approx(coded.bits.ideal, rel=1e-3, abs=2 * Grid.of(pixels.shape, 8).number)
     assert 8 * len(coded.payload) == pytest.approx(transform.estimate(MODEL, pixels, step), rel=0.01)
@@ -59,7 +59,7 @@ def test_rates_are_those_that_are_estimated(step: int, tile: int, monkeypatch: p
 
 def test_finer_settings_take_more_bits_and_are_closer() -> None:
     pixels = lossy_stub.photo(64, 80)
-    coded = [transform.encode(MODEL, pixels, step).encoded for step in range(0, 256, 50)]
+    coded = [transform.encode(MODEL, pixels, step) for step in range(0, 256, 50)]
     sizes = [len(one.payload) for one in coded]
     quality = [psnr(decoded(one.payload, pixels.shape), pixels) for one in coded]
     assert sizes == sorted(sizes, reverse=True)
@@ -74,7 +74,7 @@ def test_tiles_leave_no_seams(tile: int, count: int, monkeypatch: pytest.MonkeyP
     whole = Grid.of(pixels.shape, model.stride)
     assert whole.number == 1
     latents = transform.analyse(model, pixels, whole, whole.tiles()[0], 60)
-    found = transform.unpack(model, transform.encode(model, pixels, 60).encoded.payload, pixels.shape, 1)
+    found = transform.unpack(model, transform.encode(model, pixels, 60).payload, pixels.shape, 1)
     picture = transform.region_samples(model, found, whole.tiles()[0])
     monkeypatch.setattr(transform_tiles, "TILE", tile)
     grid = Grid.of(pixels.shape, model.stride)
@@ -100,13 +100,11 @@ def test_many_tiles_decode_as_coded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transform_tiles, "TILE", 24)
     many = transform.encode(model, pixels, 40)
     monkeypatch.undo()
-    found = [
-        decoded(coded.encoded.payload, pixels.shape, coded.encoded.layout, model).astype(int) for coded in (one, many)
-    ]
+    found = [decoded(coded.payload, pixels.shape, coded.layout, model).astype(int) for coded in (one, many)]
     assert np.abs(found[0] - found[1]).max() <= 1  # symbols may differ by rounding, pixels hardly
-    assert len(many.encoded.payload) > len(one.encoded.payload)
+    assert len(many.payload) > len(one.payload)
     seen: list[float] = []
-    transform.unpack(model, many.encoded.payload, pixels.shape, 1, seen.append)
+    transform.unpack(model, many.payload, pixels.shape, 1, seen.append)
     assert len(seen) == 12
     assert seen[-1] == 1.0
 
@@ -114,7 +112,7 @@ def test_many_tiles_decode_as_coded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_digest_is_that_of_the_latents() -> None:
     pixels = lossy_stub.photo(20, 12)
     coded = transform.encode(MODEL, pixels, 5)
-    latents = transform.unpack(MODEL, coded.encoded.payload, pixels.shape, 1).latents.region(Region(0, 3, 0, 2))
+    latents = transform.unpack(MODEL, coded.payload, pixels.shape, 1).latents.region(Region(0, 3, 0, 2))
     assert [latents[name].shape for name in ("a", "b")] == [(48, 3, 2), (36, 6, 4)]
     both = b"".join(latents[name].astype("<i4").tobytes() for name in ("a", "b"))
     assert coded.digest == hashlib.sha256(both).digest()
@@ -195,7 +193,7 @@ def test_heads() -> None:
 )
 def test_impossible_heads_are_refused(head: Head, layout: int, what: str) -> None:
     pixels = lossy_stub.photo(16, 24)
-    payload = transform.encode(MODEL, pixels, 5).encoded.payload
+    payload = transform.encode(MODEL, pixels, 5).payload
     _, at = Head.of(payload, "channel-ar")
     with pytest.raises(CoderError, match=what):
         transform.unpack(MODEL, head.to_bytes() + payload[at:], pixels.shape, layout)
@@ -214,7 +212,7 @@ def test_damage_is_noticed(tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transform_tiles, "TILE", tile)
     pixels = lossy_stub.photo(30, 40)
     coded = transform.encode(MODEL, pixels, 90)
-    payload, rng = coded.encoded.payload, np.random.default_rng(0)
+    payload, rng = coded.payload, np.random.default_rng(0)
     for cut_at in [*range(10), *rng.integers(0, len(payload), 20)]:
         with pytest.raises(CoderError):
             transform.unpack(MODEL, payload[:cut_at], pixels.shape, 1)

@@ -54,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(2)
     for step in SETTINGS:
         coded = transform.encode(model, pixels, step)
-        (folder / str(step)).write_bytes(coded.encoded.payload)
+        (folder / str(step)).write_bytes(coded.payload)
         shapes[str(step)] = pixels.shape
         digests |= {f"{step} {threads}": coded.digest.hex() for threads in (1, 2)}
     torch.set_num_threads(before)
@@ -93,7 +93,7 @@ def test_tiles_leave_no_seams(folder: Path, tile: int, count: int, monkeypatch: 
     whole = Grid.of(pixels.shape, model.stride)
     (all_of_it,) = whole.tiles()
     latents = transform.analyse(model, pixels, whole, all_of_it, 60)["y"]
-    found = transform.unpack(model, transform.encode(model, pixels, 90).encoded.payload, pixels.shape, 1)
+    found = transform.unpack(model, transform.encode(model, pixels, 90).payload, pixels.shape, 1)
     picture = transform.region_samples(model, found, all_of_it)
     monkeypatch.setattr(transform_tiles, "TILE", tile)
     grid = Grid.of(pixels.shape, model.stride)
@@ -112,10 +112,10 @@ def test_sizes_and_rates(folder: Path, size: tuple[int, int], step: int) -> None
     model = read(folder / "tiny.safetensors")
     for pixels in (lossy_stub.photo(*size), lossy_stub.photo(*size)[:, :, 0]):
         coded = transform.encode(model, pixels, step)
-        found = transform.unpack(model, coded.encoded.payload, pixels.shape, coded.encoded.layout)
+        found = transform.unpack(model, coded.payload, pixels.shape, coded.layout)
         assert found.digest == coded.digest
         assert transform.synthesise(model, found, pixels.shape).shape == pixels.shape
-        assert 8 * len(coded.encoded.payload) == pytest.approx(coded.estimated, rel=0.01, abs=41)
+        assert 8 * len(coded.payload) == pytest.approx(coded.estimated, rel=0.01, abs=41)
 
 
 @pytest.mark.parametrize("kind", ["noise", "two levels", "checkers"])
@@ -130,7 +130,7 @@ def test_extreme_pictures(folder: Path, kind: str) -> None:
         pixels = np.repeat((np.indices((48, 40)).sum(0) % 2 * 255).astype(np.uint8)[:, :, None], 3, 2)
     for step in (0, 100, 200, 255):
         coded = transform.encode(model, pixels, step)
-        found = transform.unpack(model, coded.encoded.payload, pixels.shape, coded.encoded.layout)
+        found = transform.unpack(model, coded.payload, pixels.shape, coded.layout)
         assert found.digest == coded.digest
 
 
@@ -140,7 +140,7 @@ def test_damage_is_noticed(folder: Path) -> None:
     coded = transform.encode(model, pixels, 60)
     rng = np.random.default_rng(0)
     for _ in range(30):
-        bad = bytearray(coded.encoded.payload)
+        bad = bytearray(coded.payload)
         for _ in range(rng.integers(1, 4)):
             bad[rng.integers(5, len(bad))] ^= 1 << rng.integers(8)
         try:

@@ -13,6 +13,7 @@ from helpers import latent_stub
 from helpers.latent_stub import some
 
 import rdzip
+from rdzip.codecs.bits_back import chain
 from rdzip.errors import FormatError, InputError
 from rdzip.formats import container
 from rdzip.formats.batch import files as batch_files
@@ -22,7 +23,6 @@ from rdzip.formats.batch.items import of_array, of_pictures, of_sequences
 from rdzip.formats.images.picture import Picture
 from rdzip.pipeline.batch_compress import compress_batch
 from rdzip.pipeline.batch_decompress import decompress_batch
-from rdzip.pipeline.model_handle import Neural
 from rdzip.pipeline.request import Request
 
 pytestmark = pytest.mark.usefixtures("stubbed")
@@ -54,13 +54,13 @@ def test_a_chain_comes_back_whole_and_in_parts(grey: str, segment: int | None) -
 def test_only_the_segments_of_items_are_decoded(grey: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = rdzip.compress(some((10, 6, 7)), model=grey, segment=3)
     seen: list[Any] = []
-    inner = Neural.decode_chain
+    inner = chain.decode
 
-    def spy(self: Any, payload: bytes, shape: Any, progress: Any = None) -> Any:
+    def spy(model: Any, payload: bytes, shape: Any, progress: Any = None) -> Any:
         seen.append(shape)
-        return inner(self, payload, shape, progress)
+        return inner(model, payload, shape, progress)
 
-    monkeypatch.setattr(Neural, "decode_chain", spy)
+    monkeypatch.setattr(chain, "decode", spy)
     rdzip.decompress_array(data, items=[9, 4, 5])
     assert seen == [(3, 6, 7), (1, 6, 7)]
 

@@ -134,7 +134,7 @@ def test_there_and_back(model: HyperModel, size: tuple[int, int], step: int) -> 
     """Real rates are those that are estimated: the alarm is at 1 %."""
     for pixels in (lossy_stub.photo(*size), lossy_stub.photo(*size)[:, :, 0]):
         coded = transform.encode(model, pixels, step)
-        payload, layout = coded.encoded.payload, coded.encoded.layout
+        payload, layout = coded.payload, coded.layout
         found = transform.unpack(model, payload, pixels.shape, layout)
         assert found.digest == coded.digest
         assert transform.synthesise(model, found, pixels.shape).shape == pixels.shape
@@ -177,7 +177,7 @@ def test_extreme_pictures(model: HyperModel, kind: str) -> None:
     pixels = (pixels & 1) * np.uint8(255) if kind == "two levels" else pixels
     for step in (0, 246):
         coded = transform.encode(model, pixels, step)
-        found = transform.unpack(model, coded.encoded.payload, pixels.shape, coded.encoded.layout)
+        found = transform.unpack(model, coded.payload, pixels.shape, coded.layout)
         assert found.digest == coded.digest
 
 
@@ -186,15 +186,15 @@ def test_damage_is_noticed(model: HyperModel) -> None:
     coded = transform.encode(model, pixels, 60)
     rng = np.random.default_rng(0)
     for _ in range(30):
-        bad = bytearray(coded.encoded.payload)
+        bad = bytearray(coded.payload)
         bad[rng.integers(5, len(bad))] ^= 1 << rng.integers(8)
         try:
-            found = transform.unpack(model, bytes(bad), pixels.shape, coded.encoded.layout)
+            found = transform.unpack(model, bytes(bad), pixels.shape, coded.layout)
         except CoderError:
             continue
         assert found.digest != coded.digest
     with pytest.raises(CoderError, match="has no codec"):
-        transform.unpack(model, coded.encoded.payload, pixels.shape, 1 - coded.encoded.layout)
+        transform.unpack(model, coded.payload, pixels.shape, 1 - coded.layout)
 
 
 def test_tiles_leave_no_seams(model: HyperModel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +203,7 @@ def test_tiles_leave_no_seams(model: HyperModel, monkeypatch: pytest.MonkeyPatch
     whole = Grid.of(pixels.shape, model.stride)
     (everything,) = whole.tiles()
     latents = transform.analyse(model, pixels, whole, everything, 60)
-    payload = transform.encode(model, pixels, 60).encoded
+    payload = transform.encode(model, pixels, 60)
     found = transform.unpack(model, payload.payload, pixels.shape, payload.layout)
     picture = transform.region_samples(model, found, everything)
     monkeypatch.setattr(transform_tiles, "TILE", 64)
@@ -232,9 +232,9 @@ def test_other_simd_levels_and_threads(folder: Path, dnn: str, mkl: str, aten: s
         for step in (0, 120):
             name = f"{kind}-{step}"
             coded = transform.encode(model, pixels, step)
-            (folder / name).write_bytes(coded.encoded.payload)
-            files[name], digests[name] = (kind, pixels.shape, coded.encoded.layout), coded.digest.hex()
-            found = transform.unpack(model, coded.encoded.payload, pixels.shape, coded.encoded.layout)
+            (folder / name).write_bytes(coded.payload)
+            files[name], digests[name] = (kind, pixels.shape, coded.layout), coded.digest.hex()
+            found = transform.unpack(model, coded.payload, pixels.shape, coded.layout)
             pictures[name] = transform.synthesise(model, found, pixels.shape)
     torch.set_num_threads(before)
     (folder / "files.json").write_text(json.dumps(files))

@@ -80,7 +80,7 @@ def model(request: pytest.FixtureRequest, folder: Path) -> IrecModel:
 def test_there_and_back(model: IrecModel, size: tuple[int, int], step: int) -> None:
     for pixels in (lossy_stub.photo(*size), lossy_stub.photo(*size)[:, :, 0]):
         coded = transform.encode(model, pixels, step, settings=FEW_BEAMS)
-        payload, layout = coded.encoded.payload, coded.encoded.layout
+        payload, layout = coded.payload, coded.layout
         found = transform.unpack(model, payload, pixels.shape, layout)
         assert found.digest == coded.digest
         assert transform.synthesise(model, found, pixels.shape).shape == pixels.shape
@@ -96,8 +96,8 @@ def test_the_rate_is_near_the_divergence(folder: Path) -> None:
     with torch.no_grad():
         decoded, bits = net(x, torch.tensor([float(model.finest)]))
     coded = transform.encode(model, pixels, 0)
-    assert coded.encoded.bits.ideal == pytest.approx(float(bits), rel=0.3)
-    found = transform.unpack(model, coded.encoded.payload, pixels.shape, coded.encoded.layout)
+    assert coded.bits.ideal == pytest.approx(float(bits), rel=0.3)
+    found = transform.unpack(model, coded.payload, pixels.shape, coded.layout)
     ours = transform.synthesise(model, found, pixels.shape).astype(float)
     theirs = decoded[0].permute(1, 2, 0).clamp(0, 1).numpy() * 255
     errors = [float(((p - pixels) ** 2).mean()) for p in (ours, theirs)]
@@ -132,7 +132,7 @@ def test_sites_code_themselves_and_come_near_their_posteriors() -> None:
 def test_other_settings(model: IrecModel, settings: Settings) -> None:
     pixels = lossy_stub.photo(30, 40)
     coded = transform.encode(model, pixels, 60, settings=settings)
-    found = transform.unpack(model, coded.encoded.payload, pixels.shape, 2)
+    found = transform.unpack(model, coded.payload, pixels.shape, 2)
     assert (found.digest, found.head.settings) == (coded.digest, settings)
     assert found.digest != transform.encode(model, pixels, 60).digest
     assert model.settings == LOSSY
@@ -159,10 +159,10 @@ def test_damage_is_noticed(model: IrecModel) -> None:
     coded = transform.encode(model, pixels, 30)
     rng = np.random.default_rng(0)
     for _ in range(25):
-        bad = bytearray(coded.encoded.payload)
+        bad = bytearray(coded.payload)
         bad[rng.integers(10, len(bad))] ^= 1 << rng.integers(8)
         try:
-            found = transform.unpack(model, bytes(bad), pixels.shape, coded.encoded.layout)
+            found = transform.unpack(model, bytes(bad), pixels.shape, coded.layout)
         except CoderError:
             continue
         assert found.digest != coded.digest
@@ -273,7 +273,7 @@ def test_a_run_ends_in_a_model_that_codes_and_resuming_changes_nothing(tmp_path:
     check_known_answer(found, meta)
     pixels = lossy_stub.photo(70, 80)
     coded = transform.encode(found, pixels, 50)
-    assert transform.unpack(found, coded.encoded.payload, pixels.shape, 2).digest == coded.digest
+    assert transform.unpack(found, coded.payload, pixels.shape, 2).digest == coded.digest
     records = [json.loads(line) for line in (tmp_path / "whole" / "log.jsonl").read_text().splitlines()]
     assert records[-1]["bpp_128"] > records[-1]["bpp_255"] > 0
 
