@@ -37,7 +37,7 @@ from rdzip.system.progress import Progress, part_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rdzip.rec.settings import Settings
+    from rdzip.codecs.bits_back.options import Options
 
 NEAR = 0.02
 """Largest relative distance from a target rate that is not worth a note."""
@@ -84,7 +84,7 @@ def compress_lossy(
     """
     codec, loss = request.codec, request.loss
     name = codec_for(model.codecs, codec, model.id)
-    settings = request.options.options(name).settings if request.options.given else None
+    options = request.options.options(name) if request.options.given else None
     quality = loss.quality if loss.by_model else DEFAULT_QUALITY
     picture = replace(picture, notes=[note for note in picture.notes if not note.startswith(LOSSY_NOTE)])
     plain = to_eight_bits(picture)
@@ -92,9 +92,9 @@ def compress_lossy(
         return _without_loss(picture, quality, request, compute, progress, clock)
     planes = _planes(plain)
     shares = (0.5, 0.75) if loss.target_bpp is not None else (0.0, 0.5)
-    setting = _setting(plain, planes, model, loss, quality, settings, part_of(progress, 0.0, shares[0]))
-    options = TransformOptions(setting, quality or 0, name, settings)
-    file = _lossy_file(plain, planes, model, options, part_of(progress, *shares))
+    setting = _setting(plain, planes, model, loss, quality, options, part_of(progress, 0.0, shares[0]))
+    wanted = TransformOptions(setting, quality or 0, name, options)
+    file = _lossy_file(plain, planes, model, wanted, part_of(progress, *shares))
     if codec is None:
         file = _smaller(file, picture)
     clock.encoded()
@@ -152,7 +152,7 @@ def _setting(
     model: ModelHandle,
     loss: Loss,
     quality: int | None,
-    settings: Settings | None,
+    options: Options | None,
     progress: Progress | None,
 ) -> int:
     """Return the setting of the quantiser for a quality, or that at which the file comes nearest to a rate."""
@@ -164,6 +164,7 @@ def _setting(
     empty = _choice(planes, picture, Encoded(b"", Bits(0.0, 0.0, 0.0), 0), 0, "")
     extra = 8.0 * (len(sections.pack(picture, empty, model)) + _LENGTH_BYTES)
     bits = (loss.target_bpp or 0.0) * picture.shape[0] * picture.shape[1]
+    settings = options.settings if options else None
     return rate_control.find_setting(loaded, planes.colour, bits, extra, progress, settings=settings)
 
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rdzip.codecs.bits_back.options import Options
-    from rdzip.rec.settings import Settings
 
 
 class Kind(Enum):
@@ -134,12 +133,12 @@ class ChainOptions(NamedTuple):
 
 class TransformOptions(NamedTuple):
     """How the codec transform is to encode: the setting of the quantiser, the quality that it was chosen by (0: none),
-    the codec, and settings of relative entropy coding, None for the model's."""
+    the codec, and options of relative entropy coding, None for the model's."""
 
     setting: int
     quality: int
     codec: str
-    settings: Settings | None
+    options: Options | None
 
 
 @dataclass(frozen=True)
@@ -264,7 +263,8 @@ def _encode_transform(
 ) -> Encoded:
     from rdzip.codecs.transform import codec as transform
 
-    setting, quality, codec, settings = options
+    setting, quality, codec, wanted = options
+    settings = wanted.settings if wanted else None
     loaded = _loaded(model, Role.LOSSY)
     return transform.encode(
         loaded, array, setting, quality=quality, codec=codec, settings=settings, progress=context.progress
