@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from helpers.cli_support import Cli
 
-from rdzip import train as rdzip_train
+from rdzip.train import run as rdzip_train
 
 
 def test_models_list_and_show(rdzip: Cli) -> None:

@@ -192,7 +192,7 @@ def test_help_and_info_load_light_modules_only(tmp_path: Path) -> None:
 
 def test_info_without_a_parser_says_what_the_parsed_one_says(tmp_path: Path) -> None:
     """Where all that is named are files, and --json, the command does without typer; -r goes through it."""
-    golden = Path(__file__).with_name("golden")
+    golden = ROOT / "tests" / "golden"
     broken = tmp_path / "broken.rdz"
     broken.write_bytes(b"no")
     file = next(iter(sorted(golden.rglob("*.rdz"))))

@@ -97,7 +97,11 @@ def test_the_search_finds_calls_and_lets_the_rest_be() -> None:
 def test_all_compiled_code_rounds_as_its_source_says(tmp_path: Path) -> None:
     """Everything that is compiled, from its source, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", "import sys; sys.path[:0] = ['tests']; import compiled_code; compiled_code.check_all()"],
+        [
+            sys.executable,
+            "-c",
+            "import sys; sys.path[:0] = ['tests']; from helpers import compiled_code; compiled_code.check_all()",
+        ],
         cwd=ROOT,
         env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -157,7 +157,7 @@ import sys, hashlib
 from pathlib import Path
 import numpy as np
 sys.path.insert(0, sys.argv[1])
-import tiny_model
+from helpers import tiny_causal as tiny_model
 from rdzip.codecs.causal import codec as causal
 for load in (tiny_model.load, tiny_model.in_torch):
     model = load(Path(sys.argv[2]))

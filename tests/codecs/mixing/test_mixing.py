@@ -205,8 +205,8 @@ def digest(model: CausalModel) -> str:
 
 def test_python_does_what_numba_does(model: CausalModel) -> None:
     script = (
-        "import sys; sys.path[:0] = ['tests', 'tests/codecs']; import test_mixing; from rdzip.exact import compiled;"
-        "assert not compiled.COMPILES; print(test_mixing.digest(test_mixing.tiny()))"
+        "import sys; sys.path[:0] = ['tests', 'tests/codecs/mixing']; import test_mixing;"
+        "from rdzip.exact import compiled; assert not compiled.COMPILES; print(test_mixing.digest(test_mixing.tiny()))"
     )
     environment = os.environ | {"RDZIP_COMPILE": "0", "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True)
