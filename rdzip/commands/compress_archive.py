@@ -182,8 +182,8 @@ def _chain(chained: list[One], target: Path | None, coding: Coding, out: Output,
     with bar(f"{len(chained)} images in a chain", quiet=out.quiet) as progress:
         items = batch.of_pictures([(one.item.relative.as_posix(), one.picture) for one in chained])
         for one in chained:
-            for text in one.picture.notes:
-                out.note_once(text, text)
+            for note in one.picture.notes:
+                out.note_once(note.text, note.text)
             if one.returned.note:
                 out.note(f"{one.item.name}: {one.returned.note}")
         done = encoding.encode_items([items], coding, progress)

@@ -13,6 +13,7 @@ from rdzip.formats.images import faithful
 from rdzip.formats.images.faithful import Returned
 from rdzip.formats.images.picture import Picture
 from rdzip.formats.images.read import read_picture
+from rdzip.formats.notes import Note, NoteKind
 from rdzip.pipeline.batch_compress import compress_batch
 from rdzip.pipeline.compress import compress
 from rdzip.pipeline.report import Compressed, Report
@@ -46,7 +47,7 @@ def encode_image(picture: Picture, returned: Returned, coding: Coding, progress:
     """
     done = compress(picture, coding.request, coding.compute, progress)
     if returned.note:
-        done.report.notes.append(returned.note)
+        done.report.notes.append(Note(NoteKind.NOT_RETURNED, returned.note))
     return why_kept(returned, done.report), done
 
 

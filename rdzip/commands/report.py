@@ -12,7 +12,7 @@ from rdzip.commands.files import STDIO, Input
 from rdzip.commands.output import Output, bytes_text, shape_text
 from rdzip.formats.batch import items as batch
 from rdzip.formats.header import Reason
-from rdzip.formats.images.read import LOSSY_NOTE
+from rdzip.formats.notes import NoteKind
 from rdzip.pipeline.batch_decompress import DecodedBatch
 from rdzip.pipeline.report import Decoded, Lossy, Near, Report
 from rdzip.system.atomic import shown
@@ -25,8 +25,8 @@ def compressed(items: Sequence[Input], target: Path | None, report: Report, out:
         out.note_once(
             report.reason, "the neural model is missing: coding by classic codecs alone; see `rdzip models verify`"
         )
-    for text in report.notes:
-        out.note_once(text if text.startswith(LOSSY_NOTE) else name + text, f"{name}: {text}")
+    for note in report.notes:
+        out.note_once(note.text if note.kind is NoteKind.LOSSY_SOURCE else name + note.text, f"{name}: {note.text}")
     seconds = _rounded(report.seconds)
     record = {
         "input": str(items[0]) if len(items) == 1 else [str(item) for item in items],

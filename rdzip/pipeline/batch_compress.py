@@ -24,7 +24,7 @@ from rdzip.pipeline.batch_decompress import decompress_batch, segment_hash
 from rdzip.pipeline.codec_options import codec_for
 from rdzip.pipeline.compress import compress
 from rdzip.pipeline.model_handle import ModelHandle, Role
-from rdzip.pipeline.report import Clock, Compressed, Outcome, compressed
+from rdzip.pipeline.report import Clock, Compressed, Outcome, compressed, limit_notes
 from rdzip.pipeline.request import DEFAULT_COMPUTE, DEFAULT_REQUEST, Compute, Request
 from rdzip.pipeline.resolve import resolve
 from rdzip.system import limits
@@ -74,7 +74,7 @@ def compress_batch(
     seconds = clock.seconds(chained.seconds if chained else made.load)
     if progress:
         progress(1.0)
-    return compressed(data, batch, made.outcome, seconds, [*batch.notes, *limits.notes(budget)])
+    return compressed(data, batch, made.outcome, seconds, [*batch.notes, *limit_notes(budget)])
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from rdzip.pipeline.codec_options import codec_for
 from rdzip.pipeline.effort import coder_for
 from rdzip.pipeline.model_handle import ModelHandle, Role
 from rdzip.pipeline.plane_codecs import ChainOptions
-from rdzip.pipeline.report import Clock, Compressed, Near, compressed
+from rdzip.pipeline.report import Clock, Compressed, Near, compressed, limit_notes
 from rdzip.pipeline.request import Compute, Request
 from rdzip.pipeline.selection import Choice, choose, choose_latent
 from rdzip.pipeline.verify import check_lossless
@@ -87,6 +87,6 @@ def write(
         source,
         choice.outcome(model),
         seconds,
-        [*source.notes, *limits.notes(budget)],
+        [*source.notes, *limit_notes(budget)],
         near=near(len(data)) if near else None,
     )

@@ -16,8 +16,8 @@ from rdzip.formats import container, metadata
 from rdzip.formats.container import SectionType
 from rdzip.formats.header import Arrangement, ImageHeader, Reason
 from rdzip.formats.images.picture import Picture, symbols_hash
-from rdzip.formats.images.read import LOSSY_NOTE
 from rdzip.formats.images.to_8bit import to_eight_bits
+from rdzip.formats.notes import Note, NoteKind, without
 from rdzip.metrics.psnr import psnr
 from rdzip.pipeline import planes as sections
 from rdzip.pipeline.alpha_fill import fill
@@ -27,7 +27,7 @@ from rdzip.pipeline.loss import DEFAULT_QUALITY, Loss
 from rdzip.pipeline.lossless import compress_lossless
 from rdzip.pipeline.model_handle import ModelHandle, Role
 from rdzip.pipeline.plane_codecs import Coder, Context, TransformOptions
-from rdzip.pipeline.report import Clock, Compressed, Lossy, compressed
+from rdzip.pipeline.report import Clock, Compressed, Lossy, compressed, limit_notes
 from rdzip.pipeline.request import Compute, Request
 from rdzip.pipeline.selection import Choice, Plane, apart, lossless_rival
 from rdzip.pipeline.verify import check_lossless
@@ -86,7 +86,7 @@ def compress_lossy(
     name = codec_for(model.codecs, codec, model.id)
     options = request.options.options(name) if request.options.given else None
     quality = loss.quality if loss.by_model else DEFAULT_QUALITY
-    picture = replace(picture, notes=[note for note in picture.notes if not note.startswith(LOSSY_NOTE)])
+    picture = replace(picture, notes=without(picture.notes, NoteKind.LOSSY_SOURCE))
     plain = to_eight_bits(picture)
     if plain is None:
         return _without_loss(picture, quality, request, compute, progress, clock)
@@ -107,9 +107,10 @@ def compress_lossy(
         progress(1.0)
     height, width = file.picture.shape[:2]
     bpp = 8 * len(file.data) / (height * width)
-    notes = [*file.picture.notes, *limits.notes(budget)]
+    notes = [*file.picture.notes, *limit_notes(budget)]
     if loss.target_bpp is not None and file.lost and abs(bpp / loss.target_bpp - 1) > NEAR:
-        notes.append(_missed(loss.target_bpp, bpp, setting, model.load(Role.LOSSY).steps))
+        text = _missed(loss.target_bpp, bpp, setting, model.load(Role.LOSSY).steps)
+        notes.append(Note(NoteKind.RATE_MISSED, text))
     lossy = Lossy(setting if file.lost else None, quality, bpp, quality_found, file.estimated)
     return compressed(file.data, picture, file.choice.outcome(model), seconds, notes, coded=file.picture, lossy=lossy)
 
@@ -127,7 +128,7 @@ def _without_loss(
     bits = 8.0 * len(done.data)
     psnr = math.inf if request.verify else None
     lossy = Lossy(None, quality, bits / (picture.shape[0] * picture.shape[1]), psnr, bits)
-    note = f"pixels of mode {picture.mode} are coded without loss"
+    note = Note(NoteKind.KEPT_EXACT, f"pixels of mode {picture.mode} are coded without loss")
     return Compressed(done.data, replace(done.report, lossy=lossy, notes=[*done.report.notes, note]))
 
 

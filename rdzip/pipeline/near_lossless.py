@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from rdzip.codecs.names import PlaneCodec
 from rdzip.formats.images.picture import Picture
-from rdzip.formats.images.read import LOSSY_NOTE
 from rdzip.formats.modes import BY_NAME
+from rdzip.formats.notes import Note, NoteKind, without
 from rdzip.formats.quantiser import depth
 from rdzip.metrics.psnr import largest_error, psnr
 from rdzip.pipeline.arrangement import arrange
@@ -34,10 +34,10 @@ def compress_near_lossless(
     Pictures that are not quantised are coded without loss, with a note that says so. Other arguments as of
     rdzip.pipeline.lossless.compress_lossless.
     """
-    notes = [note for note in picture.notes if not note.startswith(LOSSY_NOTE)]
+    notes = without(picture.notes, NoteKind.LOSSY_SOURCE)
     why = why_exact(picture)
     quantised = None if why else quantise(picture, max_error)
-    source = replace(picture, notes=[*notes, *([why] if why else [])])
+    source = replace(picture, notes=[*notes, *([Note(NoteKind.KEPT_EXACT, why)] if why else [])])
     part = part_of(progress, 0.0, CODING if request.verify else 1.0)
     choice, model = choose_planes(quantised.indices if quantised else source, model, request, compute, part)
     target = source

@@ -10,6 +10,8 @@ from rdzip.codecs.result import Bits
 from rdzip.formats.batch.items import Batch
 from rdzip.formats.header import LOSSY_REASON, REASONS, Reason
 from rdzip.formats.images.picture import Picture
+from rdzip.formats.notes import Note, NoteKind
+from rdzip.system import limits
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Report:
     bits: Bits
     seconds: dict[str, float]
     cause: Reason | None
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     groups: list[list[Any]] = field(default_factory=list)
     lossy: Lossy | None = None
     near: Near | None = None
@@ -128,7 +130,7 @@ def compressed(
     source: Picture | Batch,
     outcome: Outcome,
     seconds: dict[str, float],
-    notes: list[str],
+    notes: list[Note],
     *,
     coded: Picture | None = None,
     lossy: Lossy | None = None,
@@ -155,3 +157,8 @@ def compressed(
         near=near,
     )
     return Compressed(data, report)
+
+
+def limit_notes(budget: limits.Budget) -> list[Note]:
+    """Return what to tell of a file that claims so much: nothing, or that readers do not decode it unasked."""
+    return [Note(NoteKind.BEYOND_LIMITS, text) for text in limits.notes(budget)]

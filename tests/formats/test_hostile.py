@@ -181,10 +181,10 @@ def test_what_cannot_be_read_unasked_is_told(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(limits, "TIME_A_BYTE", 1)
     done = compress(from_array(np.eye(40, dtype=np.uint8)), Request(codec="mixing", effort=1))
     (note,) = done.report.notes
-    assert "--max-pixels" in note
+    assert "--max-pixels" in note.text
     with pytest.raises(FormatError, match="--max-pixels"):
         rdzip.decompress(done.data)
-    rdzip.decompress(done.data, max_pixels=int(note.split()[-1]))
+    rdzip.decompress(done.data, max_pixels=int(note.text.split()[-1]))
 
 
 @pytest.mark.parametrize("preset", [FAST_PLAIN, FAST_LS, SLOW], ids=["plain", "least-squares", "slow"])

@@ -151,11 +151,11 @@ def test_rates_that_cannot_be_met_are_told(lossy: str) -> None:
     low = compress(picture("RGB"), Request(model=lossy, loss=Loss(target_bpp=0.01)))
     assert low.report.lossy is not None
     assert low.report.lossy.setting == 255
-    assert low.report.notes == [
+    assert [note.text for note in low.report.notes] == [
         f"0.01 bits per pixel cannot be had of this picture: the coarsest setting gives {low.report.lossy.bpp:.4g}"
     ]
     high = compress(picture("RGB"), Request(model=lossy, codec=CODEC, loss=Loss(target_bpp=50)))
-    assert "the finest setting gives" in high.report.notes[0]
+    assert "the finest setting gives" in high.report.notes[0].text
     within = compress(graphics("few colours"), Request(model=lossy, loss=Loss(target_bpp=2)))
     assert within.report.lossy is not None
     assert (within.report.codec, within.report.lossy.setting, within.report.notes) == ("classic", None, [])
@@ -204,7 +204,7 @@ def test_files_are_never_larger_than_lossless_ones(lossy: str, quality: int) -> 
 def test_modes_that_lossy_codecs_do_not_code_lose_nothing(lossy: str) -> None:
     samples = np.random.default_rng(0).integers(0, 256, (9, 8, 4)).astype(np.uint8)
     done = compress(Picture(samples, "CMYK"), Request(model=lossy, loss=Loss(50)))
-    assert done.report.notes == ["pixels of mode CMYK are coded without loss"]
+    assert [note.text for note in done.report.notes] == ["pixels of mode CMYK are coded without loss"]
     assert done.report.lossy is not None
     assert done.report.lossy.setting is None
     assert np.array_equal(decompress(done.data).picture.samples, samples)
@@ -213,7 +213,7 @@ def test_modes_that_lossy_codecs_do_not_code_lose_nothing(lossy: str) -> None:
 def test_other_modes_are_converted_with_a_note(lossy: str) -> None:
     samples = lossy_stub.photo(90, 80).astype(np.uint16) * 257
     done = compress(Picture(samples, "RGB;16"), Request(model=lossy, loss=Loss(80)))
-    assert done.report.notes == ["16 bits a sample are kept as 8"]
+    assert [note.text for note in done.report.notes] == ["16 bits a sample are kept as 8"]
     assert decompress(done.data).picture.mode == "RGB"
     assert done.report.lossy is not None
     assert done.report.lossy.psnr is not None

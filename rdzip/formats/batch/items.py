@@ -14,6 +14,7 @@ from rdzip.formats import container
 from rdzip.formats.batch.header import DTYPES, LENGTH_DTYPES, MAX_CHANNELS, Form
 from rdzip.formats.header import BATCH_KIND, MEMBERS
 from rdzip.formats.images.picture import Picture
+from rdzip.formats.notes import Note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +39,7 @@ class Batch:
     lengths: list[int] = field(default_factory=list)
     length_dtype: str = LENGTH_DTYPES[0]
     source_bytes: int = 0
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     @property
     def sequences(self) -> bool:

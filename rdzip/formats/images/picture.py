@@ -10,6 +10,7 @@ import numpy as np
 
 from rdzip.errors import InputError
 from rdzip.formats.modes import BY_NAME
+from rdzip.formats.notes import Note
 from rdzip.system.strips import strips
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Picture:
     metadata: dict[str, Any] = field(default_factory=dict)
     source_format: str = ""
     source_bytes: int = 0
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.mode not in BY_NAME:

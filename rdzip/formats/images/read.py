@@ -19,12 +19,12 @@ from rdzip.formats import metadata
 from rdzip.formats.images.bit_depth import check_full_depth
 from rdzip.formats.images.picture import Picture
 from rdzip.formats.modes import BY_NAME
+from rdzip.formats.notes import Note, NoteKind
 from rdzip.system import limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LOSSY_NOTE = "the input is "  # how the note on a lossy format begins
 LOSSY_FORMATS = frozenset(["JPEG", "MPO", "AVIF"])
 VECTOR_FORMATS = frozenset(["EPS", "WMF", "EMF", "PDF"])
 _PNG_OWN = (b"IHDR", b"IEND", b"acTL", b"fcTL", b"fdAT")
@@ -60,12 +60,16 @@ def read_picture(source: str | Path | bytes | BinaryIO, *, max_pixels: int | Non
         picture = _read(data, limits.MAX_PIXELS if max_pixels is None else max_pixels)
     picture.source_bytes = len(data)
     picture.notes += [
-        f"while reading: {message}" for message in dict.fromkeys(str(warning.message).strip() for warning in caught)
+        Note(NoteKind.READING, f"while reading: {message}")
+        for message in dict.fromkeys(str(warning.message).strip() for warning in caught)
     ]
     if picture.source_format in LOSSY_FORMATS:
         picture.notes.append(
-            f"{LOSSY_NOTE}{picture.source_format}, a lossy format: a lossless copy of its decoded pixels is mostly "
-            "larger than the file itself, and comes back as PNG or TIFF"
+            Note(
+                NoteKind.LOSSY_SOURCE,
+                f"the input is {picture.source_format}, a lossy format: a lossless copy of its decoded pixels is "
+                "mostly larger than the file itself, and comes back as PNG or TIFF",
+            )
         )
     return picture
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rdzip.formats.images.picture import Picture
+from rdzip.formats.notes import Note, NoteKind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,10 +38,10 @@ def to_eight_bits(picture: Picture) -> Picture | None:
             what = f"{picture.metadata['depth']} bits a sample are kept as 8"
     else:
         return None
-    notes = [what] if what else []
+    texts = [what] if what else []
     visible = _visible(picture)
     if visible is not None and picture.mode not in ("P", "PA"):
-        notes.append("the transparent colour is kept as an alpha channel")
+        texts.append("the transparent colour is kept as an alpha channel")
     if visible is not None:
         alpha = np.where(visible, 255, 0).astype(np.uint8) if visible.dtype == np.bool_ else visible
         samples = np.concatenate([samples.reshape(*alpha.shape, -1), alpha[:, :, None]], 2)
@@ -52,7 +53,7 @@ def to_eight_bits(picture: Picture) -> Picture | None:
         palette=b"",
         palette_mode="",
         metadata=_kept(picture),
-        notes=[*picture.notes, *notes],
+        notes=[*picture.notes, *(Note(NoteKind.CONVERTED, text) for text in texts)],
     )
 
 

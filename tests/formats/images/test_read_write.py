@@ -126,7 +126,7 @@ def test_images_in_memory_come_back(name):
 def test_a_jpeg_comes_back_as_its_pixels(mode, format):
     options = {} if mode == "CMYK" else {"exif": _exif(), "dpi": (72, 72), "icc_profile": b"zz", "xmp": b"<x/>"}
     picture = read_picture(_file(RGB.convert(mode), "JPEG", **options))
-    assert "larger than the file" in picture.notes[0]
+    assert "larger than the file" in picture.notes[0].text
     written = write_picture(decompress(compress(picture, Request(codec="classic")).data).picture)
     assert written.format == format
     assert written.notes[0].startswith("the original was JPEG")

@@ -67,7 +67,7 @@ def test_palettes_become_what_pillow_makes_of_them(transparency: Any) -> None:
     image.save(out, "PNG", **options)
     assert found.mode == mode
     assert np.array_equal(found.samples, np.asarray(Image.open(out).convert(mode)))
-    assert found.notes == ["the palette is not kept, only its colours"]
+    assert [note.text for note in found.notes] == ["the palette is not kept, only its colours"]
     assert not any(kind in (b"tRNS", b"PLTE") for kind, _ in found.metadata.get("png", []))
 
 
@@ -90,7 +90,7 @@ def test_transparent_colours_become_alpha() -> None:
     for image, key in ((Image.fromarray(samples), (1, 2, 0)), (Image.fromarray(samples[..., 0]), 2)):
         found = to_eight_bits(png(image, transparency=key, dpi=(72, 72)))
         assert found is not None
-        assert found.notes == ["the transparent colour is kept as an alpha channel"]
+        assert [note.text for note in found.notes] == ["the transparent colour is kept as an alpha channel"]
         hidden = (np.asarray(image).reshape(8, 9, -1) == np.array(key)).all(2)
         assert np.array_equal(found.samples[..., -1], np.where(hidden, 0, 255))
         assert [kind for kind, _ in found.metadata["png"]] == [b"pHYs", b"IDAT"]
@@ -114,7 +114,10 @@ def test_grey_of_few_bits_is_widened_for_good() -> None:
     found = to_eight_bits(picture)
     assert found is not None
     assert found.metadata == {}
-    assert found.notes == ["2 bits a sample are kept as 8", "the transparent colour is kept as an alpha channel"]
+    assert [note.text for note in found.notes] == [
+        "2 bits a sample are kept as 8",
+        "the transparent colour is kept as an alpha channel",
+    ]
     assert found.samples[0].tolist() == [[0, 255], [85, 0], [170, 255], [255, 255]]
     other = found.samples + np.uint8(1)  # which two bits could not hold
     assert np.array_equal(read_picture(write_picture(replace(found, samples=other)).data).samples, other)
