@@ -92,7 +92,7 @@ def clean(settings: dict[str, str]) -> dict[str, str]:
 def loading(environment: dict[str, str], repeat: int) -> dict[str, float]:
     """Seconds of loading a model, each time in a new process."""
     found = {}
-    for model in ("photo-lossy", "photo-fast-2"):
+    for model in ("photo-lossy", "photo-fast"):
         process = [sys.executable, "-c", LOAD, model]
         times = [
             float(subprocess.run(process, env=environment, check=True, stdout=subprocess.PIPE).stdout)

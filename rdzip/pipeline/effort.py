@@ -17,7 +17,7 @@ PRESETS = {
     1: FAST_PLAIN, 2: FAST_LS, 3: FAST_LS, 4: FAST_LS, 5: FAST_NET, 6: FAST_NET, 7: FAST_NET, 8: FAST_NET, 9: SLOW_NET,
 }  # fmt: skip
 """Presets of context mixing by effort."""
-FAST_MODEL, DEFAULT_MODEL, LARGE_MODEL = "photo-fast-2", "photo", "photo-large"
+FAST_MODEL, DEFAULT_MODEL, LARGE_MODEL = "photo-fast", "photo", "photo-large"
 """The models where no other is named: of the efforts 5 and 6, of 7 and of the codec causal, of 8 and 9."""
 MODELS = {5: FAST_MODEL, 6: FAST_MODEL, 7: DEFAULT_MODEL, 8: LARGE_MODEL, 9: LARGE_MODEL}
 

@@ -30,7 +30,7 @@ def test_mixing_files_come_back(shape: tuple[int, ...], effort: int) -> None:
     facts = rdzip.info(data)
     assert (facts["codec"], facts["model"]) == (
         "mixing",
-        {6: "photo-fast-2", 7: "photo", 8: "photo-large", 9: "photo-large"}.get(effort),
+        {6: "photo-fast", 7: "photo", 8: "photo-large", 9: "photo-large"}.get(effort),
     )
     assert np.array_equal(rdzip.decompress_array(data), pixels)
 
