@@ -4,7 +4,7 @@
     python benchmarks/latent_gain.py ../shared/data/photos --variants 8x8 --weight 0 --name latent-gain-free
 
 A variant CxS has C latents at a stride of S: an encoder sees the whole crop, the latents' features join the trunk of
-the causal network of the recipe photo-fast-base, and their prior is normal given the latents before them in raster order.
+the causal network of the recipe photo-fast-base; their prior is normal given the latents before them in raster order.
 The rate is that of bits back (Townsend et al. 2019, eq. 2), the negative ELBO in bits per sample: latents cost their
 KL divergence, pixels their code length given a sample of the posterior. Latents are real numbers here, so what is found
 is a bound on what integers would gain. Writes results/NAME.json.

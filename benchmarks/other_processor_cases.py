@@ -2,8 +2,8 @@
 
 python benchmarks/other_processor_cases.py FOLDER CASE ...    prints a JSON line for each, and leaves arrays in FOLDER
 
-A case is decode/KIND/NAME (tests/golden/0.1/KIND/NAME.rdz) or encode/KIND/NAME (its source in tools/make_golden.py). Asked for
-"about", it tells processor and versions. FOLDER also gets the encoded files.
+A case is decode/KIND/NAME (tests/golden/0.1/KIND/NAME.rdz) or encode/KIND/NAME (its source in tools/make_golden.py).
+Asked for "about", it tells processor and versions. FOLDER also gets the encoded files.
 """
 
 from __future__ import annotations
