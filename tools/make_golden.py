@@ -1,6 +1,6 @@
 """Make the golden files of this version: small .rdz files that every later version must decode to the same samples.
 
-python tools/make_golden.py VERSION [KIND ...]    adds tests/golden/VERSION/KIND/*.rdz and index.json; never replaces any.
+python tools/make_golden.py VERSION [KIND ...]  adds tests/golden/VERSION/KIND/*.rdz and index.json; never replaces any.
 
 Kinds are named after codecs (KINDS; all of them where none is named). Of lossy files the decoded picture lies beside as
 PNG, to which later ones are near.
