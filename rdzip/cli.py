@@ -45,7 +45,16 @@ def _typer(name: str, text: str) -> typer.Typer:
 
 
 app = _typer(
-    "rdzip", "Compress images, without loss or with it, by neural probability models. `rdzip COMMAND --help` says more."
+    "rdzip",
+    """Compress images, without loss or with it, by neural probability models.
+
+    Inputs stay, and no existing file is replaced, unless an option says so.
+
+        rdzip compress photo.png             photo.png.rdz, without loss
+        rdzip compress -q 60 photo.png       with loss
+        rdzip decompress photo.png.rdz       photo.png
+        rdzip COMMAND --help                 all options of a command
+    """,
 )
 models = _typer("models", "List, check, fetch and publish models.")
 
@@ -92,9 +101,13 @@ def compress(
 
     Without -q, --target-bpp, --max-error or a lossy model nothing is lost: pixels, mode and metadata come back as they
     were, and each result is decoded and compared before it is written. A JPEG's .rdz holds its decoded pixels and is
-    larger than the JPEG. With loss, the quality of what the file decodes to is measured and shown.
+    mostly larger than the JPEG. With loss, the quality of what the file decodes to is measured and shown.
 
-    The options for research are those of codecs of models with latents (docs/latents.md, docs/irec.md).
+        rdzip compress *.png -O packed
+        rdzip compress -r photos --archive photos.rdz
+        rdzip compress --max-error 2 scan.tiff
+
+    The options for research are of codecs of models with latents (docs/reference/latents.md, docs/reference/irec.md).
     """
     out = begin(as_json, verbose, quiet, offline=offline)
     try:
@@ -142,6 +155,9 @@ def decompress(
     An image comes back in the format that it had, or in the one that the name after -o ends in; a JPEG's pixels come
     back as a PNG, a.png. An archive becomes a folder of its images. A model that is missing and that the file says can
     be had from the Hugging Face hub is fetched only with --fetch, or after a yes at the terminal.
+
+        rdzip decompress photos.rdz
+        rdzip decompress photo.png.rdz -o photo.webp
     """
     if fetch and offline:
         raise UsageError("expected --fetch or --offline, found both; leave one out")

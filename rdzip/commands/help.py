@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
+
+MESSAGES = "Messages"
+"""The group of options that has --help where there is one."""
 
 COLUMN = 22
 """Blanks before the text about an option; a longer option has its text on the next line."""
@@ -24,7 +28,7 @@ class Command(TyperCommand):
             groups["Arguments"] = [(_argument(one), getattr(one, "help", None) or "") for one in arguments]
         for one in parameters:
             if one.param_type_name != "argument":
-                title = list(groups)[-1] if "--help" in one.opts and groups else "Options"
+                title = MESSAGES if "--help" in one.opts and MESSAGES in groups else "Options"
                 groups.setdefault(_panel(one, title), []).append((_option(one), getattr(one, "help", None) or ""))
         needed = [_option(one) for one in parameters if one.required and one.param_type_name != "argument"]
         usage = " ".join([ctx.command_path, "[OPTIONS]", *needed, *(_argument(one) for one in arguments)])
@@ -62,11 +66,11 @@ def _option(one: Any) -> str:
 
 
 def _page(usage: str, about: str, groups: dict[str, list[tuple[str, str]]], width: int) -> str:
-    """Lay out a help text in lines of at most `width` characters."""
+    """Lay out a help text in lines of at most `width` characters; what is indented by four blanks stays as it is."""
     parts = [_filled("Usage: ", usage, width)]
     if about:
-        paragraphs = textwrap.dedent(about).strip().split("\n\n")
-        parts += [_filled("  ", " ".join(one.split()), width) for one in paragraphs]
+        paragraphs = inspect.cleandoc(about).split("\n\n")
+        parts += [one if one.startswith("    ") else _filled("  ", " ".join(one.split()), width) for one in paragraphs]
     parts += [f"{title}:\n{_definitions(rows, width)}" for title, rows in groups.items()]
     return "\n\n".join(parts) + "\n"
 

@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-INPUT, OUTPUT, LOSS, CODING, RUNNING, MESSAGES, RESEARCH = (
-    "Input", "Output", "Loss", "Coding", "Running", "Messages", "Options for research",
-)  # fmt: skip
+from rdzip.commands.help import MESSAGES
+
+INPUT, OUTPUT, LOSS, CODING, RUNNING = "Input", "Output", "Loss", "Coding", "Running"
+RESEARCH = "Options for research"
 """Groups of options, as --help names them."""
 
 
@@ -170,7 +171,7 @@ Verbose = Annotated[bool, _option(MESSAGES, "-v --verbose", None, "Print codec, 
 Quiet = Annotated[bool, _option(MESSAGES, "--quiet", None, "Print nothing but errors.")]
 
 # train
-Recipe = Annotated[str, _argument("RECIPE", "A recipe's name (docs/models.md lists them), or a TOML file.")]
+Recipe = Annotated[str, _argument("RECIPE", "A recipe's name (docs/reference/recipes.md lists them), or a TOML file.")]
 TrainData = Annotated[Path, _option(None, "--data", "DATA", "Folder of images, or an array of them. [required]")]
 RunFolder = Annotated[Path, _option(None, "--out", "RUN", "Folder of the run. [required]")]
 Overrides = Annotated[list[str] | None, _option(None, "--set", "KEY=VALUE", "Change a setting of the recipe.")]
@@ -195,14 +196,16 @@ Source = Annotated[
             "images, or the file of a generator network."),
 ]  # fmt: skip
 Dim = Annotated[int | None, _option(None, "--dim", "N", "Dimensions of the source. [2]")]
-SourceData = Annotated[Path | None, _option(None, "--data", "DIR", "The folder with physics/ and speech/ in it.")]
+SourceData = Annotated[
+    Path | None, _option(None, "--data", "DIR", "Folder of physics/ and speech/, the data of these sources.")
+]
 Crop = Annotated[int | None, _option(None, "--crop", "N", "Cut squares of N pixels from images.")]
 Method = Annotated[
     str | None, _option(None, "--method", "M,...", "Methods, by comma. [sandwich: those that suit the source]")
 ]
 Lambdas = Annotated[str | None, _option(None, "--lambdas", "A,...", "Slopes -dR/dD in nats, by comma. [by the source]")]
 MethodOptions = Annotated[
-    list[str] | None, _option(None, "--set", "M.KEY=VALUE", "Change an option of a method (docs/bounds.md).")
+    list[str] | None, _option(None, "--set", "M.KEY=VALUE", "Change an option of a method (docs/reference/bounds.md).")
 ]
 Seed = Annotated[int, _option(None, "--seed", "N", "Seed of all that is random. [0]", min=0)]
 Quick = Annotated[bool, _option(None, "--quick", None, "Fewer lambdas, less work, looser bounds.")]
