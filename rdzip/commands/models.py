@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from rdzip import hub
-from rdzip.codecs.bits_back.options import with_unnamed
 from rdzip.commands.output import Output, bytes_text, print_json, print_text, rows, table
 from rdzip.commands.progress_bar import bar
 from rdzip.errors import ModelError, UsageError
@@ -26,7 +25,7 @@ def list_models(*, as_json: bool) -> None:
     header = ["MODEL", "BYTES", "WHERE", "CODECS", "LICENCE", "SHA-256", "MEASURED"]
     body = [
         [ref.id, f"{ref.bytes:,}", ref.source, ", ".join(codecs), ref.licence, ref.sha256[:16], _rates(ref)]
-        for ref, codecs in ((ref, with_unnamed(ref.codecs)) for ref in refs)
+        for ref, codecs in ((ref, ref.codecs) for ref in refs)
     ]
     for_users = sum(not ref.research for ref in refs)
     lines = table(header, body).splitlines()
@@ -38,7 +37,7 @@ def list_models(*, as_json: bool) -> None:
 def show(name: str, *, as_json: bool) -> None:
     """Print all that is known about one model. Raises ModelError."""
     known = hub.show(name)
-    known |= {"path": str(known["path"]), "codecs": with_unnamed(known["codecs"])}
+    known |= {"path": str(known["path"]), "codecs": known["codecs"]}
     if as_json:
         print_json(known)
         return
@@ -107,7 +106,7 @@ def _rates(ref: ModelRef) -> str:
 
 
 def _record(ref: ModelRef) -> dict[str, Any]:
-    return {**asdict(ref), "path": str(ref.path), "codecs": with_unnamed(ref.codecs)}
+    return {**asdict(ref), "path": str(ref.path), "codecs": ref.codecs}
 
 
 def _value(value: object) -> str:

@@ -222,7 +222,7 @@ def _ref_of_file(path: Path, source: Source, *, trusted: str | None = None) -> M
     """Reference to a model file as its own document describes it; `trusted`: its SHA-256, if not to be computed."""
     meta = model_file.read_meta(path)
     sha256 = trusted or model_file.sha256(path)
-    codecs = tuple(meta["codecs"])
+    codecs = models.codecs_of(meta)
     place = origin.of_cached(path) if source == "cache" else None
     repo, revision = (place.repo, place.revision) if place else (None, None)
     rates = meta.get("measured")

@@ -114,7 +114,7 @@ def entry_of(path: str | Path, **more: Any) -> Entry:
         file=meta["id"] + model_file.SUFFIX,
         sha256=model_file.sha256(path),
         bytes=path.stat().st_size,
-        codecs=tuple(meta["codecs"]),
+        codecs=models.codecs_of(meta),
         licence=meta["licence"],
         **more,
     )

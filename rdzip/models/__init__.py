@@ -41,6 +41,33 @@ _ARCHITECTURES: dict[str, str | Builder] = {
 }
 
 
+_BITS_BACK = ("bb-ans", "bb-is", "bb-cis")
+_CODECS: dict[str, tuple[str, ...]] = {
+    "bit-swap": ("bit-swap", *_BITS_BACK, "stochastic", "irec"),
+    "causal-mlp": ("mixing", "causal"),
+    "irec-code": ("irec-vae",),
+    "resnet-vae": (*_BITS_BACK, "stochastic", "irec"),
+    "toy-hmm": ("bb-smc", "bb-ans", "bb-is", "stochastic"),
+    "toy-mixture": ("bb-cis", "bb-is", "bb-ans", "bb-ais", "stochastic", "irec"),
+    "transform-code": ("channel-ar",),
+    "vae-mlp": (*_BITS_BACK, "bb-ais", "stochastic", "irec"),
+    "vrnn": ("bb-smc", "bb-ans", "bb-is", "stochastic"),
+}
+"""Codecs that code by a model, default first; those of "hyper-code" depend on its network."""
+
+
+def codecs_of(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    """Codecs that code by the model of this document, default first.
+
+    They follow from its architecture; the entry "codecs" counts for architectures in trial alone (`registered`).
+    """
+    architecture = str(meta.get("architecture"))
+    if architecture == "hyper-code" and isinstance(network := meta.get("network"), Mapping):
+        slices = network.get("slices")
+        return ("channel-ar",) if isinstance(slices, int) and slices > 1 else ("hyperprior",)
+    return _CODECS.get(architecture) or tuple(meta["codecs"])
+
+
 def architectures() -> tuple[str, ...]:
     """Names of the architectures that `build` knows."""
     return tuple(sorted(_ARCHITECTURES))

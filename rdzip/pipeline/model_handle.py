@@ -6,7 +6,6 @@ import time
 from enum import Enum
 from typing import Any
 
-from rdzip.codecs.bits_back.options import with_unnamed
 from rdzip.codecs.names import LATENT_CODECS, LOSSY_CODECS
 from rdzip.errors import FormatError, InputError, ModelError
 from rdzip.formats import cbor
@@ -78,7 +77,7 @@ class ModelHandle:
     @property
     def codecs(self) -> tuple[str, ...]:
         """Codecs that the model has, the default first; ModelError if it cannot be found."""
-        return with_unnamed(self._resolve().codecs)
+        return tuple(self._resolve().codecs)
 
     @property
     def role(self) -> Role:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from rdzip.codecs.names import IREC_CODECS
@@ -74,14 +73,3 @@ class Options:
             return cls(**dict(zip(cls.names(codec), numbers, strict=True)))
         except (InputError, ValueError) as error:
             raise CoderError(f"{error}: the file is corrupt or needs a newer rdzip") from error
-
-
-def with_unnamed(codecs: Sequence[str]) -> tuple[str, ...]:
-    """The codecs of a model file and those that came later and are not named there.
-
-    irec can code any model of latents of images; those of sequences are known by bb-smc. mixing takes causal networks.
-    """
-    if "causal" in codecs and "mixing" not in codecs:
-        return ("mixing", *codecs)
-    fits = "bb-ans" in codecs and "bb-smc" not in codecs and "irec" not in codecs
-    return (*codecs, "irec") if fits else tuple(codecs)

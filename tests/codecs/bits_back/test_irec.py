@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from rdzip.codecs.bits_back import chain
 from rdzip.codecs.bits_back import tiles as tiled
 from rdzip.codecs.bits_back.head import describe, describe_tiles, read_head
-from rdzip.codecs.bits_back.options import Options, with_unnamed
+from rdzip.codecs.bits_back.options import Options
 from rdzip.codecs.varint import read_numbers, write_numbers
 from rdzip.entropy.ans import AnsStack
 from rdzip.errors import CoderError, InputError
 from rdzip.exact.devices import threads
-from rdzip.models import toy
+from rdzip.models import architectures, codecs_of, toy
 from rdzip.rec import level
 from rdzip.rec.level import Cut, Level
 
@@ -160,8 +160,9 @@ def test_numbers_that_no_encoder_writes_are_refused() -> None:
 
 
 def test_models_of_images_have_the_codec_and_those_of_sequences_not() -> None:
-    assert with_unnamed(("bit-swap", "bb-ans")) == ("bit-swap", "bb-ans", "irec")
-    assert with_unnamed(("causal",)) == ("mixing", "causal")
-    assert with_unnamed(("bb-smc", "bb-ans", "stochastic")) == ("bb-smc", "bb-ans", "stochastic")
-    for other in (("hyperprior", "channel-ar"), ("bb-ans", "irec")):
-        assert with_unnamed(other) == other
+    """Codecs follow from the architecture, whatever the file says."""
+    have = {name for name in architectures() if "irec" in codecs_of({"architecture": name, "codecs": []})}
+    assert have == {"bit-swap", "resnet-vae", "toy-mixture", "vae-mlp"}
+    for slices, codec in ((1, "hyperprior"), (5, "channel-ar")):
+        meta = {"architecture": "hyper-code", "codecs": ["causal"], "network": {"slices": slices}}
+        assert codecs_of(meta) == (codec,)
