@@ -39,12 +39,12 @@ OWN_QUALITIES = "1,34,67,100"
 """Of other models of rdzip."""
 
 
-def samples(model: IrecModel, pixels: np.ndarray, step: int) -> tuple[float, float]:
+def samples(model: IrecModel, pixels: np.ndarray, setting: int) -> tuple[float, float]:
     """KL in bits of all latents, each a sample of its posterior given those before it, and the PSNR of the picture."""
     guess = model.searching(None, guess=True)
     grid = Grid.of(pixels.shape, model.stride)
     (tile,) = grid.tiles()
-    latents = transform.analyse(guess, pixels, grid, tile, step)
+    latents = transform.analyse(guess, pixels, grid, tile, setting)
     nats = 0.0
 
     def draw(name: str, site: NormalSite) -> np.ndarray:
@@ -53,8 +53,8 @@ def samples(model: IrecModel, pixels: np.ndarray, step: int) -> tuple[float, flo
         nats += float(divergence(*site.target(*posterior)).sum())
         return site.choose(*posterior)
 
-    decoded = guess.code(draw, tile.rows, tile.columns, step)  # type: ignore[arg-type]
-    found = guess.synthesise(decoded, step)[0].permute(1, 2, 0).numpy()[: pixels.shape[0], : pixels.shape[1]]
+    decoded = guess.code(draw, tile.rows, tile.columns, setting)  # type: ignore[arg-type]
+    found = guess.synthesise(decoded, setting)[0].permute(1, 2, 0).numpy()[: pixels.shape[0], : pixels.shape[1]]
     rounded = np.floor(np.clip(found, 0, 1) * 255 + 0.5).astype(np.uint8)
     return nats / math.log(2), psnr_of_mse(mse(pixels, rounded) / 255**2)
 
@@ -66,7 +66,7 @@ def label(name: str) -> str:
 
 def measured(name: str, model: IrecModel, pixels: np.ndarray, quality: int) -> dict[str, Any]:
     """One file, there and back."""
-    bits, sampled = samples(model, pixels, model.step_of(quality))
+    bits, sampled = samples(model, pixels, model.setting_of(quality))
     start = time.process_time()
     data = rdzip.compress(pixels, model=name, codec="irec-vae", quality=quality, verify=False)
     middle = time.process_time()

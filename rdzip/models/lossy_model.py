@@ -30,22 +30,24 @@ Draw = Callable[[str, "ResidualSite"], Int32]
 class LossyModel(Protocol):
     """A transform code. Regions are counted in strides: squares of `stride` pixels.
 
-    codecs: their names, the default first. halo: strides around a region beyond which neither transform sees. steps:
-    settings 0 ... steps - 1 of the quantiser, from the finest to the coarsest. settings: of relative entropy coding,
-    None for models that quantise.
+    - codecs: their names, the default first
+    - stride: pixels, by row and by column
+    - halo: strides around a region beyond which neither transform sees
+    - setting_count: the quantiser has settings 0 ... setting_count - 1, from the finest step to the coarsest
+    - settings: of relative entropy coding, None for models that quantise
     """
 
     codecs: tuple[str, ...]
     stride: int
     halo: int
-    steps: int
+    setting_count: int
     settings: Settings | None
 
-    def step_of(self, quality: int) -> int:
+    def setting_of(self, quality: int) -> int:
         """Setting for a quality of 1 (coarse) to 100 (fine), strictly monotone."""
         ...
 
-    def analyse(self, x: Tensor, step: int) -> dict[str, Tensor]:
+    def analyse(self, x: Tensor, setting: int) -> dict[str, Tensor]:
         """Latents of a picture x float32 [1, 3, h, w], RGB in 0..1, sides multiples of stride; floats, for encoders."""
         ...
 
@@ -53,7 +55,7 @@ class LossyModel(Protocol):
         """Latents of a region, given in strides."""
         ...
 
-    def code(self, draw: Draw, rows: int, columns: int, step: int) -> Decoded:
+    def code(self, draw: Draw, rows: int, columns: int, setting: int) -> Decoded:
         """Run the program for a region of rows x columns strides: exact integers, the same on every machine."""
         ...
 
@@ -61,7 +63,7 @@ class LossyModel(Protocol):
         """The encoder's symbols for a site of the region that the latents are of."""
         ...
 
-    def synthesise(self, decoded: Mapping[str, Int32], step: int) -> Tensor:
+    def synthesise(self, decoded: Mapping[str, Int32], setting: int) -> Tensor:
         """Picture float32 [1, 3, h, w], RGB about 0..1, of decoded latents; floats."""
         ...
 
@@ -71,7 +73,7 @@ class LossyModel(Protocol):
 
 
 class SearchedModel(LossyModel, Protocol):
-    """One whose latents are told by relative entropy coding."""
+    """One whose latents are coded by relative entropy coding."""
 
     def searching(self, settings: Settings | None, *, guess: bool = False) -> LossyModel:
         """The model with these settings, None for its own. guess: for estimates of rates, without a search; it codes

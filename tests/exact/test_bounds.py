@@ -51,16 +51,16 @@ def test_tail_in_float64_is_that_in_integers(net: ExactNet, seed: int, channel: 
     low = [0 if p == 0 else -255 for p in range(3)]
     nbs = [rng.choice([low[p], 255, int(rng.integers(low[p], 256))], (10, n)).astype(np.int16) for p in range(3)]
     known = [rng.choice([low[p], 255], n).astype(np.int16) for p in range(channel)]
-    view = net.view(nbs)
+    context = net.context(nbs)
     k = CONFIG.components
     o = outputs(rng, n, CONFIG.outputs(channel))
     as_float = (o / 2.0**11).astype(np.float32)
     assert (as_float.astype(np.float64) * 2.0**11 == o).all()
-    found = net._parameters(channel, as_float, view, known)
+    found = net._parameters(channel, as_float, context, known)
 
     for i in range(n):
-        med = [int(m[i]) for m in view.medians]
-        a, base = int(view.activities[channel][i]), med[channel]
+        med = [int(m[i]) for m in context.medians]
+        a, base = int(context.activities[channel][i]), med[channel]
         if channel:
             a += abs(int(known[-1][i]) - med[channel - 1]) >> 1
             base += int(known[0][i])

@@ -76,7 +76,7 @@ def test_who_waits_for_the_compiler_is_told_once(tmp_path: Path) -> None:
     script = """
 import logging
 logging.basicConfig(level=logging.INFO, format="%(message)s")
-from rdzip.models.context_mixing.slow_features import clipped
+from rdzip.models.context_mixing.tables import clipped
 assert clipped(300) == clipped(300.5) == 255
 """
     told = [

@@ -25,7 +25,7 @@ FITS = {
     least_squares._eliminate: f"({LANES}, {FLAT}, {LANES})",
     least_squares._substitute: f"({LANES}, {LANES})",
     block_least_squares._solve: f"({FLAT}, i8, i8)",
-    block_least_squares.learn: f"({FLAT}, {FLAT}, i8, i8, i8, f8, i8, i8)",
+    block_least_squares.update: f"({FLAT}, {FLAT}, i8, i8, i8, f8, i8, i8)",
 }
 """Functions of the least squares that call no others, with their types."""
 

@@ -140,8 +140,8 @@ ALLOWED_BY_REASON = {
     "the encoder's choice, which the file states": """
         codecs/bits_back/chain.py push_groups / | codecs/bits_back/chain.py module 0.1 0.9 | codecs/classic/codec.py repeats /
         codecs/bits_back/tiles.py _first_rows / | codecs/bits_back/tiles.py encode / | models/hyperprior/model.py quantise rint
-        models/hyperprior/strided.py step_of / | models/irec_vae/model.py quantise choose
-        models/irec_vae/normal_site.py _parts sum | models/lapped_transform/model.py quantise / | models/lapped_transform/model.py step_of /
+        models/hyperprior/strided.py setting_of / | models/irec_vae/model.py quantise choose
+        models/irec_vae/normal_site.py _parts sum | models/lapped_transform/model.py quantise / | models/lapped_transform/model.py setting_of /
         pipeline/codec_options.py _hundredths / | pipeline/codec_options.py module 6.93 | pipeline/codec_options.py options /
         pipeline/lossy.py _without_loss / | pipeline/lossless.py choose_planes choose""",
     "pixels and transforms of lossy models": """

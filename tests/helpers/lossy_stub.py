@@ -38,7 +38,7 @@ def _cosines(size: int) -> Tensor:
 class StubModel:
     stride = SIDE
     settings = None
-    steps = 256
+    setting_count = 256
 
     def __init__(self, codecs: tuple[str, ...] = ("channel-ar",), filtered: bool = False) -> None:
         self.codecs, self.filtered = codecs, filtered
@@ -59,24 +59,24 @@ class StubModel:
     def known_answer(self) -> str:
         return ANSWER
 
-    def step_of(self, quality: int) -> int:
+    def setting_of(self, quality: int) -> int:
         return (100 - quality) * 255 // 99
 
-    def analyse(self, x: Tensor, step: int) -> dict[str, Tensor]:
+    def analyse(self, x: Tensor, setting: int) -> dict[str, Tensor]:
         x = _filter(x, 0.15) if self.filtered else x
         colours = torch.einsum("ij,njhw->nihw", _cosines(3), 255 * (x - 0.5))
         _, _, h, w = x.shape
         blocks = colours.reshape(3, h // SIDE, SIDE, w // SIDE, SIDE)
         y = torch.einsum("ki,lj,chiwj->cklhw", _cosines(SIDE), _cosines(SIDE), blocks)
-        return {"y": y.reshape(-1, h // SIDE, w // SIDE)[self.order] / self._size(step)}
+        return {"y": y.reshape(-1, h // SIDE, w // SIDE)[self.order] / self._size(setting)}
 
     def crop(self, latents: Mapping[str, Tensor], rows: slice, columns: slice) -> dict[str, Tensor]:
         return {"y": latents["y"][:, rows, columns]}
 
-    def code(self, draw: Draw, rows: int, columns: int, step: int) -> Decoded:
+    def code(self, draw: Draw, rows: int, columns: int, setting: int) -> Decoded:
         found = []
         for start in range(0, len(self.base), COARSE):
-            index = np.clip((self.base[start : start + COARSE] - 30 * step) // 252, 0, SCALES - 1)
+            index = np.clip((self.base[start : start + COARSE] - 30 * setting) // 252, 0, SCALES - 1)
             scale = np.repeat(index.astype(np.int32), rows * columns)
             site = ResidualSite(self.tables, scale, np.zeros_like(scale))
             found.append(draw(str(start), site).reshape(COARSE, rows, columns))
@@ -88,21 +88,21 @@ class StubModel:
         symbols = latents["y"][start : start + COARSE].round().to(torch.int32).reshape(-1).numpy()
         return np.where(site.scale == 0, 0, symbols).astype(np.int32)
 
-    def synthesise(self, decoded: Mapping[str, np.ndarray], step: int) -> Tensor:
+    def synthesise(self, decoded: Mapping[str, np.ndarray], setting: int) -> Tensor:
         a, b = decoded["a"], decoded["b"]
         _, rows, columns = a.shape
         b = b.reshape(-1, rows, 2, columns, 2).transpose(2, 4, 0, 1, 3).reshape(-1, rows, columns)
         y = torch.empty(len(self.base), rows, columns)
-        y[self.order] = torch.from_numpy(np.concatenate([a, b])).float() * self._size(step)
+        y[self.order] = torch.from_numpy(np.concatenate([a, b])).float() * self._size(setting)
         blocks = y.reshape(3, SIDE, SIDE, rows, columns)
         colours = torch.einsum("ki,lj,cklhw->chiwj", _cosines(SIDE), _cosines(SIDE), blocks)
         x = torch.einsum("ij,ihw->jhw", _cosines(3), colours.reshape(3, rows * SIDE, columns * SIDE))[None] / 255 + 0.5
         return _filter(x, -0.15) if self.filtered else x
 
     @staticmethod
-    def _size(step: int) -> float:
+    def _size(setting: int) -> float:
         """Size of the quantiser's step in levels of a sample."""
-        return float(4 * 2 ** (step / 42))
+        return float(4 * 2 ** (setting / 42))
 
 
 def _filter(x: Tensor, gain: float) -> Tensor:

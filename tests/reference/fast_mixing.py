@@ -77,7 +77,7 @@ class BlockFit:
         self.u = [sample(q, y + dy, x + dx) - means[q] for q, (dy, dx) in self.inputs]
         return linear(means[self.c], self.w, self.u)
 
-    def learn(self, x: int, value: float) -> None:
+    def update(self, x: int, value: float) -> None:
         u = [*self.u, value]
         for i in range(self.n):
             for j in range(self.n + 1):
@@ -275,7 +275,7 @@ class Band:
             for j in range(7):
                 self.errors[c, j, y, x] = abs(16 * value - p[j])
             if self.layout > 1:
-                self.fits[c].learn(x, value - means[c])
+                self.fits[c].update(x, value - means[c])
 
 
 def decode(payload: bytes, height: int, width: int, channels: int, layout: int, network: Network | None) -> bytes:

@@ -78,7 +78,7 @@ class Fit:
         self.w = solve(t)
         return linear(means[self.c], self.w, u)
 
-    def learn(self, value: float) -> None:
+    def update(self, value: float) -> None:
         self.u[-1].append(value)
         self.take(self.b, self.u[-1], self.decays[1])
 
@@ -281,7 +281,7 @@ def _band(payload: bytes, height: int, width: int, channels: int, lists: Any, ne
                 for j in range(13):
                     errors[c, j, y, x] = abs(16 * value - p[j])
                 for fit in fits[c]:
-                    fit.learn(value - means[c])
+                    fit.update(value - means[c])
         for fit in chain(*fits):
             fit.end()
     need(coder.shifts + 1 == len(payload), "end of the payload")

@@ -60,24 +60,24 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return Case(tiny_hyper.write(path, request.param), request.param, SIZES[::3], 64, (130, 70))
 
 
-def check(case: Case, step: int, *pictures: np.ndarray) -> None:
+def check(case: Case, setting: int, *pictures: np.ndarray) -> None:
     model, program = case.model(), slow_lossy.program_of(case.file.read_bytes())
     for pixels in pictures:
-        payload = transform.encode(model, pixels, step).payload
+        payload = transform.encode(model, pixels, setting).payload
         found = transform.unpack(model, payload, pixels.shape, case.layout)
-        setting, _, (tile,) = slow_lossy.decode_payload(program, payload, *pixels.shape[:2])
-        assert setting == step
+        found_setting, _, (tile,) = slow_lossy.decode_payload(program, payload, *pixels.shape[:2])
+        assert found_setting == setting
         latents = found.latents.region(Region(0, found.grid.rows, 0, found.grid.columns))
         assert tile.keys() == latents.keys()
         for name, values in latents.items():
             assert np.array_equal(np.array(tile[name]).reshape(values.shape), values)
 
 
-@pytest.mark.parametrize("step", [0, 77, 128, -1])
-def test_payload(case: Case, step: int) -> None:
+@pytest.mark.parametrize("setting", [0, 77, 128, -1])
+def test_payload(case: Case, setting: int) -> None:
     """-1: the coarsest setting."""
     pictures = [lossy_stub.photo(*size) for size in case.sizes]
-    check(case, step if step >= 0 else case.model().steps - 1, *pictures)
+    check(case, setting if setting >= 0 else case.model().setting_count - 1, *pictures)
 
 
 @pytest.mark.slow

@@ -81,7 +81,7 @@ def test_a_recipe_may_leave_out_fine_settings(data: Path, recipe: str, tmp_path:
     record = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])
     assert {name for name in record if name.startswith("cost")} == {"cost_192", "cost_255"}
     model = from_tensors(*model_file.read(path))
-    assert (model.steps, model.step_of(100), model.step_of(1)) == (126, 0, 125)
+    assert (model.setting_count, model.setting_of(100), model.setting_of(1)) == (126, 0, 125)
 
 
 def test_one_slice_is_a_hyperprior(data: Path, recipe: str, tmp_path: Path) -> None:

@@ -266,7 +266,7 @@ def pop_groups(
 def claim_groups(sizes: Sequence[int], options: Options) -> None:
     """Claim the time that groups of these sizes take whatever is in them (rdzip.system.limits)."""
     steps = options.refine * REFINE_TIME + options.steps * ANNEAL_TIME
-    limits.claim((GROUP_TIME + steps) * len(sizes), f"{len(sizes)} groups of samples{_told(options)}")
+    limits.claim((GROUP_TIME + steps) * len(sizes), f"{len(sizes)} groups of samples{_in_words(options)}")
 
 
 def _claim_entries(model: Any, groups: Sequence[tuple[int, Shape]], options: Options) -> None:
@@ -276,9 +276,9 @@ def _claim_entries(model: Any, groups: Sequence[tuple[int, Shape]], options: Opt
     time = entries * runs * getattr(model, "entry_time", ENTRY_TIME)
     if is_sequence_model(model):
         time += STEP_TIME * sum(shape[0] for _, shape in groups)
-    limits.claim(time, f"samples of {entries} entries{_told(options)}")
+    limits.claim(time, f"samples of {entries} entries{_in_words(options)}")
 
 
-def _told(options: Options) -> str:
-    told = {"particles": options.particles, "steps of refinement": options.refine, "steps": options.steps}
-    return "".join(f", {count} {name}" for name, count in told.items() if count > 1)
+def _in_words(options: Options) -> str:
+    counts = {"particles": options.particles, "steps of refinement": options.refine, "steps": options.steps}
+    return "".join(f", {count} {name}" for name, count in counts.items() if count > 1)

@@ -64,10 +64,10 @@ class Bands:
         y, x, counts = self._fronts.pixels(first, stop)
         index = self._canvas.index(y, x)
         values = self._canvas.values(index)
-        view = self._net.view(self._canvas.neighbours(index))
+        context = self._net.context(self._canvas.neighbours(index))
         found: list[Intervals] = []
-        for channel, head_in in enumerate(self._net.trunk(view, x, y)):
-            mixture = self._net.head(channel, head_in, view, values[:channel])
+        for channel, head_in in enumerate(self._net.trunk(context, x, y)):
+            mixture = self._net.head(channel, head_in, context, values[:channel])
             sample = values[channel] + values[0] if channel else values[0]
             found.append(self._model.cdf(mixture).intervals(sample.astype(np.int32)))
         starts = _in_order([part for i in found for part in (i.high_start, i.low_start)], counts)
@@ -104,11 +104,11 @@ def decode(
         y = np.arange(begin, end)
         x = step - SLANT * y
         index = canvas.index(y, x)
-        view = net.view(canvas.neighbours(index))
-        head_inputs = net.trunk(view, x, y)
+        context = net.context(canvas.neighbours(index))
+        head_inputs = net.trunk(context, x, y)
         known: list[Int16] = []
         for channel, head_in in enumerate(head_inputs):
-            cdf = model.cdf(net.head(channel, head_in, view, known))
+            cdf = model.cdf(net.head(channel, head_in, context, known))
             cumulative = cdf.high_cumulative()
             high = stack.pop(cdf.high_frequencies(cumulative))
             sample = ((high << 4) | stack.pop(cdf.low_frequencies(high, cumulative))).astype(np.int16)

@@ -71,8 +71,8 @@ def encode(
     edges = [pixels.shape[0] * b // count for b in range(count + 1)]
     coded = np.zeros((count, 1 << 16), np.int64)
 
-    def work(b: int, told: Progress) -> bytes:
-        found, coded[b] = _encode_band(used, pixels[edges[b] : edges[b + 1]], preset, count, told)
+    def work(b: int, band_progress: Progress) -> bytes:
+        found, coded[b] = _encode_band(used, pixels[edges[b] : edges[b + 1]], preset, count, band_progress)
         return found
 
     parts = map_bands(count, work, progress)
@@ -109,8 +109,8 @@ def decode(
     edges = [shape[0] * b // len(parts) for b in range(len(parts) + 1)]
     pixels = np.empty(shape, np.uint8)
 
-    def work(b: int, told: Progress) -> None:
-        _decode_band(used, preset, parts[b], pixels[edges[b] : edges[b + 1]], told)
+    def work(b: int, band_progress: Progress) -> None:
+        _decode_band(used, preset, parts[b], pixels[edges[b] : edges[b + 1]], band_progress)
 
     map_bands(len(parts), work, progress)
     return np.ascontiguousarray(pixels.swapaxes(0, 1)) if turned else pixels

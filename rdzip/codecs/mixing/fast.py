@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rdzip.codecs.mixing.window import pad_left, pad_right
 from rdzip.exact.compiled import compiled
 from rdzip.models.causal.compiled_network import ScalarNet, run_head, run_trunk
-from rdzip.models.context_mixing.block_least_squares import BlockFits, learn, predict, start_row
+from rdzip.models.context_mixing.block_least_squares import BlockFits, predict, start_row, update
 from rdzip.models.context_mixing.fast_features import (
     LEAST_SQUARES,
     NETWORK,
@@ -125,6 +125,6 @@ def code_rows(
                 )
                 px[c * plane + at] = value
                 if fitted:
-                    learn(columns, sums, counts[c], x, 1 if x == width - 1 else 0, value - levels[c], channels, c)
+                    update(columns, sums, counts[c], x, 1 if x == width - 1 else 0, value - levels[c], channels, c)
                 update_errors(means, errors, sources, stride, c, x, y, value)
         pad_right(px, plane, channels, stride, row)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rdzip.codecs.mixing.window import pad_left, pad_right
 from rdzip.exact.compiled import compiled
 from rdzip.models.causal.compiled_network import ScalarNet, run_head, run_trunk
-from rdzip.models.context_mixing.least_squares import Fits, end_row, fit, learn, predict, start_row
+from rdzip.models.context_mixing.least_squares import Fits, end_row, fit, predict, start_row, update
 from rdzip.models.context_mixing.slow_features import LS_NEAR, NETWORK, SlowFeatures, compute_features, update_errors
 from rdzip.models.context_mixing.slow_mixer import SlowMixer, code_sample
 from rdzip.models.shared.compiled_mixture import PARTS, mixture_mean
@@ -89,7 +89,7 @@ def code_rows(
                 compute_features(features, px, plane, stride, channels, c, x, y, at)
                 value = code_sample(mixer, features, mixture, coder, data, decoding, c, np.int64(px[c * plane + at]))
                 px[c * plane + at] = value
-                learn(fits, x, c, value - levels[c])
+                update(fits, x, c, value - levels[c])
                 update_errors(features, c, x, y, width, value)
         end_row(fits)
         pad_right(px, plane, channels, stride, row)

@@ -58,7 +58,7 @@ class Unpacked:
 def encode(
     model: LossyModel,
     pixels: Pixels,
-    step: int,
+    setting: int,
     *,
     quality: int = 0,
     codec: str | None = None,
@@ -72,16 +72,16 @@ def encode(
     """
     _check(pixels)
     model = searching(model, settings)
-    if not 0 <= step < model.steps:
-        raise InputError(f"expected a setting of 0 to {model.steps - 1}, found {step}")
+    if not 0 <= setting < model.setting_count:
+        raise InputError(f"expected a setting of 0 to {model.setting_count - 1}, found {setting}")
     grid = Grid.of(pixels.shape, model.stride)
-    payload = bytearray(Head(step, quality, grid.tile_rows, grid.tile_columns, model.settings).to_bytes())
+    payload = bytearray(Head(setting, quality, grid.tile_rows, grid.tile_columns, model.settings).to_bytes())
     head = len(payload)
     state, bits = hashlib.sha256(), Bits(0.0, 0.0, 0.0)
     ideal: list[float] = []
     tiles = grid.tiles()
     for number, tile in enumerate(tiles):
-        coded, decoded = _run(model, pixels, grid, tile, step)
+        coded, decoded = _run(model, pixels, grid, tile, setting)
         stack = AnsStack()
         for site, symbols in reversed(coded):
             site.push(stack, symbols)
@@ -101,7 +101,7 @@ def searching(model: LossyModel, settings: Settings | None, *, guess: bool = Fal
     return model if model.settings is None else cast("SearchedModel", model).searching(settings, guess=guess)
 
 
-def estimate(model: LossyModel, pixels: Pixels, step: int, tiles: Sequence[Region] | None = None) -> float:
+def estimate(model: LossyModel, pixels: Pixels, setting: int, tiles: Sequence[Region] | None = None) -> float:
     """Estimated bits of the payload that `encode` would give, or of some tiles of it: nothing is coded.
 
     What is estimated are the bits of symbols; those of a stack and of its length are added. A model of relative entropy
@@ -109,8 +109,8 @@ def estimate(model: LossyModel, pixels: Pixels, step: int, tiles: Sequence[Regio
     """
     grid = Grid.of(pixels.shape, model.stride)
     chosen = grid.tiles() if tiles is None else tiles
-    head = Head(step, 1, grid.tile_rows, grid.tile_columns, model.settings).to_bytes()
-    return framed_bits([_ideal(_run(model, pixels, grid, tile, step)[0]) for tile in chosen], len(head))
+    head = Head(setting, 1, grid.tile_rows, grid.tile_columns, model.settings).to_bytes()
+    return framed_bits([_ideal(_run(model, pixels, grid, tile, setting)[0]) for tile in chosen], len(head))
 
 
 def framed_bits(tiles: Sequence[float], head: int) -> float:
@@ -128,8 +128,8 @@ def unpack(
         raise CoderError(f"the model has no codec {codec_of(layout)}: the file is corrupt")
     head, at = Head.of(payload, codec_of(layout))
     model = searching(model, head.settings)
-    if head.step >= model.steps:
-        raise CoderError(f"the setting {head.step} is beyond the model's {model.steps}: the file is corrupt")
+    if head.setting >= model.setting_count:
+        raise CoderError(f"the setting {head.setting} is beyond the model's {model.setting_count}: the file is corrupt")
     grid = Grid.read(shape, model.stride, head.rows, head.columns)
     count, pixels = grid.number, shape[0] * shape[1]
     limits.claim(PIXEL_TIME * pixels + TILE_TIME * count, f"{pixels} pixels in {count} tiles")
@@ -142,7 +142,7 @@ def unpack(
             end = at + length
             if end > len(payload):
                 raise CoderError(DAMAGED)
-        decoded = _decode(model, payload[at:end], tile, head.step)
+        decoded = _decode(model, payload[at:end], tile, head.setting)
         at = end
         _digest(state, decoded)
         latents.put(tile, decoded)
@@ -172,19 +172,19 @@ def synthesise(model: LossyModel, found: Unpacked, shape: tuple[int, ...], progr
     return pixels
 
 
-def analyse(model: LossyModel, pixels: Pixels, grid: Grid, tile: Region, step: int) -> dict[str, Any]:
+def analyse(model: LossyModel, pixels: Pixels, grid: Grid, tile: Region, setting: int) -> dict[str, Any]:
     """Latents of a tile, analysed with what surrounds it."""
     wide = grid.around(tile, model.halo)
     x = torch.from_numpy(cut(pixels, wide, model.stride)).permute(2, 0, 1)[None].float() / 255
     with exact_inference():
-        return model.crop(model.analyse(x, step), *tile.within(wide))
+        return model.crop(model.analyse(x, setting), *tile.within(wide))
 
 
 def region_samples(model: LossyModel, found: Unpacked, tile: Region) -> NDArray[np.float32]:
     """Samples float32 [rows, columns, 3] of a tile, about 0..1, synthesised with what surrounds it."""
     wide = found.grid.around(tile, model.halo)
     with exact_inference():
-        y = model.synthesise(found.latents.region(wide), found.head.step)
+        y = model.synthesise(found.latents.region(wide), found.head.setting)
     rows, columns = (slice(s.start * model.stride, s.stop * model.stride) for s in tile.within(wide))
     samples: NDArray[np.float32] = y[0, :, rows, columns].permute(1, 2, 0).float().cpu().numpy()
     return samples
@@ -197,10 +197,10 @@ def _check(pixels: Pixels) -> None:
 
 
 def _run(
-    model: LossyModel, pixels: Pixels, grid: Grid, tile: Region, step: int
+    model: LossyModel, pixels: Pixels, grid: Grid, tile: Region, setting: int
 ) -> tuple[list[tuple[ResidualSite, Int32]], Mapping[str, Int32]]:
     """Sites and symbols of a tile in the order of the program, and what it decodes."""
-    latents = analyse(model, pixels, grid, tile, step)
+    latents = analyse(model, pixels, grid, tile, setting)
     coded: list[tuple[ResidualSite, Int32]] = []
 
     def draw(name: str, site: ResidualSite) -> Int32:
@@ -209,14 +209,14 @@ def _run(
         return symbols
 
     with exact_inference():
-        decoded = model.code(draw, tile.rows, tile.columns, step)
+        decoded = model.code(draw, tile.rows, tile.columns, setting)
     return coded, decoded
 
 
-def _decode(model: LossyModel, words: bytes, tile: Region, step: int) -> dict[str, Int32]:
+def _decode(model: LossyModel, words: bytes, tile: Region, setting: int) -> dict[str, Int32]:
     stack = AnsStack(words)
     with exact_inference():
-        decoded = model.code(lambda _, site: site.pop(stack), tile.rows, tile.columns, step)
+        decoded = model.code(lambda _, site: site.pop(stack), tile.rows, tile.columns, setting)
     if not stack.is_empty():
         raise CoderError("coded data are left over after the last latent: the file is corrupt")
     return decoded

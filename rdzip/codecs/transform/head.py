@@ -17,10 +17,10 @@ QUALITY_MAX = 100
 
 @dataclass(frozen=True)
 class Head:
-    """step: setting of the quantiser. quality: 1..100 that the setting was chosen by, 0 if it was not. rows, columns:
+    """setting: of the quantiser. quality: 1..100 that the setting was chosen by, 0 if it was not. rows, columns:
     sides of the tiles in strides of the model. settings: of relative entropy coding, None for other codecs."""
 
-    step: int
+    setting: int
     quality: int
     rows: int
     columns: int
@@ -29,18 +29,18 @@ class Head:
     def to_bytes(self) -> bytes:
         """The head as it begins a payload."""
         more = astuple(self.settings) if self.settings else ()
-        return write_numbers([self.step, self.quality, self.rows, self.columns, *more])
+        return write_numbers([self.setting, self.quality, self.rows, self.columns, *more])
 
     @classmethod
     def of(cls, payload: bytes | memoryview, codec: str) -> tuple[Head, int]:
         """The head of a codec's payload, and where it ends; CoderError for an impossible one."""
-        (step, quality, rows, columns), at = read_numbers(payload, 0, 4)
+        (setting, quality, rows, columns), at = read_numbers(payload, 0, 4)
         if quality > QUALITY_MAX or not rows or not columns:
             raise CoderError(DAMAGED)
         if codec not in IREC_CODECS:
-            return cls(step, quality, rows, columns), at
+            return cls(setting, quality, rows, columns), at
         numbers, at = read_numbers(payload, at, len(Options.names(codec)))
-        return cls(step, quality, rows, columns, Options.from_numbers(codec, numbers).settings), at
+        return cls(setting, quality, rows, columns, Options.from_numbers(codec, numbers).settings), at
 
 
 def codec_of(layout: int) -> str:
@@ -55,5 +55,5 @@ def describe(payload: bytes | memoryview, layout: int) -> dict[str, Any]:
     coding also its settings."""
     codec = codec_of(layout)
     head, _ = Head.of(payload, codec)
-    facts = {"codec": codec, "setting": head.step, "q": head.quality or None}
+    facts = {"codec": codec, "setting": head.setting, "q": head.quality or None}
     return facts | (head.settings.facts() if head.settings else {})

@@ -54,15 +54,15 @@ def find_setting(
     sample = _spread(tiles)
     known: dict[int, float] = {}
 
-    def of_sample(step: int) -> float:
-        if step not in known:
-            known[step] = transform.estimate(model, pixels, step, sample)
+    def of_sample(setting: int) -> float:
+        if setting not in known:
+            known[setting] = transform.estimate(model, pixels, setting, sample)
             if progress:
                 progress(1 - 1 / (1 + len(known)))
-        return known[step]
+        return known[setting]
 
     def with_factor(factor: float) -> int:
-        return search(lambda step: factor * of_sample(step) + extra, model.steps, bits)
+        return search(lambda setting: factor * of_sample(setting) + extra, model.setting_count, bits)
 
     factor = len(tiles) / len(sample)
     chosen = -1
@@ -77,36 +77,36 @@ def find_setting(
     return chosen
 
 
-def search(rate: Callable[[int], float], steps: int, target: float) -> int:
-    """Setting 0..steps-1 whose rate is nearest to the target in ratio, for rates that fall, all but for noise.
+def search(rate: Callable[[int], float], setting_count: int, target: float) -> int:
+    """Setting 0..setting_count-1 whose rate is nearest to the target in ratio, for rates that fall, all but for noise.
 
     Interpolates logarithms, and halves what is left where that helps little; the ends are looked at when needed.
     """
     found: dict[int, float] = {}
 
-    def error(step: int) -> float:
-        if step not in found:
-            found[step] = math.log(max(rate(step), 1e-9) / target)
-        return found[step]
+    def error(setting: int) -> float:
+        if setting not in found:
+            found[setting] = math.log(max(rate(setting), 1e-9) / target)
+        return found[setting]
 
-    low, high = 0, steps - 1
-    step = steps // 2
+    low, high = 0, setting_count - 1
+    setting = setting_count // 2
     while low <= high:
-        now = error(step)
+        now = error(setting)
         if abs(now) < (CLOSE if len(found) <= HALVE_AFTER else CLOSE_ENOUGH):
             break
-        low, high = (step + 1, high) if now > 0 else (low, step - 1)
+        low, high = (setting + 1, high) if now > 0 else (low, setting - 1)
         if low > high:
             break
-        step = _next(found, low, high)
-    return min(found, key=lambda step: abs(found[step]))
+        setting = _next(found, low, high)
+    return min(found, key=lambda setting: abs(found[setting]))
 
 
 def _next(found: dict[int, float], low: int, high: int) -> int:
     """Where a line through the settings on both sides of the target, or the last two, meets it, within low..high."""
     middle = (low + high) // 2
-    above = [step for step in found if found[step] > 0]
-    below = [step for step in found if found[step] <= 0]
+    above = [setting for setting in found if found[setting] > 0]
+    below = [setting for setting in found if found[setting] <= 0]
     if above and below:
         one, other = max(above), min(below)
         if len(found) > HALVE_AFTER or one > other:

@@ -11,7 +11,7 @@ from rdzip.entropy.cdf import MixtureCdf, MixtureTables
 from rdzip.exact.compiled import compiled
 from rdzip.exact.types import Int32
 from rdzip.models.causal.compiled_network import ScalarNet, run_head, run_trunk
-from rdzip.models.causal.known_answer import Question, questions, take
+from rdzip.models.causal.known_answer import Probe, add_to_digest, probes
 from rdzip.models.causal.numpy_network import ExactNet
 from rdzip.models.shared.compiled_mixture import PARTS
 from rdzip.models.shared.template import PAD, TEMPLATE
@@ -20,25 +20,25 @@ SIDE = 2 * PAD + 1
 """Width of the picture around a neighbourhood, whose pixel is the middle one of the last of PAD + 1 rows."""
 
 
-def answer_one_by_one(nets: Mapping[str, ExactNet], tables: MixtureTables) -> str:
+def compiled_known_answer(nets: Mapping[str, ExactNet], tables: MixtureTables) -> str:
     """The same hash of what the networks give for one pixel after the other (models/causal/compiled_network.py)."""
     digest = hashlib.sha256()
     for stream, (_, net) in enumerate(sorted(nets.items())):
         scalar = ScalarNet.of(net, tables, SIDE)
-        for question in questions(net.config, stream):
-            found = np.zeros((len(question.values[0]), net.config.channels, PARTS), np.int32)
-            _run_apart(scalar, _pictures(question), found)
+        for probe in probes(net.config, stream):
+            found = np.zeros((len(probe.values[0]), net.config.channels, PARTS), np.int32)
+            _run_apart(scalar, _pictures(probe), found)
             for mixture in found.transpose(1, 2, 0):
                 mean, inverse, weight = np.split(mixture, 3)
-                take(digest, MixtureCdf.of_weights(tables, mean, inverse, weight))
+                add_to_digest(digest, MixtureCdf.of_weights(tables, mean, inverse, weight))
     return digest.hexdigest()
 
 
-def _pictures(question: Question) -> Int32:
+def _pictures(probe: Probe) -> Int32:
     """Samples int32 [n, channels, PAD + 1, SIDE] around each pixel of a question."""
-    channels, n = len(question.values), len(question.values[0])
+    channels, n = len(probe.values), len(probe.values[0])
     pictures = np.zeros((n, channels, PAD + 1, SIDE), np.int32)
-    for plane, (nb, value) in enumerate(zip(*question, strict=True)):
+    for plane, (nb, value) in enumerate(zip(*probe, strict=True)):
         for (dy, dx), row in zip(TEMPLATE, nb, strict=False):
             pictures[:, plane, PAD + dy, PAD + dx] = row
         pictures[:, plane, PAD, PAD] = value

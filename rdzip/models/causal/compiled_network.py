@@ -305,12 +305,12 @@ def mixtures(net: ExactNet, tables: MixtureTables, planes: NDArray[np.int16], fi
         for p, plane in enumerate(planes)
     ]
     y, x = np.divmod(np.arange(height * width), width)
-    view = net.view(neighbours)
-    head_inputs = net.trunk(view, x, y + first)
+    context = net.context(neighbours)
+    head_inputs = net.trunk(context, x, y + first)
     values = [plane[PAD:, PAD : PAD + width].reshape(-1) for plane in planes]
     found = np.empty((height * width, len(planes), PARTS), np.int32)
     for c, head_in in enumerate(head_inputs):
-        parameters = net.head(c, head_in, view, values[:c])
+        parameters = net.head(c, head_in, context, values[:c])
         parts = (parameters.mean, tables.inverse_scale.take(parameters.scale), tables.weights(parameters.logit))
         found[:, c] = np.concatenate(parts).T
     return found.reshape(height, width, len(planes), PARTS)

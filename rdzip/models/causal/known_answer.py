@@ -18,14 +18,14 @@ BATCHES = (1, 3, 64, 500)
 """Pixels that are evaluated together."""
 
 
-class Question(NamedTuple):
+class Probe(NamedTuple):
     """Neighbours int16 [k, n] of each plane of n pixels, and values int16 [n] of the planes."""
 
     neighbours: list[Int16]
     values: list[Int16]
 
 
-def questions(config: CausalConfig, stream: int) -> Iterator[Question]:
+def probes(config: CausalConfig, stream: int) -> Iterator[Probe]:
     """The batches of a network, one for each of BATCHES. stream: that of the random words, the network's number."""
     words = Philox(seed=2026, stream=stream)
     start = 0
@@ -38,21 +38,21 @@ def questions(config: CausalConfig, stream: int) -> Iterator[Question]:
             centre = (w[0] & 255) >> (w[0][:, :1] >> 8 & 7)
             value = np.clip(centre + (w[1] & 15) - (w[1] >> 28), 0, 255) - (127 if plane else 0)
             nbs.append(np.ascontiguousarray(value.T.astype(np.int16)))
-        yield Question(nbs, [nb[0] + (nb[1] & 3) for nb in nbs])
+        yield Probe(nbs, [nb[0] + (nb[1] & 3) for nb in nbs])
 
 
-def answer(nets: Mapping[str, ExactNet], tables: MixtureTables) -> str:
+def known_answer(nets: Mapping[str, ExactNet], tables: MixtureTables) -> str:
     """SHA-256 in hex of the frequencies that networks give for many pixels at once."""
     digest = hashlib.sha256()
     for stream, (_, net) in enumerate(sorted(nets.items())):
-        for nbs, values in questions(net.config, stream):
-            view = net.view(nbs)
+        for nbs, values in probes(net.config, stream):
+            context = net.context(nbs)
             position = np.arange(len(values[0]))
-            for channel, head_in in enumerate(net.trunk(view, position, position >> 1)):
-                take(digest, MixtureCdf(tables, *net.head(channel, head_in, view, values[:channel])))
+            for channel, head_in in enumerate(net.trunk(context, position, position >> 1)):
+                add_to_digest(digest, MixtureCdf(tables, *net.head(channel, head_in, context, values[:channel])))
     return digest.hexdigest()
 
 
-def take(digest: hashlib._Hash, cdf: MixtureCdf) -> None:
+def add_to_digest(digest: hashlib._Hash, cdf: MixtureCdf) -> None:
     """Take the frequencies of a batch and a channel into a hash."""
     digest.update(cdf.high_frequencies().astype("<i4").tobytes())

@@ -16,7 +16,7 @@ from rdzip.errors import ModelError
 from rdzip.exact.integers import ACT_MAX, INPUT_MAX, IntegerLayer, check_stream
 from rdzip.exact.numba_support import compiled_here
 from rdzip.models.causal.config import ACTIVITY_MAX, DIFFERENCE_MAX, CausalConfig
-from rdzip.models.causal.known_answer import answer
+from rdzip.models.causal.known_answer import known_answer
 from rdzip.models.causal.numpy_network import ExactLayers, ExactNet, Parameters
 from rdzip.models.shared.layer_names import in_file
 from rdzip.models.shared.table_tensors import read_tables
@@ -130,7 +130,7 @@ class CausalModel:
 
         where = usable_device(device)
         nets = {kind: TorchNet(net, where) for kind, net in self.nets.items()}
-        if answer(nets, self.tables) != self.known_answer():
+        if known_answer(nets, self.tables) != self.known_answer():
             raise ModelError(f"the device {device} does not compute this model exactly: use --device cpu")
         return nets
 
@@ -144,14 +144,14 @@ class CausalModel:
 
     def known_answer(self) -> str:
         """SHA-256 in hex of the frequencies for fixed pseudo-random neighbourhoods, in batches of several sizes."""
-        return answer(self.nets, self.tables)
+        return known_answer(self.nets, self.tables)
 
     def check_compiled(self) -> None:
         """Raise ModelError unless code compiled for one pixel after the other gives the known answer, too; once."""
         if not self._checked and compiled_here():
-            from rdzip.models.causal.compiled_known_answer import answer_one_by_one
+            from rdzip.models.causal.compiled_known_answer import compiled_known_answer
 
-            if answer_one_by_one(self.nets, self.tables) != self.known_answer():
+            if compiled_known_answer(self.nets, self.tables) != self.known_answer():
                 raise ModelError("code compiled here does not compute this model exactly: set RDZIP_COMPILE=0")
             self._checked = True
 

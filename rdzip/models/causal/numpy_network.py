@@ -38,7 +38,7 @@ def _padded(n: int) -> int:
     return -(-n // unit) * unit
 
 
-class View(NamedTuple):
+class Context(NamedTuple):
     """What the network sees of n pixels: neighbours int16 [k, n] of each plane, MED predictions, activities [c, n]."""
 
     neighbours: list[Int16]
@@ -96,7 +96,7 @@ class ExactNet:
         self._lowest = np.array([MEAN_MIN] * k + [0] * k, np.float64)[:, None]
         self._highest = np.array([MEAN_MAX] * k + [SCALES - 1] * k, np.float64)[:, None]
 
-    def view(self, neighbours: list[Int16]) -> View:
+    def context(self, neighbours: list[Int16]) -> Context:
         """View of n pixels from the neighbours int16 [k, n] of each plane in template order."""
         first = np.stack([nb[:6] for nb in neighbours])
         w, n, nw, ne, ww, nn = (first[:, i] for i in range(6))
@@ -106,18 +106,18 @@ class ExactNet:
         activities += np.abs(n - ne)
         activities += np.abs(w - ww)
         activities += np.abs(n - nn)
-        return View(neighbours, medians, activities.astype(np.int32))
+        return Context(neighbours, medians, activities.astype(np.int32))
 
-    def trunk(self, view: View, x: NDArray[np.integer], y: NDArray[np.integer]) -> list[Any]:
+    def trunk(self, context: Context, x: NDArray[np.integer], y: NDArray[np.integer]) -> list[Any]:
         """First layer of each head, float32 [rows, head], from the view and the pixel coordinates [n].
 
         The rows from n on are padding, which ``head`` expects and leaves out.
         """
-        count = sum(len(nb) for nb in view.neighbours)
+        count = sum(len(nb) for nb in context.neighbours)
         n = len(x)
         inputs = np.zeros((count + 4, _padded(n)), np.float32)
         start = 0
-        for nb, median in zip(view.neighbours, view.medians, strict=True):
+        for nb, median in zip(context.neighbours, context.medians, strict=True):
             index = nb - median
             index += DIFFERENCE_MAX
             inputs[start : start + len(nb), :n] = self.compression.take(index, mode="clip")
@@ -126,22 +126,22 @@ class ExactNet:
         inputs[start, :n] = px * 64 - 32
         inputs[start + 1, :n] = py * 64 - 32
         inputs[start + 2, :n] = (px ^ py) * 64 - 32
-        inputs[start + 3, :n] = (view.medians[0] - 128) >> 1
+        inputs[start + 3, :n] = (context.medians[0] - 128) >> 1
         return self.head_inputs(inputs)
 
-    def head(self, channel: int, head_in: Any, view: View, conditioning: list[Int16]) -> Parameters:
+    def head(self, channel: int, head_in: Any, context: Context, conditioning: list[Int16]) -> Parameters:
         """Mixture of a channel from its part of the trunk [rows, head] and the values [n] of the earlier planes."""
         compressed = None
         if channel:
             seen = []
-            for nb, median, value in zip(view.neighbours, view.medians, conditioning, strict=False):
+            for nb, median, value in zip(context.neighbours, context.medians, conditioning, strict=False):
                 seen += [value - median, value - nb[0], value - nb[1]]
             index = np.stack(seen)
             index += DIFFERENCE_MAX
             compressed = np.zeros((len(index), len(head_in)), np.float32)
             compressed[:, : index.shape[1]] = self.compression.take(index, mode="clip")
-        o = self.outputs(channel, head_in, compressed)[: view.medians.shape[1]]
-        return self._parameters(channel, o, view, conditioning)
+        o = self.outputs(channel, head_in, compressed)[: context.medians.shape[1]]
+        return self._parameters(channel, o, context, conditioning)
 
     def head_inputs(self, inputs: NDArray[np.float32]) -> list[Any]:
         """First layer of each head, float32 [rows, head], from the inputs of the network [k, rows]."""
@@ -159,16 +159,18 @@ class ExactNet:
             u = u + layer(_activate(u))
         return self.layers.out[channel](_activate(u))
 
-    def _parameters(self, channel: int, o: NDArray[np.float32], view: View, conditioning: list[Int16]) -> Parameters:
+    def _parameters(
+        self, channel: int, o: NDArray[np.float32], context: Context, conditioning: list[Int16]
+    ) -> Parameters:
         k = self.config.components
-        median = view.medians[channel]
-        activity = view.activities[channel]
+        median = context.medians[channel]
+        activity = context.activities[channel]
         count = COLOUR_DIFFERENCES if channel else FIRST_DIFFERENCES
         differences = np.empty((count + channel, o.shape[0]), np.float64)
-        np.subtract(view.neighbours[channel][:count], median, out=differences[:count])
+        np.subtract(context.neighbours[channel][:count], median, out=differences[:count])
         base = median
         if channel:
-            residuals = np.stack(conditioning) - view.medians[:channel]
+            residuals = np.stack(conditioning) - context.medians[:channel]
             differences[count:] = residuals
             activity = activity + (np.abs(residuals[-1]) >> 1)
             base = conditioning[0] + median

@@ -27,7 +27,7 @@ BLOCK = 8
 RADIUS = 2
 """Blocks to each side of a window."""
 ROW_DECAY, BLOCK_DECAY = 0.85, 0.5
-SEEN = ((8, 0, 1), (6, 4, 0), (6, 3, 0))
+INPUT_COUNTS = ((8, 0, 1), (6, 4, 0), (6, 3, 0))
 """Neighbours that a plane sees in itself, in each earlier plane (besides the current sample), in each later one."""
 SIDE = 16
 """Rows of a matrix: at most 15 inputs, then the target."""
@@ -59,7 +59,7 @@ class BlockFits(NamedTuple):
         places = np.zeros((channels, 2, SIDE), np.int64)
         counts = np.zeros(channels, np.int64)
         for c in range(channels):
-            own, earlier, later = SEEN[c]
+            own, earlier, later = INPUT_COUNTS[c]
             inputs = [(c, place) for place in NEAREST[:own]]
             for q in range(channels):
                 if q < c:
@@ -161,7 +161,7 @@ def predict(
 
 
 @compiled
-def learn(columns: Float64, sums: Float64, n: int, x: int, last: int, value: float, channels: int, c: int) -> None:
+def update(columns: Float64, sums: Float64, n: int, x: int, last: int, value: float, channels: int, c: int) -> None:
     """Take in the sample's value, relative to its plane's mean; last: whether its row ends here."""
     own = c * SUMS
     blocks = len(columns) // (channels * SQUARE)

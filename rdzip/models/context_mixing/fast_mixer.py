@@ -21,8 +21,7 @@ from rdzip.entropy.binary import HALF, SQUASH_MAX, code_bit, count, rate_table, 
 from rdzip.exact.aligned import aligned_zeros
 from rdzip.exact.compiled import compiled
 from rdzip.models.context_mixing.fast_features import BLEND, LEAST_SQUARES, NETWORK
-from rdzip.models.context_mixing.slow_features import hashed
-from rdzip.models.context_mixing.tables import DISTANCES, LEAST_PROBABILITY, distance_table, level_table
+from rdzip.models.context_mixing.tables import DISTANCES, LEAST_PROBABILITY, distance_table, hashed, level_table
 from rdzip.models.shared.compiled_mixture import cumulative
 
 Int32 = NDArray[np.int32]
@@ -57,7 +56,7 @@ COUNTERS = APM_AT + CONTEXTS * 3 * 16 * 64
 """Where counters of certain decisions and of APMs begin, after those of distances, and where they end."""
 STRETCH, SQUASH, RATES, DISTANCE = 0, 4096 + SQUASH_MAX, 4096 + 2 * SQUASH_MAX + 1, 5120 + 2 * SQUASH_MAX + 1
 LEVELS = DISTANCE + 8192
-SEEN = LEVELS + 4096
+OBSERVATIONS = LEVELS + 4096
 """Where tables begin in one array; that of squash at its argument 0."""
 BASE, PLACE, BLEND_DISTANCE, ROW, OUTPUT, REFINED = 0, 8, 16, 24, 32, 40
 """Places of scratch numbers."""
@@ -244,11 +243,11 @@ def code_sample(
             t = np.int64(slots[np.uintp(scratch[BASE + i] + nibble)])
             n = t & 1023
             odds = np.int64(tables[np.uintp(STRETCH + (t >> 20))])
-            seen = np.int64(tables[np.uintp(SEEN + n)])
+            seen = np.int64(tables[np.uintp(OBSERVATIONS + n)])
             at = APM_AT + (i * 3 + c) * 1024 + seen + np.int64(tables[np.uintp(LEVELS + (t >> 20))])
             scratch[REFINED + i] = at
-            known = (n + 1023) >> 10
-            inputs[i] = known * np.int64(tables[np.uintp(STRETCH + (np.int64(counters[np.uintp(at)]) >> 20))])
+            observed = (n + 1023) >> 10
+            inputs[i] = observed * np.int64(tables[np.uintp(STRETCH + (np.int64(counters[np.uintp(at)]) >> 20))])
             certain += (n > 2) & (abs(odds) > SURE)
         inputs[DISTANCE_INPUT] = blend
         if networked:

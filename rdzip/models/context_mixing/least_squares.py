@@ -25,7 +25,7 @@ RADIUS = 6
 RIDGE = 4.0
 DECAYS = ((0.8, 0.9), (0.94, 0.97))
 """Decay from row to row and from pixel to pixel of each predictor of a channel."""
-SEEN = ((12, 0, 3), (10, 5, 3), (10, 4, 0))
+INPUT_COUNTS = ((12, 0, 3), (10, 5, 3), (10, 4, 0))
 """Neighbours that a plane sees in itself, in each earlier plane (besides the current sample), in each later one."""
 NEAREST = (
     (0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, 1), (-2, -1), (-1, -2), (-1, 2), (0, -3), (-3, 0)
@@ -81,7 +81,7 @@ class Fits(NamedTuple):
 
 def _inputs(channels: int, c: int) -> list[tuple[int, tuple[int, int]]]:
     """Planes and places of the inputs of a channel."""
-    own, earlier, later = SEEN[c]
+    own, earlier, later = INPUT_COUNTS[c]
     inputs: list[tuple[int, tuple[int, int]]] = [(c, place) for place in NEAREST[:own]]
     for q in range(channels):
         if q < c:
@@ -98,9 +98,9 @@ def _add(total: Float64, part: Float64) -> None:
 
 
 @compiled
-def _exchange(total: Float64, come: Float64, gone: Float64) -> None:
+def _exchange(total: Float64, entering: Float64, leaving: Float64) -> None:
     for i in range(len(total)):
-        total[i] = total[i] + come[i] - gone[i]
+        total[i] = total[i] + entering[i] - leaving[i]
 
 
 @compiled
@@ -181,19 +181,19 @@ def start_row(fits: Fits) -> None:
 def fit(fits: Fits, x: int) -> None:
     """Find the weights of all predictors of the pixel in column x."""
     width = len(fits.columns)
-    come = x + RADIUS
-    gone = x - RADIUS - 1
+    entering = x + RADIUS
+    leaving = x - RADIUS - 1
     above = fits.above.reshape(-1)
-    if come < width and gone >= 0:
-        _exchange(above, fits.columns[come].reshape(-1), fits.columns[gone].reshape(-1))
-    elif come < width:
-        _add(above, fits.columns[come].reshape(-1))
-    elif gone >= 0:
-        old = fits.columns[gone].reshape(-1)
+    if entering < width and leaving >= 0:
+        _exchange(above, fits.columns[entering].reshape(-1), fits.columns[leaving].reshape(-1))
+    elif entering < width:
+        _add(above, fits.columns[entering].reshape(-1))
+    elif leaving >= 0:
+        old = fits.columns[leaving].reshape(-1)
         for i in range(len(above)):
             above[i] -= old[i]
-    if gone >= 0:
-        _accumulate(fits.columns[gone], fits.row[gone], DECAYS[0][0], DECAYS[1][0])
+    if leaving >= 0:
+        _accumulate(fits.columns[leaving], fits.row[leaving], DECAYS[0][0], DECAYS[1][0])
     left = fits.left.reshape(-1)
     work = fits.work.reshape(-1)
     for i in range(len(work)):
@@ -238,7 +238,7 @@ def sixteenths(s: float) -> int:
 
 
 @compiled
-def learn(fits: Fits, x: int, c: int, difference: float) -> None:
+def update(fits: Fits, x: int, c: int, difference: float) -> None:
     """Take in how far the sample of channel c was from its mean; the last channel completes the pixel."""
     n = len(fits.weights)
     fits.row[x, n, c] = difference

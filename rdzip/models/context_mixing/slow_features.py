@@ -10,13 +10,13 @@ samples coded so far --> 13 predictions --> errors nearby --> blend of the predi
 from __future__ import annotations
 
 from enum import IntEnum
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.exact.compiled import compiled
+from rdzip.models.context_mixing.tables import clipped, hashed, scale_index_table
 from rdzip.models.shared.template import PAD
 
 Int32 = NDArray[np.int32]
@@ -94,12 +94,6 @@ def context_table() -> Int64:
     return np.array([[F[name] for name in (row + ["NONE"] * 3)[:CONTEXT_FEATURES]] for row in rows], np.int64).ravel()
 
 
-@lru_cache(maxsize=1)
-def scale_index_table() -> Int32:
-    """Index 0..15 of a sum of errors e, int32 [32768]: 2 log2((e + 12) / 12), rounded down."""
-    return np.array([min(15, ((e + 12) ** 2 // 144).bit_length() - 1) for e in range(1 << 15)], np.int32)
-
-
 class SlowFeatures(NamedTuple):
     """Features of one sample, and the errors that they come from.
 
@@ -131,19 +125,6 @@ class SlowFeatures(NamedTuple):
             context_table(),
             scale_index_table(),
         )
-
-
-@compiled
-def hashed(h: int, value: int) -> int:
-    """A hash of 32 bits with a value taken in."""
-    h = ((h ^ (value & 0xFFFFFFFF)) * 0x2F0B4C47 + 0x1B873593) & 0xFFFFFFFF
-    return h ^ (h >> 15)
-
-
-@compiled
-def clipped(v: int) -> int:
-    """v within 0..255."""
-    return min(max(v, 0), 255)
 
 
 @compiled

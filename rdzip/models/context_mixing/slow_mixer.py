@@ -30,9 +30,15 @@ from rdzip.models.context_mixing.slow_features import (
     PREDICTORS,
     F,
     SlowFeatures,
-    hashed,
 )
-from rdzip.models.context_mixing.tables import DISTANCES, LEAST_PROBABILITY, SEEN, distance_table, level_table
+from rdzip.models.context_mixing.tables import (
+    DISTANCES,
+    LEAST_PROBABILITY,
+    OBSERVATIONS,
+    distance_table,
+    hashed,
+    level_table,
+)
 from rdzip.models.shared.compiled_mixture import cumulative
 
 Int32 = NDArray[np.int32]
@@ -207,10 +213,10 @@ def _context_inputs(
         n = t & 1023
         odds = np.int64(stretch[np.uintp(t >> 20)])
         # no branches on what was seen, which cannot be guessed ahead
-        j = (i * 3 + c) * 1024 + np.int64(levels[np.uintp(SEEN + n)]) + np.int64(levels[np.uintp(t >> 20)])
+        j = (i * 3 + c) * 1024 + np.int64(levels[np.uintp(OBSERVATIONS + n)]) + np.int64(levels[np.uintp(t >> 20)])
         refined[i] = j
-        known = (n + 1023) >> 10
-        inputs[np.uintp(i)] = known * np.int64(stretch[np.uintp(np.int64(apm[np.uintp(j)]) >> 20)])
+        observed = (n + 1023) >> 10
+        inputs[np.uintp(i)] = observed * np.int64(stretch[np.uintp(np.int64(apm[np.uintp(j)]) >> 20)])
         certain += (n > 2) & (abs(odds) > CERTAIN)
     return certain
 

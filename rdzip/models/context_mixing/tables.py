@@ -1,5 +1,4 @@
-"""Tables and bounds of both mixers of binary decisions (models/context_mixing/slow_mixer.py,
-models/context_mixing/fast_mixer.py)."""
+"""Tables, bounds and hashes that the slow and the fast mixer and their features share."""
 
 from __future__ import annotations
 
@@ -8,11 +7,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from rdzip.exact.compiled import compiled
+
 Int32 = NDArray[np.int32]
 
 LEAST_PROBABILITY = 4
 """Of 2**16, that each outcome of a decision keeps."""
-SEEN = 4096
+OBSERVATIONS = 4096
 """Where levels of numbers of observations begin, in the table of levels."""
 DISTANCES = 96
 """Classes of how far a threshold is from a prediction."""
@@ -36,3 +37,22 @@ def distance_table() -> Int32:
     """
     above = [min(DISTANCES // 2 - 1, ((d + 4) ** 6).bit_length() - 13) for d in range(4096)]
     return np.array([DISTANCES // 2 - 1 - q for q in above[::-1]] + [DISTANCES // 2 + q for q in above], np.int32)
+
+
+@lru_cache(maxsize=1)
+def scale_index_table() -> Int32:
+    """Index 0..15 of a sum of errors e, int32 [32768]: 2 log2((e + 12) / 12), rounded down."""
+    return np.array([min(15, ((e + 12) ** 2 // 144).bit_length() - 1) for e in range(1 << 15)], np.int32)
+
+
+@compiled
+def hashed(h: int, value: int) -> int:
+    """A hash of 32 bits with a value taken in."""
+    h = ((h ^ (value & 0xFFFFFFFF)) * 0x2F0B4C47 + 0x1B873593) & 0xFFFFFFFF
+    return h ^ (h >> 15)
+
+
+@compiled
+def clipped(v: int) -> int:
+    """v within 0..255."""
+    return min(max(v, 0), 255)

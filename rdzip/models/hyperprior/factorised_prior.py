@@ -35,9 +35,9 @@ TAIL = 2.0**-14
 """Probability on either side beyond which symbols are escapes."""
 
 
-def row_of(step: int, channels: int) -> Int32:
+def row_of(setting: int, channels: int) -> Int32:
     """Rows of the tables int32 [channels] at a setting."""
-    rows: Int32 = np.arange(channels, dtype=np.int32) + np.int32(step // BAND * channels)
+    rows: Int32 = np.arange(channels, dtype=np.int32) + np.int32(setting // BAND * channels)
     return rows
 
 
@@ -91,10 +91,10 @@ class FactorisedPrior(nn.Module):
                 x = x + torch.tanh(self.factors[k]) * torch.tanh(x)
         return x[:, 0]
 
-    def bits(self, z: Tensor, step: Tensor) -> Tensor:
+    def bits(self, z: Tensor, setting: Tensor) -> Tensor:
         """Code length [n] of hyper-latents z [n, channels, h, w] at settings [n]: -log2 of masses of width 1."""
         n = len(z)
-        inverse = torch.exp(-self.log_spread[torch.floor(step / BAND).long()])[:, :, None]  # [n, channels, 1]
+        inverse = torch.exp(-self.log_spread[torch.floor(setting / BAND).long()])[:, :, None]  # [n, channels, 1]
         flat = z.flatten(2)
         upper, lower = (
             self.logit(((flat + side) * inverse).transpose(0, 1).flatten(1)) for side in (0.5, -0.5)

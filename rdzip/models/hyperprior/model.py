@@ -35,13 +35,13 @@ class HyperModel(StridedModel):
         super().__init__(net, codecs)
         self.tables, self.hyper_tables = tables, hyper_tables
 
-    def analyse(self, x: Tensor, step: int) -> dict[str, Tensor]:
+    def analyse(self, x: Tensor, setting: int) -> dict[str, Tensor]:
         """Latents and hyper-latents of a picture; see LossyModel."""
         with torch.inference_mode():
-            y, z = self.net.latents(x, self._setting(step))
+            y, z = self.net.latents(x, self._setting_tensor(setting))
         return {NAME: y, HYPER: z}
 
-    def code(self, draw: Draw, rows: int, columns: int, step: int) -> dict[str, Int32]:
+    def code(self, draw: Draw, rows: int, columns: int, setting: int) -> dict[str, Int32]:
         """Run the program for a region; see LossyModel. Symbols come channel by channel."""
         hyper = self.net.config.hyper
 
@@ -51,10 +51,10 @@ class HyperModel(StridedModel):
             v = np.clip(symbols.astype(np.int64) * UNIT + middle, -MEAN_MAX, MEAN_MAX)
             return torch.from_numpy(v.astype(np.float32)).view(mean.shape)
 
-        row = np.repeat(row_of(self.finest + step, hyper), rows * columns)
+        row = np.repeat(row_of(self.finest + setting, hyper), rows * columns)
         z = draw(HYPER, ChannelSite(self.hyper_tables, row, np.zeros_like(row))).reshape(hyper, rows, columns)
         with exact_inference():
-            y = self.net.slices(values, torch.from_numpy(z.astype(np.float32))[None], self._setting(step))
+            y = self.net.slices(values, torch.from_numpy(z.astype(np.float32))[None], self._setting_tensor(setting))
         return {NAME: y[0].to(torch.int32).numpy(), HYPER: z}
 
     def quantise(self, latents: Mapping[str, Tensor], name: str, site: ResidualSite) -> Int32:
@@ -71,7 +71,7 @@ class HyperModel(StridedModel):
     def known_answer(self) -> str:
         """SHA-256 in hex of means and scales for fixed symbols at three settings."""
         digest = hashlib.sha256()
-        for step in (0, self.steps // 2, self.steps - 1):
+        for setting in (0, self.setting_count // 2, self.setting_count - 1):
 
             def draw(name: str, site: ResidualSite) -> Int32:
                 digest.update(site.mean.astype("<i4").tobytes() + site.scale.astype("<i4").tobytes())
@@ -80,7 +80,7 @@ class HyperModel(StridedModel):
                 symbols: Int32 = ((places * 2654435761 >> 7) % (2 * most + 1) - most >> 2).astype(np.int32)
                 return symbols
 
-            decoded = self.code(draw, 2, 3, step)
+            decoded = self.code(draw, 2, 3, setting)
             for name in (NAME, HYPER):
                 digest.update(decoded[name].astype("<i4").tobytes())
         return digest.hexdigest()

@@ -45,14 +45,14 @@ class HyperNet(nn.Module):
         scale = SCALE_OF_SPREAD / FINEST / SCALE_MIN * self.analysis.spread
         self.slices = HyperSlices(config, (SCALES_PER_OCTAVE * torch.log2(scale.clamp_min(1))).clamp_max(SCALES - 1))
 
-    def setting(self, step: Tensor) -> tuple[Tensor, Tensor]:
+    def condition(self, setting: Tensor) -> tuple[Tensor, Tensor]:
         """Step size and embedding of settings [n]."""
-        size = step_size(step)
+        size = step_size(setting)
         return size, self.embed(6 / size.flatten().square())
 
-    def latents(self, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+    def latents(self, x: Tensor, setting: Tensor) -> tuple[Tensor, Tensor]:
         """Latents [n, latent, h / 16, w / 16] in steps, and hyper-latents [n, hyper, h / 64, w / 64]."""
-        size, embedding = self.setting(step)
+        size, embedding = self.condition(setting)
         y = self.analysis(x)
         if self.config.hyper:
             z = self.hyper_analysis(torch.asinh(y * (1 / FINEST))) * self.hyper_gain(embedding)
@@ -60,19 +60,19 @@ class HyperNet(nn.Module):
             z = y.new_zeros(len(y), 0, y.shape[2] // FINE, y.shape[3] // FINE)
         return y / size * self.gain(embedding), z
 
-    def picture(self, decoded: Tensor, step: Tensor) -> Tensor:
+    def picture(self, decoded: Tensor, setting: Tensor) -> Tensor:
         """Pictures of decoded latents in 1/16 steps."""
-        size, embedding = self.setting(step)
+        size, embedding = self.condition(setting)
         found: Tensor = self.synthesis(decoded / UNIT * size * self.inverse_gain(embedding))
         return found
 
-    def forward(self, x: Tensor, step: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, setting: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
         """Pictures that are decoded, and their bits [n], straight through the quantiser."""
         kind = x.device.type
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
-            y, z = (t.float() for t in self.latents(x, step))
+            y, z = (t.float() for t in self.latents(x, setting))
         whole = ste_round(z)
-        bits = self.prior.bits(whole, step)
+        bits = self.prior.bits(whole, setting)
         size = self.config.slice_size
 
         def draw(number: int, mean: Tensor, index: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ class HyperNet(nn.Module):
             bits = bits + residual_bits(symbol, index).flatten(1).sum(1)
             return (symbol * UNIT + mean).clamp(-MEAN_MAX, MEAN_MAX)
 
-        decoded = self.slices(draw, whole, step, dtype)
+        decoded = self.slices(draw, whole, setting, dtype)
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
-            found = self.picture(decoded, step).float()
+            found = self.picture(decoded, setting).float()
         return found, bits

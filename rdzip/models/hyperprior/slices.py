@@ -173,17 +173,17 @@ class HyperSlices(nn.Module):
             if c.residual:
                 self.corrections.append(Head(inputs + c.slice_size, c.heads, c.slice_size, c.kernel))
 
-    def forward(self, draw: Draw, z: Tensor, step: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Run the program for hyper-latents z [n, hyper, h, w], whole numbers, and settings step [n].
+    def forward(self, draw: Draw, z: Tensor, setting: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Run the program for hyper-latents z [n, hyper, h, w], whole numbers, and settings [n].
 
         Returns decoded latents [n, latent, 4 h, 4 w] in 1/16 steps.
         """
         n, _, rows, columns = z.shape
-        at = step.long()
+        at = setting.long()
         coarser, finer = (t[at].double()[:, None, None, None] for t in (self.coarser, self.finer))
         base = (510 * MIDDLE_SCALE - 2 * OCTAVES * SCALES_PER_OCTAVE * at + 255) // 510  # to the nearest
-        told = clip(HYPER_GAIN * z, -INPUT_MAX, INPUT_MAX)
-        x = torch.cat([told, setting_planes(step).expand(n, PLANES, rows, columns)], 1).to(dtype)
+        hyper_latents = clip(HYPER_GAIN * z, -INPUT_MAX, INPUT_MAX)
+        x = torch.cat([hyper_latents, setting_planes(setting).expand(n, PLANES, rows, columns)], 1).to(dtype)
         features = [tower(x, dtype) for tower in self.towers]
         found: list[Tensor] = []
         seen: list[Tensor] = []

@@ -27,15 +27,15 @@ class StridedModel:
     def __init__(self, net: HyperNet, codecs: tuple[str, ...]) -> None:
         self.net, self.codecs = net.eval().requires_grad_(False), codecs
         self.stride, self.finest = net.config.stride, net.config.finest
-        self.steps = SETTINGS - self.finest
+        self.setting_count = SETTINGS - self.finest
 
-    def step_of(self, quality: int) -> int:
+    def setting_of(self, quality: int) -> int:
         """Setting for a quality of 1 to 100: evenly spaced steps of the quantiser, in octaves."""
-        return round((QUALITIES - quality) * (self.steps - 1) / (QUALITIES - 1))
+        return round((QUALITIES - quality) * (self.setting_count - 1) / (QUALITIES - 1))
 
-    def _setting(self, step: int) -> Tensor:
+    def _setting_tensor(self, setting: int) -> Tensor:
         """The network's setting [1]."""
-        return torch.tensor([self.finest + step])
+        return torch.tensor([self.finest + setting])
 
     def crop(self, latents: Mapping[str, Tensor], rows: slice, columns: slice) -> dict[str, Tensor]:
         """Latents of a region, given in strides."""
@@ -45,8 +45,8 @@ class StridedModel:
             for name, values in latents.items()
         }
 
-    def synthesise(self, decoded: Mapping[str, Int32], step: int) -> Tensor:
+    def synthesise(self, decoded: Mapping[str, Int32], setting: int) -> Tensor:
         """Picture of decoded latents; see LossyModel."""
         y = torch.from_numpy(np.ascontiguousarray(decoded[NAME]).astype(np.float32))[None]
         with torch.inference_mode():
-            return self.net.picture(y, self._setting(step))
+            return self.net.picture(y, self._setting_tensor(setting))

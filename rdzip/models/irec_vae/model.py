@@ -60,9 +60,9 @@ class IrecNet(HyperNet):
         if config.hyper:
             self.hyper_width = _widths(config.hyper)
 
-    def posteriors(self, x: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def posteriors(self, x: Tensor, setting: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Mean and deviation of y [n, latent, h / 16, w / 16] in steps, and of z [n, hyper, h / 64, w / 64]."""
-        y, z = self.latents(x, step)
+        y, z = self.latents(x, setting)
 
         def width(mean: Tensor, layer: nn.Conv2d) -> Tensor:
             return torch.exp(layer(torch.asinh(mean)).clamp(*LOG_WIDTHS))
@@ -76,7 +76,7 @@ class IrecNet(HyperNet):
         found: Int32 = unit.round().clamp(1, LARGEST_DEVIATION).cpu().numpy().astype(np.int32)
         return found
 
-    def forward(self, x: Tensor, step: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, setting: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
         """Pictures that are decoded, and the KL divergences of posteriors and priors in bits [n]: one sample each.
 
         The noise is made from the batch itself, so that a run that is resumed sees the same.
@@ -84,7 +84,7 @@ class IrecNet(HyperNet):
         kind = x.device.type
         generator = torch.Generator().manual_seed(int(x.double().sum() * 4096) & (1 << 62) - 1)
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
-            y, y_width, z, z_width = (t.float() for t in self.posteriors(x, step))
+            y, y_width, z, z_width = (t.float() for t in self.posteriors(x, setting))
 
         def sampled(mean: Tensor, width: Tensor, unit: int) -> Tensor:
             noise = torch.randn(mean.shape, generator=generator).to(mean.device)
@@ -92,9 +92,9 @@ class IrecNet(HyperNet):
 
         nats = y.new_zeros(len(y))
         if self.config.hyper:
-            log_prior = self.prior_log_deviation[torch.floor(step / BAND).long()][:, :, None, None]
+            log_prior = self.prior_log_deviation[torch.floor(setting / BAND).long()][:, :, None, None]
             nats = divergence(z, z_width, torch.zeros_like(z), log_prior)
-        told = sampled(z, z_width, HYPER_GAIN) * (1 / HYPER_GAIN)
+        hyper_latents = sampled(z, z_width, HYPER_GAIN) * (1 / HYPER_GAIN)
         size = self.config.slice_size
 
         def draw(number: int, mean: Tensor, index: Tensor) -> Tensor:
@@ -104,9 +104,9 @@ class IrecNet(HyperNet):
             nats = nats + divergence(y[:, part], y_width[:, part], mean * (1 / UNIT), log_deviation)
             return sampled(y[:, part], y_width[:, part], UNIT).clamp(-MEAN_MAX, MEAN_MAX)
 
-        decoded = self.slices(draw, told, step, dtype)
+        decoded = self.slices(draw, hyper_latents, setting, dtype)
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
-            found = self.picture(decoded, step).float()
+            found = self.picture(decoded, setting).float()
         return found, nats * (1 / math.log(2))
 
 
@@ -146,13 +146,13 @@ class IrecModel(StridedModel):
         found.settings, found._site = settings or self.settings, NormalGuess if guess else NormalSite
         return found
 
-    def analyse(self, x: Tensor, step: int) -> dict[str, Tensor]:
+    def analyse(self, x: Tensor, setting: int) -> dict[str, Tensor]:
         """Means and deviations of all latents of a picture; see LossyModel."""
         with torch.inference_mode():
-            y, y_width, z, z_width = self.net.posteriors(x, self._setting(step))
+            y, y_width, z, z_width = self.net.posteriors(x, self._setting_tensor(setting))
         return {NAME: y, "y width": y_width, HYPER: z, "z width": z_width}
 
-    def code(self, draw: Draw, rows: int, columns: int, step: int) -> dict[str, Int32]:
+    def code(self, draw: Draw, rows: int, columns: int, setting: int) -> dict[str, Int32]:
         """Run the program for a region; see LossyModel. Variables come channel by channel, row by row."""
 
         def values(number: int, mean: Tensor, index: Tensor) -> Tensor:
@@ -164,12 +164,12 @@ class IrecModel(StridedModel):
         hyper = self.net.config.hyper
         z: Int32 = np.zeros((hyper, rows, columns), np.int32)
         if hyper:
-            deviation = np.repeat(self.hyper_deviation[(self.finest + step) // BAND], rows * columns)
+            deviation = np.repeat(self.hyper_deviation[(self.finest + setting) // BAND], rows * columns)
             site = self._site(np.zeros_like(deviation), deviation, self.settings)
             z = site.values(draw(HYPER, site)).reshape(z.shape)  # type: ignore[arg-type]
-        told = torch.from_numpy(z.astype(np.float32))[None] * (1 / HYPER_GAIN)
+        hyper_latents = torch.from_numpy(z.astype(np.float32))[None] * (1 / HYPER_GAIN)
         with exact_inference():
-            y = self.net.slices(values, told, self._setting(step))
+            y = self.net.slices(values, hyper_latents, self._setting_tensor(setting))
         return {NAME: y[0].to(torch.int32).numpy(), HYPER: z}
 
     def posterior(self, latents: Mapping[str, Tensor], name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -190,7 +190,7 @@ class IrecModel(StridedModel):
     def known_answer(self) -> str:
         """SHA-256 in hex of means, deviations and values for fixed choices at three settings."""
         digest = hashlib.sha256()
-        for step in (0, self.steps // 2, self.steps - 1):
+        for setting in (0, self.setting_count // 2, self.setting_count - 1):
 
             def draw(name: str, site: NormalSite) -> Int32:
                 digest.update(site.mean.astype("<i4").tobytes() + site.deviation.astype("<i4").tobytes())
@@ -198,7 +198,7 @@ class IrecModel(StridedModel):
                 fixed = [2] * blocks + [3] + [(7 * n + len(name)) % 36 for n in range(2 * blocks)]
                 return np.array(fixed, np.int32)
 
-            decoded = self.code(draw, 2, 3, step)  # type: ignore[arg-type]
+            decoded = self.code(draw, 2, 3, setting)  # type: ignore[arg-type]
             for name in (NAME, HYPER):
                 digest.update(decoded[name].astype("<i4").tobytes())
         return digest.hexdigest()

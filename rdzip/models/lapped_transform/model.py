@@ -76,24 +76,24 @@ class TransformNet(nn.Module):
         self.slices = SliceNet(config.slices, torch.round(255 * usual))
         self.shrink = Shrink(channels, config.slices.slices[0])
 
-    def setting(self, step: Tensor) -> tuple[Tensor, Tensor]:
+    def condition(self, setting: Tensor) -> tuple[Tensor, Tensor]:
         """Step size and embedding of settings [n]."""
-        size = step_size(step)
+        size = step_size(setting)
         return size, self.embed(6 / size.flatten().square())
 
-    def latents(self, x: Tensor, step: Tensor) -> Tensor:
+    def latents(self, x: Tensor, setting: Tensor) -> Tensor:
         """Latents [n, channels, h / stride, w / stride] in steps."""
-        return self.analysis(x, *self.setting(step))  # type: ignore[no-any-return]
+        return self.analysis(x, *self.condition(setting))  # type: ignore[no-any-return]
 
-    def picture(self, decoded: Tensor, step: Tensor) -> Tensor:
+    def picture(self, decoded: Tensor, setting: Tensor) -> Tensor:
         """Pictures of decoded latents in 1/16 steps."""
-        return self.synthesis(self.shrink(decoded / UNIT), *self.setting(step))  # type: ignore[no-any-return]
+        return self.synthesis(self.shrink(decoded / UNIT), *self.condition(setting))  # type: ignore[no-any-return]
 
-    def forward(self, x: Tensor, step: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, setting: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
         """Pictures that are decoded, and their bits [n], straight through the quantiser."""
         kind = x.device.type
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
-            y = self.latents(x, step).float()
+            y = self.latents(x, setting).float()
         n, channels, rows, columns = y.shape
         flat = y.view(n, channels, -1)
         bits: list[Tensor] = []
@@ -108,16 +108,16 @@ class TransformNet(nn.Module):
             bits.append(residual_bits(symbol, index).flatten(1).sum(1))
             return (symbol * UNIT + mean).clamp(-MEAN_MAX, MEAN_MAX)
 
-        decoded = self.slices(draw, step, rows, columns, dtype)
+        decoded = self.slices(draw, setting, rows, columns, dtype)
         with torch.autocast(kind, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
-            found = self.picture(decoded, step).float()
+            found = self.picture(decoded, setting).float()
         return found, torch.stack(bits).sum(0)
 
 
 class TransformModel:
     """A finished lossy model (models/lossy_model.py): float transforms, an exact program of integers."""
 
-    steps = SETTINGS
+    setting_count = SETTINGS
     halo = 8
     settings: Settings | None = None
 
@@ -128,20 +128,20 @@ class TransformModel:
         self._starts = [sum(self._sizes[:i]) for i in range(len(self._sizes))]
         self._places: dict[str, Tensor] = {}
 
-    def step_of(self, quality: int) -> int:
+    def setting_of(self, quality: int) -> int:
         """Setting for a quality of 1 to 100: evenly spaced steps of the quantiser, in octaves."""
         return round((100 - quality) * (SETTINGS - 1) / 99)
 
-    def analyse(self, x: Tensor, step: int) -> dict[str, Tensor]:
+    def analyse(self, x: Tensor, setting: int) -> dict[str, Tensor]:
         """Latents of a picture; see LossyModel."""
         with torch.inference_mode():
-            return {NAME: self.net.latents(x, torch.tensor([float(step)], device=x.device)).float()}
+            return {NAME: self.net.latents(x, torch.tensor([float(setting)], device=x.device)).float()}
 
     def crop(self, latents: Mapping[str, Tensor], rows: slice, columns: slice) -> dict[str, Tensor]:
         """Latents of a region, given in strides."""
         return {name: y[:, :, rows, columns] for name, y in latents.items()}
 
-    def code(self, draw: Draw, rows: int, columns: int, step: int) -> dict[str, Int32]:
+    def code(self, draw: Draw, rows: int, columns: int, setting: int) -> dict[str, Int32]:
         """Run the program for a region; see LossyModel. Symbols come channel by channel."""
         device = self.net.slices.base.device
 
@@ -153,7 +153,7 @@ class TransformModel:
             return torch.from_numpy(v.astype(np.float32)).to(device).view(mean.shape)
 
         with exact_inference():
-            y = self.net.slices(values, torch.tensor([step], device=device), rows, columns)
+            y = self.net.slices(values, torch.tensor([setting], device=device), rows, columns)
         return {NAME: y[0].to(torch.int32).cpu().numpy()}
 
     def quantise(self, latents: Mapping[str, Tensor], name: str, site: ResidualSite) -> Int32:
@@ -167,17 +167,17 @@ class TransformModel:
         symbols: Int32 = found.to(torch.int32).numpy()
         return symbols
 
-    def synthesise(self, decoded: Mapping[str, Int32], step: int) -> Tensor:
+    def synthesise(self, decoded: Mapping[str, Int32], setting: int) -> Tensor:
         """Picture of decoded latents; see LossyModel."""
         device = self.net.slices.base.device
         y = torch.from_numpy(np.ascontiguousarray(decoded[NAME]).astype(np.float32)).to(device)[None]
         with torch.inference_mode():
-            return self.net.picture(y, torch.tensor([float(step)], device=device)).float()
+            return self.net.picture(y, torch.tensor([float(setting)], device=device)).float()
 
     def known_answer(self) -> str:
         """SHA-256 in hex of means and scales for fixed symbols at three settings."""
         digest = hashlib.sha256()
-        for step in (0, 100, SETTINGS - 1):
+        for setting in (0, 100, SETTINGS - 1):
 
             def draw(name: str, site: ResidualSite) -> Int32:
                 digest.update(site.mean.astype("<i4").tobytes() + site.scale.astype("<i4").tobytes())
@@ -186,6 +186,6 @@ class TransformModel:
                 symbols: Int32 = (spread >> 2).astype(np.int32)
                 return symbols
 
-            decoded = self.code(draw, 11, 13, step)
+            decoded = self.code(draw, 11, 13, setting)
             digest.update(decoded[NAME].astype("<i4").tobytes())
         return digest.hexdigest()

@@ -81,14 +81,18 @@ class SliceNet(nn.Module):
         )
         self.out = nn.ModuleList(QuantisedConv(w, 2 * size, 1, gain=0.02) for size in rest)
 
-    def forward(self, draw: Draw, step: Tensor, rows: int, columns: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Run the program for settings step int [n]: decoded latents [n, channels, rows, columns] in 1/16 steps."""
-        planes = setting_planes(step)
-        base = torch.floor((self.base[None] - OCTAVES * SCALES_PER_OCTAVE * step[:, None]).double() / 255 + 0.5).float()
+    def forward(
+        self, draw: Draw, setting: Tensor, rows: int, columns: int, dtype: torch.dtype = torch.float32
+    ) -> Tensor:
+        """Run the program for settings int [n]: decoded latents [n, channels, rows, columns] in 1/16 steps."""
+        planes = setting_planes(setting)
+        base = torch.floor(
+            (self.base[None] - OCTAVES * SCALES_PER_OCTAVE * setting[:, None]).double() / 255 + 0.5
+        ).float()
         base = base[:, :, None]
         starts = [sum(self.config.slices[:i]) for i in range(len(self.config.slices))]
         found = [self._means(draw, planes, base[:, : self.config.slices[0]], rows, columns, dtype)]
-        n = len(step)
+        n = len(setting)
         spread = planes.expand(n, PLANES, rows, columns)
         h = requantise(self.enter(torch.cat([self._views(found[0]), spread], 1).to(dtype)))
         for i, size in enumerate(self.config.slices[1:]):

@@ -1,4 +1,4 @@
-"""Settings of lossy models with one network for all rates: step sizes of the quantiser, and how networks are told them.
+"""Settings of lossy models with one network for all rates: step sizes of the quantiser, and what networks see of them.
 
 The step of the quantiser is STEP_MIN * 2**(OCTAVES * setting / 255) of 0..255 at settings 0 .. SETTINGS - 1.
 """
@@ -40,9 +40,9 @@ def squash_table(size: int = 1 << 15) -> Tensor:
     return squash(torch.arange(size, dtype=torch.float64)).to(torch.int8)
 
 
-def setting_planes(step: Tensor) -> Tensor:
+def setting_planes(setting: Tensor) -> Tensor:
     """Inputs that tell settings [n], [n, PLANES, 1, 1], whole numbers within 127; exact."""
-    t = step.double() - (SETTINGS - 1) / 2
+    t = setting.double() - (SETTINGS - 1) / 2
     square = torch.floor(t * t / 64) - 127
     return torch.stack([torch.floor(t), square, torch.full_like(t, 127)], 1)[:, :, None, None].float().clamp(-127, 127)
 
@@ -52,9 +52,9 @@ STEP_MIN = 6.0
 LN2 = math.log(2)
 
 
-def step_size(step: Tensor) -> Tensor:
+def step_size(setting: Tensor) -> Tensor:
     """Steps of the quantiser [n, 1, 1, 1], of samples in 0..1, at settings [n]."""
-    return (STEP_MIN / 255 * torch.exp2(step.float() * (OCTAVES / (SETTINGS - 1))))[:, None, None, None]
+    return (STEP_MIN / 255 * torch.exp2(setting.float() * (OCTAVES / (SETTINGS - 1))))[:, None, None, None]
 
 
 def residual_bits(symbol: Tensor, index: Tensor) -> Tensor:

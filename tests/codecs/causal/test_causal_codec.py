@@ -157,9 +157,9 @@ import sys, hashlib
 from pathlib import Path
 import numpy as np
 sys.path.insert(0, sys.argv[1])
-from helpers import tiny_causal as tiny_model
+from helpers import tiny_causal
 from rdzip.codecs.causal import codec as causal
-for load in (tiny_model.load, tiny_model.in_torch):
+for load in (tiny_causal.load, tiny_causal.in_torch):
     model = load(Path(sys.argv[2]))
     pixels = causal.decode(model, Path(sys.argv[3]).read_bytes(), (48, 56, 3), int(sys.argv[4]))
     print(hashlib.sha256(pixels.tobytes()).hexdigest())

@@ -38,28 +38,28 @@ def test_there_and_back(size: tuple[int, int], channels: tuple[int, ...]) -> Non
     assert coded.layout == LOSSY_CODECS.index("channel-ar")
     found = transform.unpack(MODEL, coded.payload, pixels.shape, coded.layout)
     assert found.digest == coded.digest
-    assert (found.head.step, found.head.quality) == (20, 90)
+    assert (found.head.setting, found.head.quality) == (20, 90)
     back = transform.synthesise(MODEL, found, pixels.shape)
     assert back.shape == pixels.shape
     assert back.dtype == np.uint8
     assert psnr(back, pixels) > 38
 
 
-@pytest.mark.parametrize("step", [0, 100, 255])
+@pytest.mark.parametrize("setting", [0, 100, 255])
 @pytest.mark.parametrize("tile", [24, 1024])
-def test_rates_are_those_that_are_estimated(step: int, tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rates_are_those_that_are_estimated(setting: int, tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The alarm of real against estimated rates: 1 %."""
     monkeypatch.setattr(transform_tiles, "TILE", tile)
     pixels = lossy_stub.photo(200, 150)
-    coded = transform.encode(MODEL, pixels, step)
+    coded = transform.encode(MODEL, pixels, setting)
     assert coded.bits.total <= 8 * len(coded.payload)
     assert coded.bits.net == pytest.approx(coded.bits.ideal, rel=1e-3, abs=2 * Grid.of(pixels.shape, 8).number)
-    assert 8 * len(coded.payload) == pytest.approx(transform.estimate(MODEL, pixels, step), rel=0.01)
+    assert 8 * len(coded.payload) == pytest.approx(transform.estimate(MODEL, pixels, setting), rel=0.01)
 
 
 def test_finer_settings_take_more_bits_and_are_closer() -> None:
     pixels = lossy_stub.photo(64, 80)
-    coded = [transform.encode(MODEL, pixels, step) for step in range(0, 256, 50)]
+    coded = [transform.encode(MODEL, pixels, setting) for setting in range(0, 256, 50)]
     sizes = [len(one.payload) for one in coded]
     quality = [psnr(decoded(one.payload, pixels.shape), pixels) for one in coded]
     assert sizes == sorted(sizes, reverse=True)
@@ -118,12 +118,12 @@ def test_the_digest_is_that_of_the_latents() -> None:
     assert coded.digest == hashlib.sha256(both).digest()
 
 
-@pytest.mark.parametrize("step", [100, 135, 136, 300, 32775, 32776, 40000])
-def test_latents_that_need_more_bits_than_those_before(step: int) -> None:
+@pytest.mark.parametrize("setting", [100, 135, 136, 300, 32775, 32776, 40000])
+def test_latents_that_need_more_bits_than_those_before(setting: int) -> None:
     grid = Grid(2, 3, 2, 2)
     assembly = Assembly(grid)
     tiles = grid.tiles()
-    values = [np.full((2, tile.rows, tile.columns), 7 - step * n, np.int32) for n, tile in enumerate(tiles)]
+    values = [np.full((2, tile.rows, tile.columns), 7 - setting * n, np.int32) for n, tile in enumerate(tiles)]
     for tile, part in zip(tiles, values, strict=True):
         assembly.put(tile, {"a": part})
     whole = assembly.region(Region(0, 2, 0, 3))["a"]
@@ -227,4 +227,4 @@ def test_damage_is_noticed(tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
             found = transform.unpack(MODEL, bytes(bad), pixels.shape, 1)
         except CoderError:
             continue
-        assert found.digest != coded.digest or found.head.quality or found.head.step != 90
+        assert found.digest != coded.digest or found.head.quality or found.head.setting != 90

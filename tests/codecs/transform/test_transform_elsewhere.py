@@ -52,11 +52,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shapes, digests = {}, {}
     before = torch.get_num_threads()
     torch.set_num_threads(2)
-    for step in SETTINGS:
-        coded = transform.encode(model, pixels, step)
-        (folder / str(step)).write_bytes(coded.payload)
-        shapes[str(step)] = pixels.shape
-        digests |= {f"{step} {threads}": coded.digest.hex() for threads in (1, 2)}
+    for setting in SETTINGS:
+        coded = transform.encode(model, pixels, setting)
+        (folder / str(setting)).write_bytes(coded.payload)
+        shapes[str(setting)] = pixels.shape
+        digests |= {f"{setting} {threads}": coded.digest.hex() for threads in (1, 2)}
     torch.set_num_threads(before)
     (folder / "shapes.json").write_text(json.dumps(shapes))
     (folder / "digests.json").write_text(json.dumps(digests))
@@ -78,10 +78,10 @@ def test_other_simd_levels_and_threads(folder: Path, dnn: str, mkl: str, aten: s
     assert capability in (aten.upper(), "DEFAULT")  # the latter where there is no AVX2
     assert found == json.loads((folder / "digests.json").read_text())
     model = read(folder / "tiny.safetensors")
-    for step in SETTINGS:
-        unpacked = transform.unpack(model, (folder / str(step)).read_bytes(), (*SIZE, 3), 1)
+    for setting in SETTINGS:
+        unpacked = transform.unpack(model, (folder / str(setting)).read_bytes(), (*SIZE, 3), 1)
         pixels = transform.synthesise(model, unpacked, (*SIZE, 3))
-        theirs = np.frombuffer((folder / f"{step}.pixels").read_bytes(), np.uint8).reshape(pixels.shape)
+        theirs = np.frombuffer((folder / f"{setting}.pixels").read_bytes(), np.uint8).reshape(pixels.shape)
         assert np.abs(pixels.astype(int) - theirs).max() <= 1
 
 
@@ -107,11 +107,11 @@ def test_tiles_leave_no_seams(folder: Path, tile: int, count: int, monkeypatch: 
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (9, 7), (70, 65)])
-@pytest.mark.parametrize("step", [0, 128, 255])
-def test_sizes_and_rates(folder: Path, size: tuple[int, int], step: int) -> None:
+@pytest.mark.parametrize("setting", [0, 128, 255])
+def test_sizes_and_rates(folder: Path, size: tuple[int, int], setting: int) -> None:
     model = read(folder / "tiny.safetensors")
     for pixels in (lossy_stub.photo(*size), lossy_stub.photo(*size)[:, :, 0]):
-        coded = transform.encode(model, pixels, step)
+        coded = transform.encode(model, pixels, setting)
         found = transform.unpack(model, coded.payload, pixels.shape, coded.layout)
         assert found.digest == coded.digest
         assert transform.synthesise(model, found, pixels.shape).shape == pixels.shape
@@ -128,8 +128,8 @@ def test_extreme_pictures(folder: Path, kind: str) -> None:
         pixels = (pixels & 1) * np.uint8(255)
     elif kind == "checkers":
         pixels = np.repeat((np.indices((48, 40)).sum(0) % 2 * 255).astype(np.uint8)[:, :, None], 3, 2)
-    for step in (0, 100, 200, 255):
-        coded = transform.encode(model, pixels, step)
+    for setting in (0, 100, 200, 255):
+        coded = transform.encode(model, pixels, setting)
         found = transform.unpack(model, coded.payload, pixels.shape, coded.layout)
         assert found.digest == coded.digest
 

@@ -10,9 +10,9 @@ from helpers import tiny_causal
 
 from rdzip.errors import ModelError
 from rdzip.models import check_known_answer, model_file
-from rdzip.models.causal.compiled_known_answer import answer_one_by_one
+from rdzip.models.causal.compiled_known_answer import compiled_known_answer
 from rdzip.models.causal.export import export, limited
-from rdzip.models.causal.known_answer import answer
+from rdzip.models.causal.known_answer import known_answer
 from rdzip.models.causal.model import from_tensors
 from rdzip.models.causal.network import Context
 from rdzip.models.shared.template import OUTSIDE, PAD, SLANT, TEMPLATE, padded_planes
@@ -43,10 +43,12 @@ def test_exact_evaluation_is_the_trained_forward(file: Path, kind: str) -> None:
     )
     with torch.no_grad():
         expected = trained(context, [torch.from_numpy(v) for v in values], torch.float32)
-    view = exact.view([np.ascontiguousarray(nb.T) for nb in nbs])
-    head_inputs = exact.trunk(view, x, y)
+    context = exact.context([np.ascontiguousarray(nb.T) for nb in nbs])
+    head_inputs = exact.trunk(context, x, y)
     for channel, head_in in enumerate(head_inputs):
-        for mine, theirs in zip(exact.head(channel, head_in, view, values[:channel]), expected[channel], strict=True):
+        for mine, theirs in zip(
+            exact.head(channel, head_in, context, values[:channel]), expected[channel], strict=True
+        ):
             np.testing.assert_array_equal(mine.T, theirs.numpy())
 
 
@@ -67,9 +69,9 @@ def test_evaluation_does_not_depend_on_the_batch(file: Path) -> None:
     rng = np.random.default_rng(1)
     nbs = [rng.integers(0, 256, (k, 300)).astype(np.int16) for k in (20, 12, 12)]
     x = np.arange(300)
-    whole = np.concatenate(net.trunk(net.view(nbs), x, x), 1)[:300]
+    whole = np.concatenate(net.trunk(net.context(nbs), x, x), 1)[:300]
     for i in x:
-        single = net.trunk(net.view([nb[:, i : i + 1] for nb in nbs]), x[i : i + 1], x[i : i + 1])
+        single = net.trunk(net.context([nb[:, i : i + 1] for nb in nbs]), x[i : i + 1], x[i : i + 1])
         np.testing.assert_array_equal(np.concatenate(single, 1)[0], whole[i])
 
 
@@ -77,10 +79,10 @@ def test_known_answer(file: Path) -> None:
     tensors, meta = model_file.read(file)
     model = from_tensors(tensors, meta)
     check_known_answer(model, meta)
-    assert model.known_answer() == answer(model.nets, model.tables)
+    assert model.known_answer() == known_answer(model.nets, model.tables)
     torches = {kind: model.torch_net(kind) for kind in model.nets}
-    assert model.known_answer() == answer(torches, model.tables)
-    assert model.known_answer() == answer_one_by_one(model.nets, model.tables)
+    assert model.known_answer() == known_answer(torches, model.tables)
+    assert model.known_answer() == compiled_known_answer(model.nets, model.tables)
     tensors["colour.out.1.bias"][0] += 40
     with pytest.raises(ModelError):
         check_known_answer(from_tensors(tensors, meta), meta)

@@ -79,7 +79,7 @@ def test_fits_of_a_pixel_are_those_of_plain_python(shape: tuple[int, int, int]) 
             for x in range(width):
                 means = planes.means(y, x)
                 fit.predict(y, x, planes.at, means)
-                fit.learn(planes.at(c, y, x) - means[c])
+                fit.update(planes.at(c, y, x) - means[c])
             fit.end()
             lane = c + k * least_squares.CHANNELS
             same(coded.fits.weights[: fit.n, lane].tolist(), fit.w)
@@ -103,7 +103,7 @@ def test_fits_of_a_block_are_those_of_plain_python(shape: tuple[int, int, int]) 
             for x in range(width):
                 means = planes.means(y, x)
                 fit.predict(y, x, planes.at, means)
-                fit.learn(x, planes.at(c, y, x) - means[c])
+                fit.update(x, planes.at(c, y, x) - means[c])
             sums = coded.fits.sums.reshape(channels, -1)[c]
             same(sums[block_least_squares.WEIGHTS :][: fit.n].tolist(), fit.w)
             side = block_least_squares.SIDE

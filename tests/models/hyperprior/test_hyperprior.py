@@ -69,20 +69,20 @@ def tensor(pixels: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
 
 
-def encoded(model: HyperModel, pixels: np.ndarray, step: int) -> tuple[list[tuple[str, ResidualSite, Any]], Any]:
-    latents = model.analyse(tensor(pixels), step)
+def encoded(model: HyperModel, pixels: np.ndarray, setting: int) -> tuple[list[tuple[str, ResidualSite, Any]], Any]:
+    latents = model.analyse(tensor(pixels), setting)
     found = []
 
     def draw(name: str, site: ResidualSite) -> Any:
         found.append((name, site, model.quantise(latents, name, site)))
         return found[-1][2]
 
-    return found, model.code(draw, pixels.shape[0] // 64, pixels.shape[1] // 64, step)
+    return found, model.code(draw, pixels.shape[0] // 64, pixels.shape[1] // 64, setting)
 
 
-@pytest.mark.parametrize(("rows", "columns", "step"), [(1, 1, 0), (1, 3, 200), (3, 2, 246)])
-def test_the_program_replays(model: HyperModel, rows: int, columns: int, step: int) -> None:
-    coded, decoded = encoded(model, lossy_stub.photo(64 * rows, 64 * columns), step)
+@pytest.mark.parametrize(("rows", "columns", "setting"), [(1, 1, 0), (1, 3, 200), (3, 2, 246)])
+def test_the_program_replays(model: HyperModel, rows: int, columns: int, setting: int) -> None:
+    coded, decoded = encoded(model, lossy_stub.photo(64 * rows, 64 * columns), setting)
     again = iter(coded)
 
     def replay(name: str, site: ResidualSite) -> Any:
@@ -92,7 +92,7 @@ def test_the_program_replays(model: HyperModel, rows: int, columns: int, step: i
         assert (same.mean == site.mean).all()
         return symbols
 
-    repeated = model.code(replay, rows, columns, step)
+    repeated = model.code(replay, rows, columns, setting)
     config = model.net.config
     assert [name for name, _, _ in coded] == ["z", *(f"y.{i}" for i in range(config.slices))]
     assert {name: values.shape for name, values in decoded.items()} == {
@@ -120,33 +120,33 @@ def test_every_part_of_the_program_matters(model: HyperModel) -> None:
 
 def test_what_trains_is_what_codes(model: HyperModel) -> None:
     kind = model.codecs[0]
-    pixels, step = lossy_stub.photo(128, 128), 60
+    pixels, setting = lossy_stub.photo(128, 128), 60
     with torch.no_grad():
-        found, bits = tiny_hyper.net(kind)(tensor(pixels), torch.tensor([model.finest + step]))
-    coded, decoded = encoded(model, pixels, step)
+        found, bits = tiny_hyper.net(kind)(tensor(pixels), torch.tensor([model.finest + setting]))
+    coded, decoded = encoded(model, pixels, setting)
     assert sum(site.bits(symbols) for _, site, symbols in coded) == pytest.approx(float(bits), rel=0.01)
-    assert float((model.synthesise(decoded, step) - found).abs().mean()) < 2e-3
+    assert float((model.synthesise(decoded, setting) - found).abs().mean()) < 2e-3
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 90), (65, 64), (130, 200)])
-@pytest.mark.parametrize("step", [0, 128, 246])
-def test_there_and_back(model: HyperModel, size: tuple[int, int], step: int) -> None:
+@pytest.mark.parametrize("setting", [0, 128, 246])
+def test_there_and_back(model: HyperModel, size: tuple[int, int], setting: int) -> None:
     """Real rates are those that are estimated: the alarm is at 1 %."""
     for pixels in (lossy_stub.photo(*size), lossy_stub.photo(*size)[:, :, 0]):
-        coded = transform.encode(model, pixels, step)
+        coded = transform.encode(model, pixels, setting)
         payload, layout = coded.payload, coded.layout
         found = transform.unpack(model, payload, pixels.shape, layout)
         assert found.digest == coded.digest
         assert transform.synthesise(model, found, pixels.shape).shape == pixels.shape
         assert 8 * len(payload) == pytest.approx(coded.estimated, rel=0.01, abs=41)
-        assert coded.estimated == transform.estimate(model, pixels, step)
+        assert coded.estimated == transform.estimate(model, pixels, setting)
 
 
 def test_qualities_are_settings(model: HyperModel) -> None:
-    settings = [model.step_of(quality) for quality in range(1, 101)]
+    settings = [model.setting_of(quality) for quality in range(1, 101)]
     assert settings == sorted(set(settings), reverse=True)
-    assert (settings[0], settings[-1]) == (model.steps - 1, 0)
-    assert model.steps == SETTINGS - model.net.config.finest
+    assert (settings[0], settings[-1]) == (model.setting_count - 1, 0)
+    assert model.setting_count == SETTINGS - model.net.config.finest
 
 
 def test_an_untrained_code_is_a_haar_transform_that_works_at_all_settings() -> None:
@@ -155,7 +155,7 @@ def test_an_untrained_code_is_a_haar_transform_that_works_at_all_settings() -> N
     net = HyperNet(HyperConfig(48, 96, 6, (8, 8), (8, 12)))
     x = tensor(lossy_stub.photo(128, 128))
     with torch.no_grad():
-        figures = [net(x, torch.tensor([step])) for step in (0.0, 128.0, 255.0)]
+        figures = [net(x, torch.tensor([setting])) for setting in (0.0, 128.0, 255.0)]
     rates = [float(bits) for _, bits in figures]
     errors = [float((found - x).square().mean()) for found, _ in figures]
     assert rates == sorted(rates, reverse=True)
@@ -175,8 +175,8 @@ def test_haar_transforms_are_orthonormal() -> None:
 def test_extreme_pictures(model: HyperModel, kind: str) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (64, 70, 3)).astype(np.uint8)
     pixels = (pixels & 1) * np.uint8(255) if kind == "two levels" else pixels
-    for step in (0, 246):
-        coded = transform.encode(model, pixels, step)
+    for setting in (0, 246):
+        coded = transform.encode(model, pixels, setting)
         found = transform.unpack(model, coded.payload, pixels.shape, coded.layout)
         assert found.digest == coded.digest
 
@@ -229,9 +229,9 @@ def test_other_simd_levels_and_threads(folder: Path, dnn: str, mkl: str, aten: s
     torch.set_num_threads(2)
     for kind in KINDS:
         model = tiny_hyper.read(folder / f"{kind}.safetensors")
-        for step in (0, 120):
-            name = f"{kind}-{step}"
-            coded = transform.encode(model, pixels, step)
+        for setting in (0, 120):
+            name = f"{kind}-{setting}"
+            coded = transform.encode(model, pixels, setting)
             (folder / name).write_bytes(coded.payload)
             files[name], digests[name] = (kind, pixels.shape, coded.layout), coded.digest.hex()
             found = transform.unpack(model, coded.payload, pixels.shape, coded.layout)
@@ -258,8 +258,8 @@ def test_values_stay_bounded_whatever_the_symbols(model: HyperModel) -> None:
         assert np.abs(site.mean).max() <= MEAN_MAX
         return rng.integers(-(2**20) + 1, 2**20, len(site.scale)).astype(np.int32)
 
-    for step in (0, 246):
-        decoded = model.code(draw, 2, 2, step)
+    for setting in (0, 246):
+        decoded = model.code(draw, 2, 2, setting)
         assert np.abs(decoded[NAME]).max() <= MEAN_MAX + CORRECTION_MAX
 
 
@@ -278,11 +278,11 @@ def test_hyper_latents_code_themselves() -> None:
     tables = prior.tables()
     assert all(int(row.sum()) == TOTAL for row in tables.rows)
     rng = np.random.default_rng(0)
-    for step in (0, 31, 32, 255):
-        row = np.repeat(row_of(step, 5), 40)
+    for setting in (0, 31, 32, 255):
+        row = np.repeat(row_of(setting, 5), 40)
         site = ChannelSite(tables, row, np.zeros_like(row))
         z = np.rint(rng.normal(0, 2, 200)).astype(np.int32)
-        expected = float(prior.bits(torch.from_numpy(z.reshape(1, 5, 5, 8)).float(), torch.tensor([float(step)])))
+        expected = float(prior.bits(torch.from_numpy(z.reshape(1, 5, 5, 8)).float(), torch.tensor([float(setting)])))
         inside = np.abs(z) <= [tables.reach(i) for i in row]
         if inside.all():
             assert site.bits(z) == pytest.approx(expected, rel=1e-3, abs=0.1)

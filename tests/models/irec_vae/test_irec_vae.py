@@ -76,10 +76,10 @@ def model(request: pytest.FixtureRequest, folder: Path) -> IrecModel:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (65, 64), (66, 130)])
-@pytest.mark.parametrize("step", [0, 120])
-def test_there_and_back(model: IrecModel, size: tuple[int, int], step: int) -> None:
+@pytest.mark.parametrize("setting", [0, 120])
+def test_there_and_back(model: IrecModel, size: tuple[int, int], setting: int) -> None:
     for pixels in (lossy_stub.photo(*size), lossy_stub.photo(*size)[:, :, 0]):
-        coded = transform.encode(model, pixels, step, settings=FEW_BEAMS)
+        coded = transform.encode(model, pixels, setting, settings=FEW_BEAMS)
         payload, layout = coded.payload, coded.layout
         found = transform.unpack(model, payload, pixels.shape, layout)
         assert found.digest == coded.digest
@@ -138,12 +138,12 @@ def test_other_settings(model: IrecModel, settings: Settings) -> None:
     assert model.settings == LOSSY
 
 
-@pytest.mark.parametrize("step", [0, 100])
-def test_guesses_are_near_the_rates(model: IrecModel, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("setting", [0, 100])
+def test_guesses_are_near_the_rates(model: IrecModel, setting: int, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels, settings = lossy_stub.photo(64, 128), Settings(beams=2)
-    coded = transform.encode(model, pixels, step, settings=settings)
+    coded = transform.encode(model, pixels, setting, settings=settings)
     monkeypatch.setattr("rdzip.rec.beam.Search.choices", None)  # no search
-    guessed = transform.estimate(transform.searching(model, settings, guess=True), pixels, step)
+    guessed = transform.estimate(transform.searching(model, settings, guess=True), pixels, setting)
     assert guessed == pytest.approx(coded.estimated, rel=0.05, abs=60)
 
 
@@ -230,8 +230,8 @@ def test_values_stay_bounded_whatever_the_choices(model: IrecModel) -> None:
         choices = [rng.integers(0, 36, 5) for _ in range(blocks)]
         return NormalSite._symbols(Level([15], [choices]))
 
-    for step in (0, model.steps - 1):
-        decoded = model.code(draw, 1, 2, step)
+    for setting in (0, model.setting_count - 1):
+        decoded = model.code(draw, 1, 2, setting)
         for name in (NAME, HYPER):
             assert np.abs(decoded[name]).max(initial=0) <= 1 << 20
 

@@ -53,20 +53,20 @@ def picture(rows: int, columns: int, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy((np.stack(waves) + noise).astype(np.float32)).clamp(0, 1)[None]
 
 
-def encoded(model: TransformModel, x: torch.Tensor, step: int) -> tuple[list[tuple[ResidualSite, Any]], Any]:
-    latents = model.analyse(x, step)
+def encoded(model: TransformModel, x: torch.Tensor, setting: int) -> tuple[list[tuple[ResidualSite, Any]], Any]:
+    latents = model.analyse(x, setting)
     found = []
 
     def draw(name: str, site: ResidualSite) -> Any:
         found.append((site, model.quantise(latents, name, site)))
         return found[-1][1]
 
-    return found, model.code(draw, x.shape[2] // 8, x.shape[3] // 8, step)
+    return found, model.code(draw, x.shape[2] // 8, x.shape[3] // 8, setting)
 
 
-@pytest.mark.parametrize(("rows", "columns", "step"), [(1, 1, 0), (1, 7, 200), (9, 4, 255), (6, 6, 90)])
-def test_the_program_replays(model: TransformModel, rows: int, columns: int, step: int) -> None:
-    coded, decoded = encoded(model, picture(rows, columns), step)
+@pytest.mark.parametrize(("rows", "columns", "setting"), [(1, 1, 0), (1, 7, 200), (9, 4, 255), (6, 6, 90)])
+def test_the_program_replays(model: TransformModel, rows: int, columns: int, setting: int) -> None:
+    coded, decoded = encoded(model, picture(rows, columns), setting)
     again = iter(coded)
 
     def replay(name: str, site: ResidualSite) -> Any:
@@ -75,37 +75,37 @@ def test_the_program_replays(model: TransformModel, rows: int, columns: int, ste
         assert (before.mean == site.mean).all()
         return symbols
 
-    repeated = model.code(replay, rows, columns, step)
+    repeated = model.code(replay, rows, columns, setting)
     assert decoded[NAME].shape == (192, rows, columns)
     assert (repeated[NAME] == decoded[NAME]).all()
     assert sum(len(site.scale) for site, _ in coded) == 192 * rows * columns
 
 
 def test_what_trains_is_what_codes() -> None:
-    x, step = picture(8, 8), 60
+    x, setting = picture(8, 8), 60
     net, model = plain()
     with torch.no_grad():
-        found, bits = net(x, torch.tensor([float(step)]))
-    coded, decoded = encoded(model, x, step)
+        found, bits = net(x, torch.tensor([float(setting)]))
+    coded, decoded = encoded(model, x, setting)
     assert sum(site.bits(symbols) for site, symbols in coded) == pytest.approx(float(bits), rel=0.01)
-    assert float((model.synthesise(decoded, step) - found).abs().mean()) < 2e-3
+    assert float((model.synthesise(decoded, setting) - found).abs().mean()) < 2e-3
 
 
 def test_an_untrained_code_is_a_lapped_transform_that_works_at_all_settings() -> None:
     _, model = plain()
     x = picture(8, 8)
     rates, errors = [], []
-    for step in (0, 128, 255):
-        coded, decoded = encoded(model, x, step)
+    for setting in (0, 128, 255):
+        coded, decoded = encoded(model, x, setting)
         rates.append(sum(site.bits(symbols) for site, symbols in coded))
-        errors.append(float((model.synthesise(decoded, step) - x).square().mean()))
+        errors.append(float((model.synthesise(decoded, setting) - x).square().mean()))
     assert rates == sorted(rates, reverse=True)
     assert errors == sorted(errors)
     assert 0.8 < errors[0] * 255**2 / (6**2 / 12) < 2  # of a uniform quantiser, or a little more by its dead zone
 
 
 def test_qualities_are_settings(model: TransformModel) -> None:
-    settings = [model.step_of(quality) for quality in range(1, 101)]
+    settings = [model.setting_of(quality) for quality in range(1, 101)]
     assert settings == sorted(set(settings), reverse=True)
     assert (settings[0], settings[-1]) == (SETTINGS - 1, 0)
 
@@ -153,8 +153,8 @@ def test_settings_are_exact_planes_and_steps_of_five_octaves() -> None:
     assert bool((planes == planes.round()).all())
     assert float(planes.abs().max()) <= 128
     assert len({tuple(row.flatten().tolist()) for row in planes}) == SETTINGS
-    steps = step_size(torch.tensor([0.0, 255.0])).flatten() * 255
-    assert steps.tolist() == pytest.approx([6.0, 192.0])
+    setting_count = step_size(torch.tensor([0.0, 255.0])).flatten() * 255
+    assert setting_count.tolist() == pytest.approx([6.0, 192.0])
 
 
 def test_values_stay_bounded_whatever_the_symbols(model: TransformModel) -> None:
