@@ -1,6 +1,6 @@
-"""Probability models: one architecture a file, each handing out distributions as integers.
+"""Probability models: one family a folder, each handing out distributions as integers (README.md).
 
-A model object is built from the tensors and the document of a model file (`modelfile`) by the builder that is
+A model object is built from the tensors and the document of a model file (`model_file`) by the builder that is
 registered for the document's "architecture". Importing this package imports no network code.
 """
 

@@ -109,7 +109,7 @@ def compress_lossy(
     bpp = 8 * len(file.data) / (height * width)
     notes = [*file.picture.notes, *limit_notes(budget)]
     if loss.target_bpp is not None and file.lost and abs(bpp / loss.target_bpp - 1) > NEAR:
-        text = _missed(loss.target_bpp, bpp, setting, model.load(Role.LOSSY).steps)
+        text = _missed(loss.target_bpp, bpp, setting, model.load(Role.LOSSY).setting_count)
         notes.append(Note(NoteKind.RATE_MISSED, text))
     lossy = Lossy(setting if file.lost else None, quality, bpp, quality_found, file.estimated)
     return compressed(file.data, picture, file.choice.outcome(model), seconds, notes, coded=file.picture, lossy=lossy)
@@ -159,7 +159,7 @@ def _setting(
     """Return the setting of the quantiser for a quality, or that at which the file comes nearest to a rate."""
     loaded = model.load(Role.LOSSY)
     if quality is not None:
-        return int(loaded.step_of(quality))
+        return int(loaded.setting_of(quality))
     from rdzip.codecs.transform import rate_control
 
     empty = _choice(planes, picture, Encoded(b"", Bits(0.0, 0.0, 0.0), 0), 0, "")

@@ -284,7 +284,7 @@ def _decode_transform(
     loaded = _loaded(model, Role.LOSSY)
     found = transform.unpack(loaded, bytes(payload), shape, layout, part_of(context.progress, 0.0, 0.6))
     if context.check_symbols:
-        context.check_symbols(found.digest, found.head.step)
+        context.check_symbols(found.digest, found.head.setting)
     return transform.synthesise(loaded, found, shape, part_of(context.progress, 0.6, 1.0))
 
 
