@@ -61,6 +61,7 @@ WORLD = set(
     TypeVar ValueError compile convert copy_context cpu_count crc32 dataclass decompress deque endswith find_spec
     fileno flush fromarray fsync getLogger getpid getvalue get_num_threads import_module is_set isalpha isascii
     isdigit isprintable load_state_dict localcontext lstrip mkdir modules named_modules named_parameters property
+    register_load_state_dict_pre_hook register_state_dict_post_hook removeprefix
     putpalette read read_bytes readline reset rstrip save save_for_backward seek set_num_threads splitlines stat strip
     submit suppress tell token_hex unlink warning warn with_name write apply load open compress lower upper isspace
     TypeError KeyError ArithmeticError RuntimeError OSError memoryview iter_unpack calcsize Struct rpartition count
