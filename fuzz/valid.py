@@ -301,7 +301,7 @@ def lossy(rng: np.random.Generator) -> Made:
         arrangement, samples = Arrangement.PLAIN, target.samples
     traits["arrangement"] = arrangement.name.lower()
     colour, alpha = apart(samples)
-    step = int(one_of(rng, (0, found.steps // 2, found.steps - 1)))
+    step = int(one_of(rng, (0, found.setting_count // 2, found.setting_count - 1)))
     settings = options_of(rng, "irec", "").settings if name.startswith("irec") else None
     quality = int(rng.integers(0, 101))
     with mock.patch.object(transform_tiles, "TILE", 16 if name == "transform" else 64):

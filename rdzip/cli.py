@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Sequence
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -428,7 +429,10 @@ def _run() -> int:
     silence_libraries()
     ignore_settings_here()
     try:
-        app()
+        if _is_plain_info(sys.argv[1:]):
+            info([name for name in sys.argv[2:] if name != "--json"], as_json="--json" in sys.argv)
+        else:
+            app()
     except UsageError as error:
         Output().failure(None, error)
         return 2
@@ -436,3 +440,13 @@ def _run() -> int:
         Output().failure(None, error)
         return 1
     return 0
+
+
+def _is_plain_info(arguments: Sequence[str]) -> bool:
+    """Return whether the command is `info` with nothing but names and --json: it is called without a parser.
+
+    Typer's parser imports pydantic, which takes longer than all the rest. (On Windows it looks for * in names.)
+    """
+    names = [argument for argument in arguments[1:] if argument != "--json"]
+    options = any(name.startswith("-") and name != "-" for name in names)
+    return arguments[:1] == ["info"] and bool(names) and not options and sys.platform != "win32"

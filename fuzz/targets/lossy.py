@@ -34,7 +34,7 @@ def seeds() -> Iterator[bytes]:
     for number, name in enumerate(tiny.LOSSY):
         model = tiny.model(name)
         for sides in ((0, 0), (9, 18), (65, 3)):
-            for step in (0, model.steps // 2, model.steps - 1):
+            for step in (0, model.setting_count // 2, model.setting_count - 1):
                 head = bytes([number, *sides, step % 2])
                 pixels = rng.integers(100, 130, shape_of(head)).astype(np.uint8)
                 settings = Settings(300, 20, 2, 0) if name.startswith("irec") else None
