@@ -38,7 +38,7 @@ def seeds() -> Iterator[bytes]:
                 head = bytes([number, *sides, step % 2])
                 pixels = rng.integers(100, 130, shape_of(head)).astype(np.uint8)
                 settings = Settings(300, 20, 2, 0) if name.startswith("irec") else None
-                coded = transform.encode(model, pixels, step, settings=settings).encoded
+                coded = transform.encode(model, pixels, step, settings=settings)
                 yield head + bytes([coded.layout]) + coded.payload
 
 
