@@ -14,11 +14,11 @@ from rdzip.models.causal.model import CausalModel, from_tensors
 from rdzip.models.causal.network import CausalNet
 
 
-def nets(seed: int = 0) -> dict[str, CausalNet]:
+def nets(seed: int = 0, components: int = 3) -> dict[str, CausalNet]:
     """Networks with weights large enough for every part to matter."""
     torch.manual_seed(seed)
     made = {
-        kind: CausalNet(CausalConfig(channels=c, neighbours=20, colour_neighbours=12, width=24, blocks=1, head=16))
+        kind: CausalNet(CausalConfig(c, 20, 12, width=24, blocks=1, head=16, components=components))
         for kind, c in (("colour", 3), ("grey", 1))
     }
     with torch.no_grad():
@@ -28,9 +28,9 @@ def nets(seed: int = 0) -> dict[str, CausalNet]:
     return made
 
 
-def write(path: Path, seed: int = 0) -> Path:
+def write(path: Path, seed: int = 0, components: int = 3) -> Path:
     """The model file of ``nets``."""
-    export(path, nets(seed), {"id": "tiny"})
+    export(path, nets(seed, components), {"id": "tiny"})
     return path
 
 

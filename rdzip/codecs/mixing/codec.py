@@ -23,8 +23,9 @@ from rdzip.codecs.result import Bits, Encoded
 from rdzip.codecs.threads import map_bands
 from rdzip.codecs.varint import read_numbers, write_numbers
 from rdzip.entropy.binary import finish_coder
-from rdzip.errors import CoderError, InputError
+from rdzip.errors import CoderError, InputError, ModelError
 from rdzip.models.context_mixing.tables import LEAST_PROBABILITY
+from rdzip.models.shared.compiled_mixture import COMPONENTS
 from rdzip.system import limits
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def encode(
     preset = preset or (SLOW_NET if model else SLOW)
     used = model if preset.network else None
     if used:
-        used.check_compiled()
+        _check_model(used)
     if is_turned(pixels.shape):
         pixels = np.ascontiguousarray(pixels.swapaxes(0, 1))
     count = preset.bands(pixels.shape)
@@ -96,7 +97,7 @@ def decode(
     used = model if preset.network else None
     limits.claim(decoding_time(used, shape, preset), f"{math.prod(shape)} samples in layout {layout}")
     if used:
-        used.check_compiled()
+        _check_model(used)
     turned = is_turned(shape)
     if turned:
         shape = (shape[1], shape[0], *shape[2:])
@@ -114,6 +115,17 @@ def decode(
 
     map_bands(len(parts), work, progress)
     return np.ascontiguousarray(pixels.swapaxes(0, 1)) if turned else pixels
+
+
+def _check_model(model: CausalModel) -> None:
+    """Raise ModelError unless this codec can use a model on this machine."""
+    for net in model.nets.values():
+        if (found := net.config.components) != COMPONENTS:
+            raise ModelError(
+                f"codec mixing: expected a model with mixtures of {COMPONENTS} components, found {found}: use another "
+                "model, or codec causal"
+            )
+    model.check_compiled()
 
 
 def _encode_band(

@@ -22,7 +22,7 @@ from rdzip.codecs.mixing import codec as mixing
 from rdzip.codecs.mixing import window
 from rdzip.codecs.mixing.band import Band
 from rdzip.codecs.mixing.presets import FAST_LS, FAST_NET, FAST_PLAIN, PRESETS, SLOW, SLOW_NET, Preset
-from rdzip.errors import CoderError, InputError
+from rdzip.errors import CoderError, InputError, ModelError
 from rdzip.models.causal.compiled_network import ScalarNet, mixtures, run_head, run_trunk
 from rdzip.models.causal.model import CausalModel
 from rdzip.models.shared.compiled_mixture import PARTS
@@ -252,3 +252,9 @@ def test_what_cannot_be_decoded_is_refused(model: CausalModel) -> None:
             mixing.decode(None, b"\1\2", (4000, 4000, 3), layout)
     with pytest.raises(InputError, match="expected uint8 pixels"):
         mixing.encode(None, np.zeros((4, 4), np.uint16))
+
+
+def test_a_model_with_other_mixtures_is_refused(tmp_path: Path) -> None:
+    model = tiny_causal.load(tiny_causal.write(tmp_path / "two.safetensors", components=2))
+    with pytest.raises(ModelError, match="of 3 components, found 2: use another model, or codec causal"):
+        mixing.encode(model, picture((4, 5, 3)), None, FAST_NET)
