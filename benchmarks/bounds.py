@@ -188,10 +188,11 @@ def kodak(data: Path, device: str, steps: int) -> Path:
     """Train resnet-vae on the photographs for training, and evaluate it on whole Kodak images."""
     import numpy as np
 
-    from rdzip.bounds import image_vae
     from rdzip.bounds.defaults import IMAGE_LAMBDAS
-    from rdzip.bounds.source import open_source
-    from rdzip.bounds.units import convention, psnr
+    from rdzip.bounds.sources.base import open_source
+    from rdzip.bounds.units import convention
+    from rdzip.bounds.upper import image_vae
+    from rdzip.metrics.psnr import psnr_of_mse
 
     pictures = [image.astype(np.float32) / 255 for image in common.images(data / "kodak").values()]
     shape = pictures[0].shape
@@ -206,7 +207,7 @@ def kodak(data: Path, device: str, steps: int) -> Path:
     for beta in betas:
         rate, mse = image_vae.evaluate(net, pictures, beta)
         bpp = float(np.mean(rate / math.log(2) / (shape[0] * shape[1])))
-        rows.append({"beta": beta, "bpp": bpp, "psnr": float(np.mean([psnr(x) for x in mse.tolist()])),
+        rows.append({"beta": beta, "bpp": bpp, "psnr": float(np.mean([psnr_of_mse(x) for x in mse.tolist()])),
                      "mse": float(mse.mean())})  # fmt: skip
         print(rows[-1], file=sys.stderr)
     record = {"published": PUBLISHED, "rows": rows, "facts": facts, "seconds": round(time.perf_counter() - start, 1)}

@@ -33,8 +33,8 @@ SETTINGS: dict[str, tuple[bool, dict[str, str]]] = {
 }
 BURN = "import os\nos.nice(19)\nprint(flush=True)\nwhile True: pass"
 PARTS = """
-from rdzip.process import own_process
-own_process()
+from rdzip.system.process import tune_process
+tune_process()
 import json, statistics, sys, time
 import rdzip
 
@@ -58,8 +58,8 @@ print(json.dumps(seconds))
 """
 
 LOAD = """
-from rdzip.process import own_process
-own_process()
+from rdzip.system.process import tune_process
+tune_process()
 import sys, time
 start = time.perf_counter()
 from rdzip import hub
@@ -92,7 +92,7 @@ def clean(settings: dict[str, str]) -> dict[str, str]:
 def loading(environment: dict[str, str], repeat: int) -> dict[str, float]:
     """Seconds of loading a model, each time in a new process."""
     found = {}
-    for model in ("photo-lossy", "photo-fast-2"):
+    for model in ("photo-lossy", "photo-fast"):
         process = [sys.executable, "-c", LOAD, model]
         times = [
             float(subprocess.run(process, env=environment, check=True, stdout=subprocess.PIPE).stdout)
@@ -130,7 +130,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         photo = arguments.photo
         if photo is None:
-            from rdzip.demo import picture
+            from rdzip.commands.demo import picture
 
             photo = Path(folder, "demo.png")
             picture().save(photo)

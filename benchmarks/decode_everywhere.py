@@ -34,8 +34,8 @@ SETTINGS: dict[str, dict[str, str]] = {
 }
 CODE = """
 import os, sys, warnings
-from rdzip.process import own_process
-own_process()
+from rdzip.system.process import tune_process
+tune_process()
 import numpy as np
 import torch
 if os.environ.get("RDZIP_BENCHMARK_MKLDNN") == "0":

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 import rdzip
-from rdzip.process import own_process
+from rdzip.system.process import tune_process
 
 WAYS: dict[str, dict[str, Any]] = {
     "mixing -e 6": {"effort": 6},
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=1 << 16, help="cut images to that many pixels a side")
     parser.add_argument("--repeat", type=int, default=2)
     arguments = parser.parse_args()
-    own_process()
+    tune_process()
     pictures = dict(list(common.images(arguments.folder).items())[:: arguments.every])
     name = torch.cuda.get_device_name(arguments.device) if arguments.device.startswith("cuda") else arguments.device
     warm = Image.fromarray(np.ascontiguousarray(next(iter(pictures.values()))[:64, :64]))

@@ -25,8 +25,8 @@ from rec_samplers import Auxiliary, Coder, Importance, Ordered, Pair, Poisson, R
 
 import rdzip
 from rdzip import hub
-from rdzip.codecs import chain
-from rdzip.codecs.options import Options
+from rdzip.codecs.bits_back import chain
+from rdzip.codecs.bits_back.options import Options
 from rdzip.entropy.ans import TOTAL
 from rdzip.rec import index_code
 

@@ -23,15 +23,15 @@ import torch
 
 import rdzip
 from rdzip import hub
-from rdzip.bench import codecs, curves, pictures, plot, run
+from rdzip.bench import codecs, curves, images, plot, run
 from rdzip.bench.measure import mse
-from rdzip.bench.msssim import ms_ssim
-from rdzip.bounds.units import psnr
-from rdzip.codecs import transform
-from rdzip.codecs.transform_tiles import Grid
-from rdzip.models.irec_code import IrecModel
-from rdzip.models.modelfile import SUFFIX
-from rdzip.models.normal_site import NormalSite, divergence
+from rdzip.codecs.transform import codec as transform
+from rdzip.codecs.transform.tiles import Grid
+from rdzip.metrics.ms_ssim import ms_ssim
+from rdzip.metrics.psnr import psnr_of_mse
+from rdzip.models.irec_vae.model import IrecModel
+from rdzip.models.irec_vae.normal_site import NormalSite, divergence
+from rdzip.models.model_file import SUFFIX
 
 QUALITIES = (1, 34, 67, 100)
 PEERS = "jpeg,webp,avif,rdzip:hyperprior-small,rdzip:photo-lossy"
@@ -39,12 +39,12 @@ OWN_QUALITIES = "1,34,67,100"
 """Of other models of rdzip."""
 
 
-def samples(model: IrecModel, pixels: np.ndarray, step: int) -> tuple[float, float]:
+def samples(model: IrecModel, pixels: np.ndarray, setting: int) -> tuple[float, float]:
     """KL in bits of all latents, each a sample of its posterior given those before it, and the PSNR of the picture."""
     guess = model.searching(None, guess=True)
     grid = Grid.of(pixels.shape, model.stride)
     (tile,) = grid.tiles()
-    latents = transform.analyse(guess, pixels, grid, tile, step)
+    latents = transform.analyse(guess, pixels, grid, tile, setting)
     nats = 0.0
 
     def draw(name: str, site: NormalSite) -> np.ndarray:
@@ -53,10 +53,10 @@ def samples(model: IrecModel, pixels: np.ndarray, step: int) -> tuple[float, flo
         nats += float(divergence(*site.target(*posterior)).sum())
         return site.choose(*posterior)
 
-    decoded = guess.code(draw, tile.rows, tile.columns, step)  # type: ignore[arg-type]
-    found = guess.synthesise(decoded, step)[0].permute(1, 2, 0).numpy()[: pixels.shape[0], : pixels.shape[1]]
+    decoded = guess.code(draw, tile.rows, tile.columns, setting)  # type: ignore[arg-type]
+    found = guess.synthesise(decoded, setting)[0].permute(1, 2, 0).numpy()[: pixels.shape[0], : pixels.shape[1]]
     rounded = np.floor(np.clip(found, 0, 1) * 255 + 0.5).astype(np.uint8)
-    return nats / math.log(2), psnr(mse(pixels, rounded) / 255**2)
+    return nats / math.log(2), psnr_of_mse(mse(pixels, rounded) / 255**2)
 
 
 def label(name: str) -> str:
@@ -66,7 +66,7 @@ def label(name: str) -> str:
 
 def measured(name: str, model: IrecModel, pixels: np.ndarray, quality: int) -> dict[str, Any]:
     """One file, there and back."""
-    bits, sampled = samples(model, pixels, model.step_of(quality))
+    bits, sampled = samples(model, pixels, model.setting_of(quality))
     start = time.process_time()
     data = rdzip.compress(pixels, model=name, codec="irec-vae", quality=quality, verify=False)
     middle = time.process_time()
@@ -75,7 +75,7 @@ def measured(name: str, model: IrecModel, pixels: np.ndarray, quality: int) -> d
     area = pixels.shape[0] * pixels.shape[1]
     return {
         "codec": label(name), "setting": f"q{quality}", "bytes": len(data), "bpp": 8 * len(data) / area,
-        "kl_bpp": bits / area, "above": 8 * len(data) / bits - 1, "psnr": psnr(mse(pixels, back) / 255**2),
+        "kl_bpp": bits / area, "above": 8 * len(data) / bits - 1, "psnr": psnr_of_mse(mse(pixels, back) / 255**2),
         "sample_psnr": sampled, "ms_ssim": ms_ssim(pixels, back), "encode_s": middle - start, "decode_s": end - middle,
         "encode_ms_a_kbit": 1e6 * (middle - start) / bits,
     }  # fmt: skip
@@ -90,7 +90,7 @@ def averaged(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def of_others(names: str, paths: list[Path]) -> list[dict[str, Any]]:
     """Averages of other codecs over the same images."""
-    items, _ = pictures.items([(p, p.name) for p in paths])
+    items, _ = images.items([(p, p.name) for p in paths])
     own = [f"{name}={OWN_QUALITIES}" for name in names.split(",") if name.startswith("rdzip:")]
     found = run.run(items, codecs.choose(names, own, print), threads=1)
     if found.failures:
@@ -152,7 +152,7 @@ def main() -> None:
     with ProcessPoolExecutor(1) as beside:
         others = beside.submit(of_others, arguments.peers, paths)
         for path in paths:
-            pixels, _ = pictures.read(path)
+            pixels, _ = images.read(path)
             for name, model in models.items():
                 if not isinstance(model, IrecModel):
                     raise SystemExit(f"{name}: expected a model of irec-vae")

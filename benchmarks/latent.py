@@ -23,8 +23,8 @@ import numpy as np
 from PIL import Image
 
 from rdzip import hub
-from rdzip.models import build, modelfile
-from rdzip.registry import WEIGHTS
+from rdzip.hub.registry import WEIGHTS
+from rdzip.models import build, model_file
 
 CHAIN = 500
 
@@ -187,7 +187,7 @@ def chorales(table: Table, data: Path) -> None:
 def toys(table: Table, data: Path) -> None:
     """Toy models: net beside the least that any codec could reach for these very samples, by their probabilities."""
     rng = np.random.default_rng(0)
-    mixture, hmm = (build(*modelfile.read(table.file(name))) for name in ("toy-mixture", "toy-hmm"))
+    mixture, hmm = (build(*model_file.read(table.file(name))) for name in ("toy-mixture", "toy-hmm"))
     x = mixture.sample(20000, rng)
     file = _saved(table.folder, "mixture", x)
     size: dict[str, Any] = {"units": x.size, "samples": len(x)}

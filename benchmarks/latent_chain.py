@@ -23,9 +23,9 @@ import numpy as np
 import torch
 
 from rdzip import hub
-from rdzip.codecs import chain
-from rdzip.codecs.options import Options
-from rdzip.models import build, modelfile
+from rdzip.codecs.bits_back import chain
+from rdzip.codecs.bits_back.options import Options
+from rdzip.models import build, model_file
 
 LENGTH = 100
 
@@ -33,7 +33,7 @@ LENGTH = 100
 def load(name: str, folder: Path | None) -> Any:
     """A model by its file in a folder, or by its id."""
     file = folder / f"{name}.safetensors" if folder else Path()
-    return build(*modelfile.read(file)) if file.is_file() else hub.load(name)
+    return build(*model_file.read(file)) if file.is_file() else hub.load(name)
 
 
 def shares(profile: cProfile.Profile) -> dict[str, float]:
@@ -42,7 +42,7 @@ def shares(profile: cProfile.Profile) -> dict[str, float]:
     for (file, _, name), (_, _, own, _, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
         if "AnsCoder" in name or file.endswith("entropy/ans.py"):
             part = "coder"
-        elif file.endswith(("entropy/cdf.py", "entropy/logarithm.py", "models/sites.py")):
+        elif file.endswith(("entropy/cdf.py", "entropy/logarithm.py", "models/shared/sites.py")):
             part = "tables"
         elif "torch" in name or "torch" in file or "rdzip/exact" in file or "rdzip/models" in file:
             part = "networks"

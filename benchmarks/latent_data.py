@@ -42,6 +42,6 @@ def chorales(data: Path) -> list[np.ndarray]:
 
 
 def save_sequences(path: Path, rolls: list[np.ndarray]) -> Path:
-    """A .npz file of sequences (docs/format.md)."""
+    """A .npz file of sequences (docs/reference/format.md)."""
     np.savez(path, data=np.concatenate(rolls), lengths=np.array([len(roll) for roll in rolls], np.int64))
     return path

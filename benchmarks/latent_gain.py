@@ -4,7 +4,7 @@
     python benchmarks/latent_gain.py ../shared/data/photos --variants 8x8 --weight 0 --name latent-gain-free
 
 A variant CxS has C latents at a stride of S: an encoder sees the whole crop, the latents' features join the trunk of
-the causal network of the recipe photo-fast, and their prior is normal given the latents before them in raster order.
+the causal network of the recipe photo-fast-base; their prior is normal given the latents before them in raster order.
 The rate is that of bits back (Townsend et al. 2019, eq. 2), the negative ELBO in bits per sample: latents cost their
 KL divergence, pixels their code length given a sample of the posterior. Latents are real numbers here, so what is found
 is a bound on what integers would gain. Writes results/NAME.json.
@@ -23,12 +23,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rdzip.models import mixture
-from rdzip.models.causal import CausalNet
-from rdzip.models.causal_config import CausalConfig
-from rdzip.models.template import PAD
-from rdzip.train.crops import Crops, CropSampler
-from rdzip.train.data import read_split
+from rdzip.models.causal.config import CausalConfig
+from rdzip.models.causal.network import CausalNet
+from rdzip.models.shared import logistic_mixture
+from rdzip.models.shared.template import PAD
+from rdzip.train.data.crops import Crops, CropSampler
+from rdzip.train.data.images import read_split
 
 CONFIG = CausalConfig(neighbours=28, colour_neighbours=14, width=128, blocks=2, head=32)
 CROP, BATCH, FEATURES = 32, 16, 48
@@ -106,7 +106,7 @@ def rates(net: WithLatents, latents: Latents | None, crops: Crops, dtype: torch.
         kl = kl / (3 * len(planes[0]))
     mixtures = net(context, planes, dtype)
     samples = [planes[0]] + [planes[0] + d for d in planes[1:]]
-    found = [mixture.bits(m.mean, m.scale, m.logit, x).mean() for m, x in zip(mixtures, samples, strict=True)]
+    found = [logistic_mixture.bits(m.mean, m.scale, m.logit, x).mean() for m, x in zip(mixtures, samples, strict=True)]
     return torch.stack(found).mean(), kl
 
 

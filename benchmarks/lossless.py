@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 import rdzip
-from rdzip.process import own_process
+from rdzip.system.process import tune_process
 
 Coder = tuple[Callable[[np.ndarray], bytes], Callable[[bytes], np.ndarray]]
 
@@ -66,7 +66,7 @@ OTHERS: dict[str, Coder] = {f"rdzip-e{effort}": own(effort) for effort in range(
 
 def prepare(names: list[str]) -> None:
     """Load models and compile what the codecs need."""
-    own_process()
+    tune_process()
     picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
     for name in names:
         encode, decode = (OTHERS | CODECS)[name]

@@ -18,13 +18,14 @@ from typing import Any
 import common
 import numpy as np
 
-from rdzip.bench import codecs, curves, pictures, plot, run
-from rdzip.bench.bdrate import bd_rate
+from rdzip.bench import codecs, curves, images, plot, run
 from rdzip.bench.curves import Curve
-from rdzip.formats.loss import Loss
-from rdzip.formats.picture import from_array
-from rdzip.formats.rdz import compress_picture
-from rdzip.process import own_process
+from rdzip.formats.images.picture import from_array
+from rdzip.metrics.bd_rate import bd_rate
+from rdzip.pipeline.compress import compress
+from rdzip.pipeline.loss import Loss
+from rdzip.pipeline.request import Request
+from rdzip.system.process import tune_process
 
 PEERS = "jpeg,webp,avif,jxl,heic"
 QUALITIES = "1,10,20,30,40,50,60,75,90"
@@ -59,13 +60,13 @@ def compared(all_curves: Sequence[Curve], names: Sequence[str]) -> list[dict[str
     ]  # fmt: skip
 
 
-def rate_control(model: str, items: Sequence[pictures.Item]) -> dict[str, Any]:
+def rate_control(model: str, items: Sequence[images.Item]) -> dict[str, Any]:
     """How far files are from target rates and from their estimates, in percent; over all images and targets."""
     misses, gaps, missed = [], [], []
     for item in items[::EVERY]:
-        pixels, _ = pictures.read(item.path)
+        pixels, _ = images.read(item.path)
         for target in TARGETS:
-            done = compress_picture(from_array(pixels), model=model, loss=Loss(target_bpp=target))
+            done = compress(from_array(pixels), Request(model=model, loss=Loss(target_bpp=target)))
             loss = done.report.lossy
             if loss is None:
                 missed.append([item.name, target, "coded without loss"])
@@ -124,11 +125,11 @@ def main() -> None:
     parser.add_argument("--peers", default=PEERS)
     parser.add_argument("--picture", type=Path, help="folder for bench.png and bench.svg")
     arguments = parser.parse_args()
-    own_process()
+    tune_process()
     names = [own_name(model) for model in arguments.models.split(",")]
     chosen = codecs.choose(",".join([*names, arguments.peers]), [f"{n}={QUALITIES}" for n in names], print)
     paths = sorted(p for p in arguments.folder.iterdir() if p.suffix.lower() in common.SUFFIXES)
-    items, failed = pictures.items([(p, p.name) for p in paths])
+    items, failed = images.items([(p, p.name) for p in paths])
     if failed or not items:
         raise SystemExit(f"{arguments.folder}: {failed or 'no images'}")
     result = run.run(items, chosen, on_record=lambda r: print(r["image"], r["codec"], r["setting"], flush=True))

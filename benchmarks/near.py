@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 import rdzip
-from rdzip.process import own_process
+from rdzip.system.process import tune_process
 
 Coder = tuple[Callable[[np.ndarray, int], bytes], Callable[[bytes, int], np.ndarray]]
 
@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take every n-th image")
     parser.add_argument("--codecs", default=",".join(CODECS))
     arguments = parser.parse_args()
-    own_process()
+    tune_process()
     pictures = dict(list(common.images(arguments.folder).items())[:: arguments.every])
     names, errors = arguments.codecs.split(","), [int(n) for n in arguments.errors.split(",")]
     rows: list[dict[str, Any]] = []

@@ -45,29 +45,21 @@ import rdzip
 
 CASES = Path(__file__).with_name("other_processor_cases.py")
 FIRST = (
-    *("0.1/classic", "0.1/grey", "0.1-lean/grey", "0.1-near/grey", "0.1-latents/bb-ais", "0.1-latents/sequences"),
-    *("0.1-irec/symbols", "0.1-latents/bb-ans", "0.1-lossy/fine", "0.1-hyper-lossy/hyperprior"),
-    *("0.1-hyper-lossy/channel-ar", "0.1-latents/bit-swap-grey", "0.1-latents/stochastic", "0.1-latents/bb-is"),
-    *("0.1-latents/bb-cis", "0.1-irec-lossy/grey", "0.1-thorough/grey"),
+    *("classic/colour", "causal/grey", "mixing/fast-net-grey", "near-lossless/causal-grey", "bits-back/bb-ais"),
+    *("bits-back/bb-smc", "irec/symbols", "bits-back/bb-ans", "lossy/photo-lossy-fine", "lossy/hyperprior-colour"),
+    *("lossy/channel-ar-colour", "bits-back/bit-swap-grey", "bits-back/stochastic", "bits-back/bb-is"),
+    *("bits-back/bb-cis", "lossy/irec-vae-grey", "mixing/slow-net-grey"),
 )
 """One of each codec, to come first."""
-MAKES = {"0.1", "0.1-latents", "0.1-irec", "0.1-lossy", "0.1-hyper-lossy", "0.1-irec-lossy", "0.1-thorough", "0.1-lean"}
-MAKES |= {"0.1-near", "0.1-contents"}
-"""Sets whose sources tools/make_golden.py still makes."""
-LARGE = {"0.1-lean/two-bands"}
+LARGE = {"mixing/fast-plain-two-bands"}
 """Only by compiled code."""
 
 
 def cases() -> list[str]:
     """All cases, one of each codec first, each decoded and encoded."""
     found = [f"{path.parent.name}/{path.stem}" for path in sorted(GOLDEN.glob("*/*.rdz"))]
-    names = [*(name for name in FIRST if name in found), *(name for name in found if name not in FIRST)]
-    ways = [(f"decode/{name}", f"encode/{name}") for name in names]
-    chosen = [case for pair in ways for case in pair if case.startswith("decode") or pair[0].split("/")[1] in MAKES]
-    return [
-        *(c for c in chosen if c.partition("/")[2] not in LARGE),
-        *(c for c in chosen if c.partition("/")[2] in LARGE),
-    ]
+    names = [*FIRST, *(name for name in found if name not in {*FIRST, *LARGE}), *sorted(LARGE)]
+    return [f"{what}/{name}" for name in names for what in ("decode", "encode")]
 
 
 def computed(command: list[str], wanted: list[str], environment: dict[str, str], until: float) -> dict[str, Any]:
@@ -94,7 +86,7 @@ def compared(case: str, here: dict[str, Any], there: dict[str, Any], folders: tu
         return {"same": False, "error": there.get("error") or f"here: {here['error']}", "seconds": there["seconds"]}
     what, kind, name = case.split("/")
     index = json.loads((GOLDEN / kind / "index.json").read_text())[name]
-    lossy = kind.endswith("lossy")
+    lossy = kind == "lossy"
     pixels = here["pixels_sha256"] == there["pixels_sha256"]
     found: dict[str, Any] = {"codec": index["codec"], "pixels": pixels}
     if what == "decode":

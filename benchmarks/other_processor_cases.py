@@ -2,8 +2,8 @@
 
 python benchmarks/other_processor_cases.py FOLDER CASE ...    prints a JSON line for each, and leaves arrays in FOLDER
 
-A case is decode/SET/NAME (tests/golden/SET/NAME.rdz) or encode/SET/NAME (the source of tools/make_golden.py). Asked for
-"about", it tells processor and versions. FOLDER also gets the encoded files.
+A case is decode/KIND/NAME (tests/golden/0.1/KIND/NAME.rdz) or encode/KIND/NAME (its source in tools/make_golden.py).
+Asked for "about", it tells processor and versions. FOLDER also gets the encoded files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-GOLDEN = ROOT / "tests" / "golden"
+GOLDEN = ROOT / "tests" / "golden" / "0.1"
 PACKAGES = ("numpy", "numba", "llvmlite", "pillow", "safetensors", "torch", "constriction")
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
@@ -57,10 +57,8 @@ def encode(kind: str, name: str, kept: Path) -> dict[str, Any]:
     """Hash of the file that a source of golden files becomes, and what that decodes to."""
     import make_golden
 
-    import rdzip
-
-    source, options = make_golden.sources(kind)[name]
-    data = rdzip.compress(source, verify=False, **options)
+    source, options = make_golden.KINDS[kind]()[name]
+    data = make_golden.compress(source, verify=False, **options)
     kept.with_suffix(".rdz").write_bytes(data)
     return {"file_sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} | decode(data, kept)
 

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from rdzip.entropy import normal
 from rdzip.entropy.philox import Philox
+from rdzip.exact.types import Int64
 from rdzip.rec import auxiliary, index_code
 from rdzip.rec.beam import Block, Search
 from rdzip.rec.gaussian import TOTAL, Targets, fitted_bend
-from rdzip.rec.shared import Int64
 
 PAIR_STREAM = 1 << 33
 MAX_NATS = 15

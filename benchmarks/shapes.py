@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from rdzip.demo import picture as photograph
-from rdzip.formats.picture import Picture
-from rdzip.formats.writing import write_picture
+from rdzip.commands.demo import picture as photograph
+from rdzip.formats.images.picture import Picture
+from rdzip.formats.images.write import write_picture
 
 FIXED, PER_PIXEL = 500e6, 200.0
 """Bytes that a process may take, in all and for each pixel."""

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 import rdzip
-from rdzip.process import own_process
+from rdzip.system.process import tune_process
 
 EFFORTS = (1, 3, 6)
 
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--mosaic", help="WIDTHxHEIGHT of one picture put together from those of the folder")
     arguments = parser.parse_args()
-    own_process()
+    tune_process()
     if arguments.mosaic:
         width, height = map(int, arguments.mosaic.split("x"))
         pictures = {f"mosaic {arguments.mosaic}": common.mosaic(arguments.folder, width, height)}

@@ -23,7 +23,7 @@ import imagecodecs
 import numpy as np
 
 import rdzip
-from rdzip.demo import picture
+from rdzip.commands.demo import picture
 
 REPEAT = 9
 

@@ -22,12 +22,13 @@ from fuzz.valid import Made
 from fuzz.valid_many import MAKERS
 from rdzip.formats import metadata
 from rdzip.formats.archive import Archive
-from rdzip.formats.batch import Batch
-from rdzip.formats.batch_reading import decode_batch
-from rdzip.formats.picture import Picture
-from rdzip.formats.rdz import decompress_picture
+from rdzip.formats.batch.items import Batch
+from rdzip.formats.images.picture import Picture
+from rdzip.pipeline.batch_decompress import decompress_batch
+from rdzip.pipeline.decompress import decompress
+from rdzip.pipeline.request import Compute
 
-import slow_files  # isort: skip - of tests/, which fuzz.tiny puts on the path
+from reference import files as slow_files  # isort: skip - of tests/, which fuzz.tiny puts on the path
 
 KINDS = (*["picture"] * 15, *["batch"] * 3, "archive", "call")
 """Kinds of files by number, in turn."""
@@ -69,7 +70,7 @@ def _check(made: Made) -> None:
 
 def _check_picture(made: Made) -> None:
     wanted: Picture = made.holds
-    found = decompress_picture(made.data, threads=1)
+    found = decompress(made.data, Compute(threads=1)).picture
     slow = slow_files.picture(made.data, model_of)
     for one in (found, wanted):
         assert (slow.mode, slow.height, slow.width) == (one.mode, *one.shape[:2])
@@ -89,7 +90,7 @@ def _check_picture(made: Made) -> None:
 
 def _check_batch(made: Made) -> None:
     wanted: Batch = made.holds
-    found = decode_batch(made.data, threads=1).batch
+    found = decompress_batch(made.data, Compute(threads=1)).batch
     slow = slow_files.batch(made.data, model_of)
     assert found.samples.dtype == wanted.samples.dtype
     assert np.array_equal(found.samples.view("u1"), wanted.samples.view("u1"))

@@ -23,17 +23,10 @@ NAMES = ("causal", *IMAGES, *SEQUENCES, *LOSSY)
 @cache
 def files() -> dict[str, bytes]:
     """Model files by name."""
-    import tiny_hyper
-    import tiny_irec
-    import tiny_latent
-    import tiny_model
-    import tiny_transform
-    import tiny_vae
-    import tiny_vrnn
     import torch
-    import toy_models
+    from helpers import tiny_causal, tiny_hyper, tiny_irec, tiny_latent, tiny_transform, tiny_vae, tiny_vrnn, toy_models
 
-    from rdzip.models.vae_mlp_file import export
+    from rdzip.models.vae_mlp.file import export
 
     torch.set_num_threads(1)
     with TemporaryDirectory() as name:
@@ -42,7 +35,7 @@ def files() -> dict[str, bytes]:
         def at(stem: str) -> Path:
             return folder / f"{stem}.safetensors"
 
-        tiny_model.write(at("causal"))
+        tiny_causal.write(at("causal"))
         toy_models.write_models(folder)
         export(at("vae"), tiny_vae.net(), {"id": "tiny-vae"})
         for kind in tiny_latent.nets():
@@ -59,9 +52,9 @@ def files() -> dict[str, bytes]:
 @cache
 def model(name: str) -> Any:
     """The model of one of these files."""
-    from rdzip.models import build, modelfile
+    from rdzip.models import build, model_file
 
-    return build(*modelfile.read(files()[name]))
+    return build(*model_file.read(files()[name]))
 
 
 @contextmanager

@@ -15,21 +15,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fuzz import tiny
-from rdzip.codecs import causal, classic, mixing, tiled, transform, transform_tiles
-from rdzip.codecs.classic import Method
-from rdzip.codecs.options import LATENT_CODECS, LOSSY_CODECS, Options
-from rdzip.codecs.presets import PRESETS, Preset
+from rdzip.codecs.bits_back import tiles as tiled
+from rdzip.codecs.bits_back.options import Options
+from rdzip.codecs.causal import codec as causal
+from rdzip.codecs.classic import codec as classic
+from rdzip.codecs.mixing import codec as mixing
+from rdzip.codecs.mixing.presets import PRESETS, Preset
+from rdzip.codecs.names import LATENT_CODECS, LOSSY_CODECS, ClassicMethod, PlaneCodec
 from rdzip.codecs.result import Encoded
+from rdzip.codecs.transform import codec as transform
+from rdzip.codecs.transform import tiles as transform_tiles
 from rdzip.errors import InputError
-from rdzip.formats import cbor, container, metadata, near, packing
-from rdzip.formats.arrangement import arrange, palette_colours
+from rdzip.formats import cbor, container, metadata, packing
 from rdzip.formats.container import Section, SectionType
 from rdzip.formats.header import Arrangement, ImageHeader
+from rdzip.formats.images.picture import Picture, symbols_hash
 from rdzip.formats.modes import BY_NAME, MODES
-from rdzip.formats.neural import Neural
-from rdzip.formats.picture import Picture, symbols_hash
 from rdzip.formats.quantiser import QUANTISED, largest_allowed
-from rdzip.formats.selection import CAUSAL, CLASSIC, LATENT, MIXING, TRANSFORM, apart
+from rdzip.pipeline import quantisation
+from rdzip.pipeline.arrangement import arrange, palette_colours
+from rdzip.pipeline.model_handle import ModelHandle
+from rdzip.pipeline.selection import apart
 
 CODECS = ("classic", "causal", "fast", "slow", "latent", "lossy")
 SHARES = (0.42, 0.12, 0.2, 0.05, 0.15, 0.06)
@@ -144,7 +150,7 @@ def lossless(rng: np.random.Generator, codec: str) -> Made:
         original.samples[...] %= tiny.model(model).values()
     quantiser = None
     if original.mode in QUANTISED and chance(rng, 0.25) and model not in ("vae", "toy-mixture"):
-        made = near.quantise(original, int(min(largest_allowed(original.mode), rng.integers(1, 40))))
+        made = quantisation.quantise(original, int(min(largest_allowed(original.mode), rng.integers(1, 40))))
         quantiser, original, target = made.quantiser, made.indices, made.picture
     target.metadata, target.source_format = metadata_of(rng), one_of(rng, ("PNG", "TIFF", "BMP", "JPEG2000", "X Y"))
     arrangement, samples = arranged(rng, original, binary=model == "vae", codec=codec)
@@ -179,7 +185,7 @@ def lossless(rng: np.random.Generator, codec: str) -> Made:
 def stamp(model: str) -> Any:
     """What a header says of a tiny model."""
     with tiny.known():
-        return Neural(str(tiny.path(model))).stamp
+        return ModelHandle(str(tiny.path(model))).reference
 
 
 def arranged(
@@ -211,11 +217,11 @@ def group(rng: np.random.Generator, codec: str, model: str, samples: NDArray[Any
         codec = "classic"
     if codec == "classic":
         encoded = one_of(rng, classic_ways(samples))
-        traits["codec"] = f"classic/{Method(encoded.layout).name.lower()}"
-        return body_of(CLASSIC, encoded), False
+        traits["codec"] = f"classic/{ClassicMethod(encoded.layout).name.lower()}"
+        return body_of(PlaneCodec.CLASSIC, encoded), False
     if codec == "causal":
         traits["codec"] = "causal"
-        return body_of(CAUSAL, causal.encode(tiny.model("causal"), samples)), True
+        return body_of(PlaneCodec.CAUSAL, causal.encode(tiny.model("causal"), samples)), True
     if codec == "latent":
         return latents(rng, model, samples, traits), True
     presets = [p for p in PRESETS.values() if p.slow == (codec == "slow") and (model or not p.network)]
@@ -226,7 +232,7 @@ def group(rng: np.random.Generator, codec: str, model: str, samples: NDArray[Any
     traits["codec"] = f"mixing/{preset.layout}"
     if bands > 1:
         traits["bands"] = "several"
-    return body_of(MIXING, encoded), preset.network
+    return body_of(PlaneCodec.MIXING, encoded), preset.network
 
 
 def body_of(codec: int, encoded: Encoded) -> bytes:
@@ -236,11 +242,11 @@ def body_of(codec: int, encoded: Encoded) -> bytes:
 
 def classic_ways(samples: NDArray[Any]) -> list[Encoded]:
     """The samples by every method that takes them."""
-    found = {Method.RAW: classic._encoded(np.ascontiguousarray(samples).tobytes(), Method.RAW)}
+    found = {ClassicMethod.RAW: classic._encoded(np.ascontiguousarray(samples).tobytes(), ClassicMethod.RAW)}
     for payload, method in classic._candidates(samples):
         found[method] = classic._encoded(payload, method)
     if (quick := classic.encode_at_once(samples)) is not None:
-        found[Method(quick.layout)] = quick
+        found[ClassicMethod(quick.layout)] = quick
     return list(found.values())
 
 
@@ -276,7 +282,7 @@ def latents(rng: np.random.Generator, model: str, samples: NDArray[Any], traits:
     traits["codec"], traits["model"] = f"latent/{codec}", model
     if many:
         traits["tiles"] = "several"
-    return body_of(LATENT, encoded)
+    return body_of(PlaneCodec.LATENT, encoded)
 
 
 def lossy(rng: np.random.Generator) -> Made:
@@ -295,15 +301,15 @@ def lossy(rng: np.random.Generator) -> Made:
         arrangement, samples = Arrangement.PLAIN, target.samples
     traits["arrangement"] = arrangement.name.lower()
     colour, alpha = apart(samples)
-    step = int(one_of(rng, (0, found.steps // 2, found.steps - 1)))
+    step = int(one_of(rng, (0, found.setting_count // 2, found.setting_count - 1)))
     settings = options_of(rng, "irec", "").settings if name.startswith("irec") else None
     quality = int(rng.integers(0, 101))
     with mock.patch.object(transform_tiles, "TILE", 16 if name == "transform" else 64):
         coded = transform.encode(found, colour, step, quality=quality, settings=settings)
-    traits["codec"], traits["model"] = f"lossy/{LOSSY_CODECS[coded.encoded.layout]}", name
+    traits["codec"], traits["model"] = f"lossy/{LOSSY_CODECS[coded.layout]}", name
     if many:
         traits["tiles"] = "several"
-    bodies = [body_of(TRANSFORM, coded.encoded)]
+    bodies = [body_of(PlaneCodec.TRANSFORM, coded)]
     if alpha is not None:
         bodies.append(group(rng, "classic", "", alpha, {})[0])
         traits["alpha"] = "classic"

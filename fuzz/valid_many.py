@@ -6,18 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from helpers.packed import pack_archive
 from numpy.typing import NDArray
-from packed import pack_archive
 
 import rdzip
 from fuzz import tiny, valid
 from fuzz.valid import Made, chance, one_of, rng_of, samples_of, sides
 from rdzip.errors import InputError
-from rdzip.formats import batch
-from rdzip.formats.batch_header import DTYPES, LENGTH_DTYPES, Form
-from rdzip.formats.batch_writing import compress_batch
-from rdzip.formats.latent import NO_WISHES, Wishes
-from rdzip.formats.rdz import decompress_picture
+from rdzip.formats.batch import items as batch
+from rdzip.formats.batch.header import DTYPES, LENGTH_DTYPES, Form
+from rdzip.pipeline.batch_compress import compress_batch
+from rdzip.pipeline.codec_options import NO_OPTIONS, CodecOptions
+from rdzip.pipeline.decompress import decompress
+from rdzip.pipeline.request import Compute, Request
 
 NAMES = ("a.png", "b/c.png", "é.tif", "x y/z.bmp", "\udcff.png", "A.jpg", "long" * 50)
 CODECS = {
@@ -40,10 +41,10 @@ def made_batch(number: int) -> Made:
     items = sequences_of(rng, model) if sequences else array_of(rng, model)
     count = items.count
     traits = {"form": items.form.name.lower(), "model": model or "none", "dtype": items.samples.dtype.str}
-    wishes, codec, effort = NO_WISHES, None, None
+    options, segment, codec, effort = NO_OPTIONS, None, None, None
     if model:
         codec = one_of(rng, CODECS[model])
-        wishes = wishes_of(rng, codec, model)
+        options = options_of(rng, codec, model)
         traits["codec"] = f"chain/{codec}"
     else:
         codec, effort = one_of(rng, ((None, None), ("classic", None), ("mixing", 1), ("mixing", 3), (None, 2)))
@@ -51,18 +52,20 @@ def made_batch(number: int) -> Made:
         if codec == "mixing" and (items.samples.dtype != np.uint8 or items.samples.shape[3:] not in ((), (1,), (3,))):
             codec, effort = "classic", None
     if count > 1 and chance(rng, 0.5):
-        wishes = Wishes(**{**vars(wishes), "segment": int(rng.integers(1, count))})
+        segment = int(rng.integers(1, count))
         traits["segments"] = "several"
     for flag in ("fortran", "single"):
         if getattr(items, flag):
             traits[flag] = "yes"
     with tiny.known():
         path = str(tiny.path(model)) if model else None
-        data = compress_batch(items, model=path, codec=codec, wishes=wishes, effort=effort, threads=1).data
+        data = compress_batch(
+            items, Request(model=path, codec=codec, options=options, segment=segment, effort=effort), Compute(threads=1)
+        ).data
     return Made(data, items, traits)
 
 
-def wishes_of(rng: np.random.Generator, codec: str, model: str) -> Wishes:
+def options_of(rng: np.random.Generator, codec: str, model: str) -> CodecOptions:
     """Options of a codec of latents."""
     few = int(rng.integers(1, 4))
     more: dict[str, Any] = {
@@ -76,7 +79,7 @@ def wishes_of(rng: np.random.Generator, codec: str, model: str) -> Wishes:
         more = {}
     if model == "vae" and codec != "irec" and chance(rng, 0.3):
         more["refine"] = 1
-    return Wishes(**more)
+    return CodecOptions(**more)
 
 
 def array_of(rng: np.random.Generator, model: str | None) -> batch.Batch:
@@ -164,7 +167,7 @@ def made_call(number: int) -> Made:
     told = rdzip.info(data)
     traits["codec"] = f"call/{told['codec']}"
     exact = "pixel_hash" in told
-    holds = decompress_picture(data)
+    holds = decompress(data).picture
     if not told["lossy"]:
         assert np.array_equal(holds.samples.view("u1"), source.samples.view("u1"))
     return Made(data, holds, traits, exact)
@@ -172,7 +175,7 @@ def made_call(number: int) -> Made:
 
 def given(source: Any) -> Any:
     """A picture as a Pillow image, or as the array that Pillow has no mode for."""
-    from rdzip.formats.writing import to_image
+    from rdzip.formats.images.write import to_image
 
     return source.samples if source.mode == "RGB;16" else to_image(source)
 

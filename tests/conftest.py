@@ -18,16 +18,16 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import hub_server
-import needs
 import numpy as np
 import pytest
+from helpers import hub_server, needs
 from hypothesis import HealthCheck, settings
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from rdzip import hub, models, registry
+from rdzip import hub, models
 from rdzip.cli import main
+from rdzip.hub import registry
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # fuzz/, but rdzip as it is installed
 

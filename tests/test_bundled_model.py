@@ -35,7 +35,7 @@ def photograph(shared_data: Path) -> Image.Image:
         return image.convert("RGB").crop((100, 100, 356, 292))
 
 
-@pytest.mark.parametrize("model", ["photo", "photo-fast", "photo-fast-2", "photo-large"])
+@pytest.mark.parametrize("model", ["photo", "photo-fast", "photo-large"])
 def test_known_answer(model: str) -> None:
     assert hub.verify(model).known_answer
     assert hub.resolve(model).source == "bundled"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-import needs
 import pytest
+from helpers import needs
 
 
 def finished(skips: needs.Skips, *reasons: str) -> pytest.ExitCode:

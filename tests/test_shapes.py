@@ -30,7 +30,7 @@ import re, resource, sys
 from pathlib import Path
 import numpy as np
 import rdzip
-from rdzip.codecs import classic
+from rdzip.codecs.classic import codec as classic
 
 resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
 photo = np.random.default_rng(0).integers(100, 110, (24_000, 3), dtype=np.uint8).cumsum(0, dtype=np.uint8)

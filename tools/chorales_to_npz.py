@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rdzip.train.arrays import read_sequences
+from rdzip.train.data.arrays import read_sequences
 
 
 def main() -> None:

@@ -1,16 +1,9 @@
 """Make the golden files of this version: small .rdz files that every later version must decode to the same samples.
 
-python tools/make_golden.py VERSION            adds tests/golden/VERSION/*.rdz and its index.json; never replaces any.
-python tools/make_golden.py VERSION-latents    the same, by the bundled models with latents.
-python tools/make_golden.py VERSION-irec       the same, by relative entropy coding.
-python tools/make_golden.py VERSION-lossy      with loss: the pictures lie beside, to which decoded ones are near.
-python tools/make_golden.py VERSION-hyper-lossy the same, by the models of published kinds.
-python tools/make_golden.py VERSION-irec-lossy the same, by relative entropy coding.
-python tools/make_golden.py VERSION-thorough   the same, by the codec mixing at high efforts and by more models.
-python tools/make_golden.py VERSION-lean       the same, by its fast presets.
-python tools/make_golden.py VERSION-near       near-lossless.
-python tools/make_golden.py VERSION-contents   by the codec mixing, of contents that reach more of its states.
-python tools/make_golden.py VERSION-narrow     pictures of a row or a column, or of few.
+python tools/make_golden.py VERSION [KIND ...]  adds tests/golden/VERSION/KIND/*.rdz and index.json; never replaces any.
+
+Kinds are named after codecs (KINDS; all of them where none is named). Of lossy files the decoded picture lies beside as
+PNG, to which later ones are near.
 """
 
 from __future__ import annotations
@@ -21,16 +14,21 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import rdzip
-from rdzip.demo import picture
+from rdzip import hub
+from rdzip.commands.demo import picture
+from rdzip.errors import ModelError
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 GOLDEN = TESTS / "golden"
+Sources = dict[str, tuple[Any, dict[str, Any]]]
+"""Inputs by name, each with the options of rdzip.compress; models_found: False to have it find no model."""
 
 
 def png(image: Image.Image, **options: object) -> bytes:
@@ -40,34 +38,112 @@ def png(image: Image.Image, **options: object) -> bytes:
     return out.getvalue()
 
 
-def images() -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Inputs by name for the default model, with the codec to use (None: as rdzip chooses)."""
+def translucent(image: Image.Image, alpha: Image.Image) -> Image.Image:
+    """An image with an alpha channel."""
+    copy = image.copy()
+    copy.putalpha(alpha)
+    return copy
+
+
+def small() -> tuple[Image.Image, Image.Image]:
+    """A picture of 33 x 21 pixels, without and with alpha."""
+    photo = picture().crop((300, 200, 333, 221))
+    return photo, translucent(photo, photo.convert("L"))
+
+
+def columns(width: int, pixels: int) -> Any:
+    """Colour samples [pixels / width, width, 3]."""
+    return np.asarray(picture()).reshape(-1, 3)[:pixels].reshape(-1, width, 3)
+
+
+def causal() -> Sources:
+    """By the codec causal, all modes that it codes; and pictures so narrow that it codes them transposed."""
     photo = picture().crop((300, 200, 364, 248))
-    pixels = np.asarray(photo)
-    alpha = Image.fromarray((np.add.outer(np.arange(48), np.arange(64)) * 2).astype(np.uint8))
-    rgba = photo.copy()
-    rgba.putalpha(alpha)
-    deep = pixels.astype(np.uint16) * 257 ^ np.arange(3, dtype=np.uint16)
+    rgba = translucent(photo, Image.fromarray((np.add.outer(np.arange(48), np.arange(64)) * 2).astype(np.uint8)))
     noted = PngInfo()
     noted.add_text("Title", "golden")
-    found: dict[str, tuple[Any, str | None]] = {
-        "colour": (png(photo, pnginfo=noted, dpi=(300, 300)), "causal"),
-        "grey": (photo.convert("L"), "causal"),
-        "grey-alpha": (rgba.convert("LA"), "causal"),
-        "colour-alpha": (rgba, "causal"),
-        "one-pixel": (photo.crop((0, 0, 1, 1)), "causal"),
-        "one-row": (photo.crop((0, 0, 64, 1)), "causal"),
-        "classic": (photo, "classic"),
-        "palette": (png(photo.quantize(16), transparency=3), None),
-        "bilevel": (photo.convert("1"), None),
-        "sixteen-bit": (deep, None),
-        "cmyk": (photo.convert("CMYK"), None),
+    found = {
+        "colour": png(photo, pnginfo=noted, dpi=(300, 300)),
+        "grey": photo.convert("L"),
+        "grey-alpha": rgba.convert("LA"),
+        "colour-alpha": rgba,
+        "one-pixel": photo.crop((0, 0, 1, 1)),
+        "one-row": photo.crop((0, 0, 64, 1)),
+        "one-column": columns(1, 300),
+        "two-columns": columns(2, 300),
     }
-    return {name: (source, {"codec": codec}) for name, (source, codec) in found.items()}
+    return {name: (source, {"codec": "causal"}) for name, source in found.items()}
 
 
-def latents() -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Arrays, a picture and sequences by name, each with a model of latents, a codec and its options."""
+def classic() -> Sources:
+    """Of modes that only the classic codecs code, and a photograph."""
+    photo = picture().crop((300, 200, 364, 248))
+    deep = np.asarray(photo).astype(np.uint16) * 257 ^ np.arange(3, dtype=np.uint16)
+    return {
+        "colour": (photo, {"codec": "classic"}),
+        "palette": (png(photo.quantize(16), transparency=3), {}),
+        "bilevel": (photo.convert("1"), {}),
+        "sixteen-bit": (deep, {}),
+        "cmyk": (photo.convert("CMYK"), {}),
+    }
+
+
+def mixing() -> Sources:
+    """By the codec mixing, of each preset a photograph, pictures that reach more states, and narrow ones.
+
+    Names begin with the preset. slow: that preset has no network, and is taken where the model is not found.
+    """
+    sys.path.insert(0, str(TESTS))
+    from helpers import synthetic
+
+    photo, rgba = small()
+    grey, pixel = photo.convert("L"), photo.crop((0, 0, 1, 1))
+    made = synthetic.picture(40, 56), synthetic.picture(40, 56, 1), synthetic.extremes(40, 56)
+    large = np.repeat(np.repeat(np.asarray(picture().crop((300, 200, 364, 232))), 8, 0), 8, 1)
+    found: dict[str, tuple[Any, int, dict[str, Any]]] = {
+        "fast-plain-two-bands": (large, 1, {}),
+        "fast-plain-one-bucket": (synthetic.one_bucket(), 1, {}),
+        "fast-plain-one-row": (columns(1, 4097)[None, :, 0, 1], 1, {}),
+        "fast-ls-one-pixel": (pixel, 3, {}),
+        "fast-net-alpha": (rgba, 6, {}),
+        "fast-net-photo": (photo, 7, {}),
+        "fast-net-photo-large": (photo, 8, {}),
+        "fast-net-one-row": (columns(1, 4098).reshape(1, -1, 3), 6, {}),
+        "fast-net-one-column": (columns(1, 4098), 6, {}),
+        "slow-one-column": (columns(1, 300), 9, {"models_found": False}),
+        "slow-net-alpha": (rgba, 9, {}),
+        "slow-net-photo": (photo, 9, {"model": "photo"}),
+        "slow-net-one-pixel": (pixel, 9, {}),
+        "slow-net-one-row": (columns(1, 4097)[None, :, 0, 1], 9, {}),
+    }
+    presets = {"fast-plain": (1, {}), "fast-ls": (3, {}), "fast-net": (6, {}), "slow-net": (9, {})}
+    for preset, (effort, more) in (presets | {"slow": (9, {"models_found": False})}).items():
+        sources = dict(zip(("synthetic-colour", "synthetic-grey", "extremes"), made, strict=True))
+        sources |= {"colour": photo, "grey": grey}
+        found |= {f"{preset}-{name}": (source, effort, more) for name, source in sources.items()}
+    return {name: (what, {"codec": "mixing", "effort": effort} | more) for name, (what, effort, more) in found.items()}
+
+
+def near_lossless() -> Sources:
+    """Each with the error that is allowed."""
+    photo, rgba = small()
+    scan = np.asarray(photo.convert("L")).astype(np.uint16) * 16 + np.arange(33, dtype=np.uint16)
+    deep = np.stack([scan, scan // 2, scan * 15], 2)
+    return {
+        "causal-colour": (photo, {"codec": "causal", "max_error": 1}),
+        "causal-grey": (photo.convert("L"), {"codec": "causal", "max_error": 5}),
+        "causal-colour-alpha": (rgba, {"codec": "causal", "max_error": 2}),
+        "causal-sixteen-bit": (scan, {"codec": "causal", "max_error": 9}),
+        "mixing-colour": (photo, {"codec": "mixing", "effort": 3, "max_error": 3}),
+        "classic-cmyk": (photo.convert("CMYK"), {"codec": "classic", "max_error": 4}),
+        "classic-sixteen-bit": (scan, {"codec": "classic", "max_error": 3}),
+        "causal-sixteen-bit-colour": (deep, {"codec": "causal", "max_error": 300}),
+        "mixing-sixteen-bit-colour": (deep, {"max_error": 300}),
+    }
+
+
+def bits_back() -> Sources:
+    """Arrays, a picture and sequences, each with a model of latents, a codec and its options."""
     photo = picture()
     colour = np.stack([np.asarray(photo.crop((x, 200, x + 32, 232))) for x in (40, 120, 300, 420)])
     grey = np.stack([np.asarray(photo.convert("L").crop((x, 180, x + 28, 208))) for x in range(20, 420, 50)])
@@ -87,179 +163,87 @@ def latents() -> dict[str, tuple[Any, dict[str, Any]]]:
         "bit-swap": (colour, {"model": "cifar10-bitswap", "codec": "bit-swap"}),
         "bit-swap-grey": (grey, {"model": "mnist-bitswap-4", "codec": "bit-swap"}),
         "bb-ans-hierarchy": (colour, {"model": "cifar10-resnet-vae", "codec": "bb-ans"}),
-        "picture": (photo.crop((200, 100, 333, 171)), {"model": "cifar10-resnet-vae", "codec": "bb-ans"}),
-        "sequences": (rolls, {"model": "jsb-vrnn", "codec": "bb-smc", "particles": 4}),
+        "bb-ans-picture": (photo.crop((200, 100, 333, 171)), {"model": "cifar10-resnet-vae", "codec": "bb-ans"}),
+        "bb-smc": (rolls, {"model": "jsb-vrnn", "codec": "bb-smc", "particles": 4}),
     }
 
 
-def irec() -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Arrays and a picture by name, by the codec irec."""
-    found = latents()
+def irec() -> Sources:
+    """Arrays and a picture, by relative entropy coding."""
+    found = bits_back()
     colour, binary, grey = (found[name][0] for name in ("bit-swap", "stochastic", "bit-swap-grey"))
     irec = {"codec": "irec"}
     return {
         "hierarchy": (colour, irec | {"model": "cifar10-resnet-vae"}),
-        "chain": (grey, irec | {"model": "mnist-bitswap-2", "beams": 4}),
+        "markov-chain": (grey, irec | {"model": "mnist-bitswap-2", "beams": 4}),
         "binary": (binary, irec | {"model": "mnist-binary", "omega": 1.5, "epsilon": 0.5, "beams": 5, "seed": 77}),
         "symbols": (found["bb-ais"][0], irec | {"model": "toy-mixture", "omega": 0.7, "batch": True}),
         "picture": (picture().crop((200, 100, 333, 171)), irec | {"model": "cifar10-resnet-vae", "beams": 2}),
     }
 
 
-def lossy() -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Pictures by name, each with a quality."""
+def lossy() -> Sources:
+    """Pictures, each with a quality, by models of all architectures; names begin with the model or its kind."""
     photo = picture().crop((300, 180, 396, 252))
-    clear = photo.copy()
-    clear.putalpha(Image.fromarray((np.add.outer(np.arange(72), np.arange(96)) + 20).astype(np.uint8)))
-    return {
-        "colour": (photo, {"quality": 60}),
-        "coarse": (photo, {"quality": 5}),
-        "fine": (photo.crop((0, 0, 61, 43)), {"quality": 97}),
-        "grey": (photo.convert("L"), {"quality": 30}),
-        "colour-alpha": (clear, {"quality": 40}),
-    }
-
-
-def irec_lossy() -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Pictures by name, with loss, by relative entropy coding."""
-    photo = picture().crop((300, 180, 396, 252))
+    corner, grey = photo.crop((0, 0, 61, 43)), photo.convert("L")
+    alpha = Image.fromarray((np.add.outer(np.arange(72), np.arange(96)) + 20).astype(np.uint8))
     given = {"model": "photo-irec", "codec": "irec-vae"}
     searched = {"omega": 2.0, "epsilon": 0.5, "beams": 3, "seed": 4321}
     return {
-        "colour": (photo, given | {"quality": 60}),
-        "grey": (photo.convert("L"), given | searched | {"quality": 20}),
+        "photo-lossy-colour": (photo, {"quality": 60}),
+        "photo-lossy-coarse": (photo, {"quality": 5}),
+        "photo-lossy-fine": (corner, {"quality": 97}),
+        "photo-lossy-grey": (grey, {"quality": 30}),
+        "photo-lossy-colour-alpha": (translucent(photo, alpha), {"quality": 40}),
+        "hyperprior-colour": (photo, {"model": "hyperprior-small", "quality": 60}),
+        "hyperprior-grey": (grey, {"model": "hyperprior-small", "quality": 20}),
+        "channel-ar-colour": (corner, {"model": "channel-ar-small", "quality": 75}),
+        "irec-vae-colour": (photo, given | {"quality": 60}),
+        "irec-vae-grey": (grey, given | searched | {"quality": 20}),
     }
-
-
-def hyper_lossy() -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Pictures by name, with loss, by the models of published kinds."""
-    photo = picture().crop((300, 180, 396, 252))
-    return {
-        "hyperprior": (photo, {"model": "hyperprior-small", "quality": 60}),
-        "hyperprior-grey": (photo.convert("L"), {"model": "hyperprior-small", "quality": 20}),
-        "channel-ar": (photo.crop((0, 0, 61, 43)), {"model": "channel-ar-small", "quality": 75}),
-    }
-
-
-def thorough() -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Inputs by name for the codec mixing at high efforts and with other models."""
-    photo = picture().crop((300, 200, 333, 221))
-    rgba = photo.copy()
-    rgba.putalpha(photo.convert("L"))
-    return {
-        "colour": (photo, {"codec": "mixing", "effort": 9}),
-        "colour-alpha": (rgba, {"codec": "mixing", "effort": 9}),
-        "grey": (photo.convert("L"), {"codec": "mixing", "effort": 9}),
-        "one-pixel": (photo.crop((0, 0, 1, 1)), {"codec": "mixing", "effort": 9}),
-        "colour-photo": (photo, {"codec": "mixing", "effort": 9, "model": "photo"}),
-        "colour-fewer": (photo, {"codec": "mixing", "effort": 8}),
-        "colour-default": (photo, {"codec": "mixing"}),
-        "grey-default": (photo.convert("L"), {"codec": "mixing"}),
-    }
-
-
-def lean() -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Inputs by name for the fast presets of the codec mixing, by effort; the widest has two bands."""
-    photo = picture().crop((300, 200, 333, 221))
-    rgba = photo.copy()
-    rgba.putalpha(photo.convert("L"))
-    return {
-        "colour": (photo, {"codec": "mixing", "effort": 6}),
-        "colour-larger-network": (photo, {"codec": "mixing", "effort": 7}),
-        "colour-fitted": (photo, {"codec": "mixing", "effort": 3}),
-        "colour-plain": (photo, {"codec": "mixing", "effort": 1}),
-        "colour-alpha": (rgba, {"codec": "mixing", "effort": 6}),
-        "grey": (photo.convert("L"), {"codec": "mixing", "effort": 6}),
-        "grey-fitted": (photo.convert("L"), {"codec": "mixing", "effort": 3}),
-        "grey-plain": (photo.convert("L"), {"codec": "mixing", "effort": 1}),
-        "one-pixel": (photo.crop((0, 0, 1, 1)), {"codec": "mixing", "effort": 3}),
-        "two-bands": (picture().crop((0, 0, 512, 256)), {"codec": "mixing", "effort": 1}),
-    }
-
-
-def near() -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Inputs by name, each with the error that is allowed."""
-    photo = picture().crop((300, 200, 333, 221))
-    rgba = photo.copy()
-    rgba.putalpha(photo.convert("L"))
-    scan = np.asarray(photo.convert("L")).astype(np.uint16) * 16 + np.arange(33, dtype=np.uint16)
-    return {
-        "colour": (photo, {"codec": "causal", "max_error": 1}),
-        "grey": (photo.convert("L"), {"codec": "causal", "max_error": 5}),
-        "colour-alpha": (rgba, {"codec": "causal", "max_error": 2}),
-        "mixing": (photo, {"codec": "mixing", "effort": 3, "max_error": 3}),
-        "classic": (photo.convert("CMYK"), {"codec": "classic", "max_error": 4}),
-        "sixteen-bit": (scan, {"codec": "classic", "max_error": 3}),
-        "sixteen-bit-narrow": (scan, {"codec": "causal", "max_error": 9}),
-        "sixteen-bit-colour": (np.stack([scan, scan // 2, scan * 15], 2), {"max_error": 300}),
-    }
-
-
-def narrow() -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Inputs by name that are so narrow or flat that layouts of memory matter."""
-    pixels = np.asarray(picture()).reshape(-1, 3)[:4098]
-    return {
-        "flat": (pixels[None, :4097, 1], {"codec": "mixing", "effort": 1}),
-        "flat-colour": (pixels.reshape(1, -1, 3), {"codec": "mixing", "effort": 6}),
-        "flat-thorough": (pixels[None, :4097, 1], {"codec": "mixing", "effort": 9}),
-        "upright-colour": (pixels.reshape(-1, 1, 3), {"codec": "mixing", "effort": 6}),
-        "upright-causal": (pixels[:300].reshape(-1, 1, 3), {"codec": "causal"}),
-        "two-columns-causal": (pixels[:300].reshape(-1, 2, 3), {"codec": "causal"}),
-    }
-
-
-def contents() -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Inputs by name that the codec mixing codes, with its effort: pictures of tests/synthetic.py."""
-    sys.path.insert(0, str(TESTS))
-    import synthetic
-
-    colour, grey, extremes = synthetic.picture(40, 56), synthetic.picture(40, 56, 1), synthetic.extremes(40, 56)
-    found = {"one-bucket": (synthetic.one_bucket(), 1)}
-    for effort in (1, 3, 6, 9):
-        pictures = {"colour": colour, "grey": grey, "extremes": extremes}
-        found |= {f"{name}-{effort}": (source, effort) for name, source in pictures.items()}
-    return {name: (source, {"codec": "mixing", "effort": effort}) for name, (source, effort) in found.items()}
 
 
 KINDS = {
-    "latents": latents,
+    "causal": causal,
+    "classic": classic,
+    "mixing": mixing,
+    "near-lossless": near_lossless,
+    "bits-back": bits_back,
     "irec": irec,
     "lossy": lossy,
-    "irec-lossy": irec_lossy,
-    "hyper-lossy": hyper_lossy,
-    "thorough": thorough,
-    "lean": lean,
-    "near": near,
-    "contents": contents,
-    "narrow": narrow,
 }
 
 
-def sources(version: str) -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Inputs by name of the golden files of VERSION-kind, each with the options that it is compressed with."""
-    return KINDS.get(version.partition("-")[2], images)()
+def compress(source: Any, models_found: bool = True, **options: Any) -> bytes:
+    """The file of a source with its options."""
+    if models_found:
+        return rdzip.compress(source, **options)
+    with mock.patch.object(hub, "resolve", side_effect=ModelError("not found")):
+        return rdzip.compress(source, **options)
 
 
 def main() -> None:
-    """Write the files of the version named on the command line."""
-    folder = GOLDEN / sys.argv[1]
-    folder.mkdir(parents=True)
-    index: dict[str, dict[str, Any]] = {}
-    for name, (source, options) in sources(folder.name).items():
-        data = rdzip.compress(source, **options)
-        pixels = rdzip.decompress_array(data)
-        (folder / f"{name}.rdz").write_bytes(data)
-        index[name] = {
-            "file_sha256": hashlib.sha256(data).hexdigest(),
-            "codec": options.get("codec") or rdzip.info(data)["codec"],
-            "shape": list(pixels.shape),
-            "dtype": str(pixels.dtype),
-        }
-        if folder.name.endswith("lossy"):
-            Image.fromarray(pixels).save(folder / f"{name}.png")
-        else:
-            index[name]["pixels_sha256"] = hashlib.sha256(pixels.tobytes()).hexdigest()
-    (folder / "index.json").write_text(json.dumps(index, indent=1) + "\n")
+    """Write the files of the version and kinds named on the command line."""
+    version, *kinds = sys.argv[1:]
+    for kind in kinds or KINDS:
+        folder = GOLDEN / version / kind
+        folder.mkdir(parents=True)
+        index: dict[str, dict[str, Any]] = {}
+        for name, (source, options) in KINDS[kind]().items():
+            data = compress(source, **options)
+            pixels = rdzip.decompress_array(data)
+            (folder / f"{name}.rdz").write_bytes(data)
+            index[name] = {
+                "file_sha256": hashlib.sha256(data).hexdigest(),
+                "codec": options.get("codec") or rdzip.info(data)["codec"],
+                "shape": list(pixels.shape),
+                "dtype": str(pixels.dtype),
+            }
+            if kind == "lossy":
+                Image.fromarray(pixels).save(folder / f"{name}.png")
+            else:
+                index[name]["pixels_sha256"] = hashlib.sha256(pixels.tobytes()).hexdigest()
+        (folder / "index.json").write_text(json.dumps(index, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Compute rdzip/entropy/normal_table.bin, upper-tail quantiles of the standard normal distribution (docs/random.md).
+"""Compute rdzip/entropy/normal_table.bin, upper-tail quantiles of the normal distribution (docs/reference/random.md).
 
 Arithmetic: Python's decimal with 70 digits, correctly rounded, the same everywhere. Without options the table is
 written and its SHA-256 printed; with --check it is compared with the stored one. Takes a few seconds.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from toy_models import write_models
+from helpers.toy_models import write_models
 
 if __name__ == "__main__":
     for written in write_models(Path(sys.argv[1] if len(sys.argv) > 1 else ".")):

@@ -6,9 +6,10 @@ import zlib
 from collections.abc import Iterator
 
 from fuzz import seal, tiny, valid_many
-from rdzip.formats import batch_files
-from rdzip.formats.batch_reading import decode_batch
-from rdzip.formats.writing import write_picture
+from rdzip.formats.batch import files as batch_files
+from rdzip.formats.images.write import write_picture
+from rdzip.pipeline.batch_decompress import decompress_batch
+from rdzip.pipeline.request import Compute
 
 CODE = "compiled"
 MAX_LEN = 1024
@@ -37,8 +38,8 @@ def one(data: bytes) -> None:
     # few pixels, so that inputs are quick; of one in CLAIMS what rdzip allows by default
     most = MAX_PIXELS if zlib.crc32(data) % CLAIMS else None
     with tiny.known():
-        found = decode_batch(data, max_pixels=most, threads=1).batch
-        part = decode_batch(data, items=[0], max_pixels=most, threads=1).batch
+        found = decompress_batch(data, Compute(max_pixels=most, threads=1)).batch
+        part = decompress_batch(data, Compute(max_pixels=most, threads=1), items=[0]).batch
     assert part.count == 1
     for some in (found, part):
         if some.names:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from rdzip import origin
 from rdzip.errors import RdzipError
-from rdzip.formats import archive, batch_frame, cbor, metadata
-from rdzip.formats.batch_header import BatchHeader
+from rdzip.formats import archive, cbor, metadata
+from rdzip.formats.batch import tables as batch_frame
+from rdzip.formats.batch.header import BatchHeader
 from rdzip.formats.header import ImageHeader, model_of
+from rdzip.hub import origin
 
 CODE = "python"
 MAX_LEN = 512

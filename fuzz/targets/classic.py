@@ -10,10 +10,10 @@ from contextlib import suppress
 
 import numpy as np
 
-from rdzip import limits
-from rdzip.codecs import classic
-from rdzip.codecs.classic import Method
+from rdzip.codecs.classic import codec as classic
+from rdzip.codecs.names import ClassicMethod
 from rdzip.errors import CoderError
+from rdzip.system import limits
 
 CODE = "python"
 MAX_LEN = 1024
@@ -46,7 +46,7 @@ def seeds() -> Iterator[bytes]:
                 samples = samples.astype(dtype)
                 for payload, method in classic._candidates(samples):
                     yield bytes([method]) + head + payload
-                yield bytes([Method.RAW]) + head + samples.tobytes()
+                yield bytes([ClassicMethod.RAW]) + head + samples.tobytes()
                 best = classic.encode(samples)
                 yield bytes([best.layout]) + head + best.payload
 

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from contextlib import suppress
 
-from packed import pack_archive
+from helpers.packed import pack_archive
 
 import rdzip
 from fuzz import seal

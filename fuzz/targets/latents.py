@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from fuzz import tiny
-from rdzip import limits
-from rdzip.codecs import causal, chain, tiled
-from rdzip.codecs.options import Options
+from rdzip.codecs.bits_back import chain
+from rdzip.codecs.bits_back import tiles as tiled
+from rdzip.codecs.bits_back.options import Options
+from rdzip.codecs.causal import codec as causal
 from rdzip.errors import CoderError, InputError
+from rdzip.system import limits
 
 CODE = "compiled"
 MAX_LEN = 600

@@ -11,11 +11,11 @@ from contextlib import suppress
 import numpy as np
 
 from fuzz import tiny
-from rdzip import limits
-from rdzip.codecs import transform
-from rdzip.codecs.options import LOSSY_CODECS
+from rdzip.codecs.names import LOSSY_CODECS
+from rdzip.codecs.transform import codec as transform
 from rdzip.errors import CoderError
 from rdzip.rec.settings import Settings
+from rdzip.system import limits
 
 CODE = "compiled"
 MAX_LEN = 4096
@@ -34,11 +34,11 @@ def seeds() -> Iterator[bytes]:
     for number, name in enumerate(tiny.LOSSY):
         model = tiny.model(name)
         for sides in ((0, 0), (9, 18), (65, 3)):
-            for step in (0, model.steps // 2, model.steps - 1):
+            for step in (0, model.setting_count // 2, model.setting_count - 1):
                 head = bytes([number, *sides, step % 2])
                 pixels = rng.integers(100, 130, shape_of(head)).astype(np.uint8)
                 settings = Settings(300, 20, 2, 0) if name.startswith("irec") else None
-                coded = transform.encode(model, pixels, step, settings=settings).encoded
+                coded = transform.encode(model, pixels, step, settings=settings)
                 yield head + bytes([coded.layout]) + coded.payload
 
 

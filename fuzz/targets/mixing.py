@@ -11,10 +11,10 @@ from contextlib import suppress
 import numpy as np
 
 from fuzz import tiny
-from rdzip import limits
-from rdzip.codecs import mixing
-from rdzip.codecs.presets import PRESETS, Preset
+from rdzip.codecs.mixing import codec as mixing
+from rdzip.codecs.mixing.presets import PRESETS, Preset
 from rdzip.errors import CoderError
+from rdzip.system import limits
 
 CODE = "checked"
 MAX_LEN = 256

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fuzz import tiny
-from rdzip.models import build, modelfile
+from rdzip.models import build, model_file
 
 CODE = "python"
 MAX_LEN = 33
@@ -77,8 +77,8 @@ def one(data: bytes) -> None:
     """Build the model, and let it compute its known answer, as whoever loads it does."""
     if not data:
         return
-    tensors, document = modelfile.read(tiny.files()[tiny.NAMES[data[0] % len(tiny.NAMES)]])
+    tensors, document = model_file.read(tiny.files()[tiny.NAMES[data[0] % len(tiny.NAMES)]])
     for at in range(1, len(data) - 3, 4):
         change(tensors, document, *data[at : at + 4])
-    tensors, document = modelfile.read(modelfile.to_bytes(tensors, document))
+    tensors, document = model_file.read(model_file.to_bytes(tensors, document))
     build(tensors, document).known_answer()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from fuzz import seal
-from rdzip.models import modelfile
+from rdzip.models import model_file
 
 CODE = "python"
 MAX_LEN = 2048
@@ -27,14 +27,14 @@ META = {
 
 def seeds() -> Iterator[bytes]:
     """Files of tensors of every type."""
-    yield modelfile.to_bytes({"a": np.zeros(3, np.int8)}, META)
+    yield model_file.to_bytes({"a": np.zeros(3, np.int8)}, META)
     tensors = {
         "a.weight": np.arange(12, dtype=np.int8).reshape(3, 4),
         "a.bias": np.arange(3, dtype=np.int32),
         "scalar": np.array(7, np.int16),
         "table": np.arange(16, dtype=np.uint8).reshape(2, 2, 2, 2),
     }
-    yield modelfile.to_bytes(tensors, META)
+    yield model_file.to_bytes(tensors, META)
 
 
 def mutate(data: bytes, max_size: int, seed: int, mutate: seal.Mutate) -> bytes:
@@ -62,9 +62,9 @@ def mutate(data: bytes, max_size: int, seed: int, mutate: seal.Mutate) -> bytes:
 
 def one(data: bytes) -> None:
     """What is read is written as a file that reads as the same."""
-    tensors, meta = modelfile.read(data)
-    assert modelfile.read_meta(data) == meta
-    again, same = modelfile.read(modelfile.to_bytes(tensors, meta))
+    tensors, meta = model_file.read(data)
+    assert model_file.read_meta(data) == meta
+    again, same = model_file.read(model_file.to_bytes(tensors, meta))
     assert same == meta
     assert tensors.keys() == again.keys()
     assert all(np.array_equal(tensors[name], again[name]) for name in tensors)

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from fuzz import seal, tiny, valid
 from rdzip.errors import RdzipError
-from rdzip.formats.rdz import decompress_picture
-from rdzip.formats.writing import write_picture
+from rdzip.formats.images.write import write_picture
+from rdzip.pipeline.decompress import decompress
+from rdzip.pipeline.request import Compute
 
 CODE = "compiled"
 MAX_LEN = 1024
@@ -40,7 +41,7 @@ def one(data: bytes) -> None:
     # few pixels, so that inputs are quick; of one in CLAIMS what rdzip allows by default
     most = MAX_PIXELS if zlib.crc32(data) % CLAIMS else None
     with tiny.known():
-        picture = decompress_picture(data, max_pixels=most, threads=1)
+        picture = decompress(data, Compute(max_pixels=most, threads=1)).picture
     for name in (None, "PNG", "TIFF", "WEBP") if picture.samples.size <= 4 * MAX_PIXELS else ():
         try:
             write_picture(picture, name)

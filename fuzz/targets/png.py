@@ -12,12 +12,12 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from fuzz import seal
-from rdzip.codecs import pngstream
-from rdzip.codecs.pngstream import PngError
+from rdzip.codecs.classic import png as pngstream
+from rdzip.codecs.classic.png import PngError
 from rdzip.errors import RdzipError
 from rdzip.formats import metadata
-from rdzip.formats.reading import read_picture
-from rdzip.formats.writing import write_picture
+from rdzip.formats.images.read import read_picture
+from rdzip.formats.images.write import write_picture
 
 CODE = "python"
 MAX_LEN = 2048

@@ -13,8 +13,10 @@ from PIL import Image, TiffImagePlugin
 
 from fuzz import seal
 from rdzip.errors import InputError
-from rdzip.formats import batch_files, metadata, npy, sequences
-from rdzip.formats.reading import read_picture
+from rdzip.formats import metadata
+from rdzip.formats.batch import files as batch_files
+from rdzip.formats.batch import npy, npz
+from rdzip.formats.images.read import read_picture
 
 CODE = "python"
 MAX_LEN = 2048
@@ -84,7 +86,7 @@ def one(data: bytes) -> None:
                 array = npy.read_npy(data).array
                 assert array.dtype == bool or np.load(io.BytesIO(written)).tobytes() == array.tobytes()
             else:
-                steps, lengths = sequences.read_sequences(written, "it")
+                steps, lengths = npz.read_sequences(written, "it")
                 assert (lengths.dtype.str, lengths.tolist()) == (way.length_dtype, way.lengths)
                 assert np.array_equal(steps, way.samples)
     picture = read_picture(data, max_pixels=MAX_PIXELS)

@@ -1,17 +1,12 @@
-"""What a benchmark knows of a codec: how to call it, its settings, and what it needs to be there."""
+"""A codec as a benchmark sees it: how to call it, its settings, the packages that it needs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rdzip.errors import InputError
-
-Pixels = NDArray[np.uint8]
-"""RGB, [h, w, 3]."""
+from rdzip.exact.types import Pixels
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def choose(names: str, qualities: Sequence[str], skipped: Callable[[str], None])
     """Return the codecs that a list by comma names, each once, with their settings.
 
     names: of codecs, or "lossy" or "lossless", which stand for several; of these, the ones that are not there are left
-    out and told to `skipped`, a line each. qualities: "10,50" for all lossy codecs that go by quality, "jxl=1,3" for
+    out and named to `skipped`, a line each. qualities: "10,50" for all lossy codecs that go by quality, "jxl=1,3" for
     one. Raises InputError for what is unknown, not there, or out of range.
     """
     found: dict[str, Codec] = {}

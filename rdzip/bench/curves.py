@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rdzip import atomic
-from rdzip.atomic import shown
 from rdzip.bench.measure import Record
 from rdzip.bounds.folder import read_records
 from rdzip.errors import InputError
+from rdzip.system import atomic
+from rdzip.system.atomic import shown
 
 MEASURED = "this run"
 COLUMNS = ("codec", "setting", "bpp", "psnr_db")

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from rdzip.bench.codec import Codec, Pixels
-from rdzip.bench.msssim import ms_ssim
-from rdzip.bounds.units import psnr
+from rdzip.bench.codec import Codec
 from rdzip.errors import InputError, RdzipError
+from rdzip.exact.types import Pixels
+from rdzip.metrics.ms_ssim import ms_ssim
+from rdzip.metrics.psnr import psnr_of_mse
 
 Record = dict[str, Any]
 CHANNELS = 3
@@ -52,7 +53,7 @@ def measure(codec: Codec, setting: float | None, pixels: Pixels, threads: int | 
         "bytes": len(data),
         "bpsp": 8 * len(data) / pixels.size,
         "bpp": 8 * len(data) / count,
-        "psnr": psnr(squared / 255**2) if squared else None,
+        "psnr": psnr_of_mse(squared / 255**2) if squared else None,
         "mse": squared,
         "ms_ssim": similarity,
         "encode_s": middle - start,
@@ -82,7 +83,7 @@ def warm(codec: Codec, pixels: Pixels) -> None:
     try:
         codec.decode(codec.encode(part[:64, :64], codec.settings[0], None), None)
     except Exception:
-        return  # what cannot be coded is told when its time is taken
+        return  # what cannot be coded is reported when it is measured
 
 
 def average(records: Sequence[Record]) -> Record:

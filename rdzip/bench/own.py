@@ -9,11 +9,12 @@ import numpy as np
 
 import rdzip
 from rdzip import hub
-from rdzip.bench.codec import Codec, Pixels, Scale
-from rdzip.codecs.options import LOSSY_CODECS
+from rdzip.bench.codec import Codec, Scale
+from rdzip.codecs.names import LOSSY_CODECS
 from rdzip.errors import ModelError, RdzipError
-from rdzip.formats.effort import FAST_MODEL
-from rdzip.models.modelfile import SUFFIX
+from rdzip.exact.types import Pixels
+from rdzip.models.model_file import SUFFIX
+from rdzip.pipeline.effort import FAST_MODEL
 
 PREFIX = "rdzip"
 QUALITY = Scale("quality", 1, 100)
@@ -46,7 +47,7 @@ def find(name: str) -> Codec:
 
     def warm(pixels: Pixels) -> None:
         hub.load(model)
-        with suppress(RdzipError):  # what cannot be coded is told when its time is taken
+        with suppress(RdzipError):  # what cannot be coded is reported when it is measured
             decode(encode(pixels, QUALITIES[0] if lossy else None, None), None)
 
     return Codec(

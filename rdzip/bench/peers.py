@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, features
 
-from rdzip.bench.codec import Codec, Pixels, Scale
+from rdzip.bench.codec import Codec, Scale
+from rdzip.exact.types import Pixels
 
 QUALITY = Scale("quality", 0, 100)
 JPEG_QUALITY = Scale("quality", 1, 100)  # Pillow takes 0 for its default

@@ -1,4 +1,4 @@
-"""The picture of a benchmark: PSNR over bits per pixel, and MS-SSIM beside it where it is known."""
+"""The figure of a benchmark: PSNR over bits per pixel, and MS-SSIM beside it where it is known."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEARLY_ONE = 1 - 1e-6
 
 
 def draw(curves: Sequence[Curve]) -> tuple[bytes, bytes]:
-    """Return the picture as PNG and as SVG. The same input gives the same bytes with one version of matplotlib.
+    """Return the figure as PNG and as SVG. The same input gives the same bytes with one version of matplotlib.
 
     Curves of files are drawn in dots. Raises InputError where matplotlib is missing or there is nothing to draw.
     """

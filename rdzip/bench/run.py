@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from rdzip.bench import workers
-from rdzip.bench.bdrate import BdRate, bd_rate
 from rdzip.bench.codecs import Chosen
 from rdzip.bench.curves import Curve
+from rdzip.bench.images import Item
 from rdzip.bench.measure import Record, average
-from rdzip.bench.pictures import Item
 from rdzip.bench.workers import Task
+from rdzip.metrics.bd_rate import BdRate, bd_rate
 
 RATES = (0.2, 1.5)
 """Bits per pixel over which BD-rates are compared."""
@@ -49,32 +49,36 @@ def run(
 ) -> Result:
     """Run every image through every codec and setting, image by image.
 
-    jobs: processes at a time. threads: of each codec that can be told; None: its own choice, or with several jobs the
-    cores by jobs. on_record is called with the record of each image, in a fixed order.
+    - items: images.
+    - chosen: codecs with their settings.
+    - jobs: processes at a time.
+    - threads: of each codec whose number can be set; None: its own choice, or with several jobs the cores by jobs.
+    - on_record: called with the record of each image, in a fixed order.
+    - on_share: called with the share of the pixels that is done.
     """
     if threads is None and jobs > 1:
         threads = max(1, (os.cpu_count() or 1) // jobs)
-    ways = [(one.codec, setting) for one in chosen for setting in one.settings]
-    tasks = [Task(item.path, item.name, codec.name, setting, threads) for item in items for codec, setting in ways]
-    found: list[list[Record]] = [[] for _ in ways]
+    settings = [(one.codec, setting) for one in chosen for setting in one.settings]
+    tasks = [Task(item.path, item.name, codec.name, setting, threads) for item in items for codec, setting in settings]
+    found: list[list[Record]] = [[] for _ in settings]
     result = Result()
-    total = sum(item.pixels for item in items) * len(ways)
+    total = sum(item.pixels for item in items) * len(settings)
     done = 0
 
     def take(index: int, outcome: workers.Result) -> None:
         nonlocal done
-        item, (codec, setting) = items[index // len(ways)], ways[index % len(ways)]
+        item, (codec, setting) = items[index // len(settings)], settings[index % len(settings)]
         done += item.pixels
         if isinstance(outcome, Exception):
             label = f"{item.name}, {codec.name} {codec.label(setting)}".rstrip()
             result.failures.append(Failure(label, outcome))
         else:
-            found[index % len(ways)].append(outcome)
+            found[index % len(settings)].append(outcome)
             on_record(outcome)
         on_share(done / total)
 
     workers.work(tasks, jobs, take)
-    for (codec, setting), records in zip(ways, found, strict=True):
+    for (codec, setting), records in zip(settings, found, strict=True):
         if len(records) < len(items):
             result.incomplete.append(f"{codec.name} {codec.label(setting)}".rstrip())
         else:

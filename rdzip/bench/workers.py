@@ -1,15 +1,16 @@
-"""Images through codecs, here or by workers (rdzip.workers)."""
+"""Images through codecs, in this process or by workers (rdzip/system/workers.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rdzip import workers
-from rdzip.bench import codecs, pictures
-from rdzip.bench.codec import Codec, Pixels
+from rdzip.bench import codecs, images
+from rdzip.bench.codec import Codec
 from rdzip.bench.measure import Record, measure, warm
-from rdzip.workers import InOrder, Pool
+from rdzip.exact.types import Pixels
+from rdzip.system import workers
+from rdzip.system.workers import InOrder, Pool
 
 Result = Record | Exception
 
@@ -35,7 +36,7 @@ class Desk:
     def run(self, task: Task) -> Record:
         """Return the record of a task. Raises RdzipError."""
         if self._image is None or self._image[0] != task.path:
-            self._image = task.path, pictures.read(task.path)[0]
+            self._image = task.path, images.read(task.path)[0]
         pixels = self._image[1]
         if task.codec not in self._codecs:
             codec = codecs.find(task.codec)
@@ -59,7 +60,7 @@ _DESK: list[Desk] = []
 """Of this process, once it has worked off a task."""
 
 
-def _run(task: Task, say: Callable[[object], None]) -> Record:
+def _run(task: Task, send: Callable[[object], None]) -> Record:
     if not _DESK:
         _DESK.append(Desk())
     return _DESK[0].run(task)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.bounds.point import Point, Report, check_lambdas
-from rdzip.bounds.source import Source, training_set
+from rdzip.bounds.sources.base import Source, training_set
 from rdzip.errors import InputError
 
 MOST_DIM = 3
@@ -106,9 +106,9 @@ def histogram(samples: NDArray[np.float32], bins: int = 0, lam: float = math.inf
     if (lows == highs).any():
         raise InputError(f"expected samples that vary, found coordinate {int((lows == highs).argmax())} constant")
     if bins == 0:
-        wanted = math.sqrt(lam * float(np.mean((highs - lows) ** 2)) / (12 * CELL_NATS))
+        needed = math.sqrt(lam * float(np.mean((highs - lows) ** 2)) / (12 * CELL_NATS))
         most = min(MOST_BINS[dim - 1], max(2, int((n / SAMPLES_A_CELL) ** (1 / dim))))
-        bins = min(most, max(LEAST_BINS, math.ceil(min(wanted, most))))
+        bins = min(most, max(LEAST_BINS, math.ceil(min(needed, most))))
     if n < bins**dim:
         raise InputError(
             f"expected at least as many samples as bins, found {n} samples for {bins**dim} bins ({bins} a dimension): "
@@ -138,7 +138,7 @@ def blahut_arimoto(
     best_q, best_log_c = log_q, log_q
     ratio = np.zeros_like(source.p)
     values: list[float] = []
-    while len(values) < steps and not _settled(values, low, tolerance):
+    while len(values) < steps and not _converged(values, low, tolerance):
         u = _apply(kernels, np.exp(log_q))[seen]
         value = -float(p @ np.log(u)) if u.min() > 0 else math.inf
         if value > best:  # too long a step
@@ -157,7 +157,7 @@ def blahut_arimoto(
     return _measured(source, best_q, kernels, squares, best, low, len(values))
 
 
-def _settled(values: list[float], low: float, tolerance: float) -> bool:
+def _converged(values: list[float], low: float, tolerance: float) -> bool:
     if len(values) < LEAST_STEPS:
         return False
     return min(values[-1] - low, _fall(values)) <= tolerance * abs(values[-1])

@@ -1,4 +1,4 @@
-"""What a run does unless it is told: the methods that suit a source, and its lambdas."""
+"""Defaults of a run: the methods that suit a source, and the lambdas that show its curve."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from rdzip.bounds import methods
 from rdzip.bounds.methods import IMAGES, kinds, why_not
-from rdzip.bounds.source import Source
+from rdzip.bounds.sources.base import Source
 from rdzip.errors import InputError
 
 SANDWICH = "sandwich"

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.bounds.point import Point, Report, check_lambdas
-from rdzip.bounds.source import Source
+from rdzip.bounds.sources.base import Source
 from rdzip.errors import InputError
 
 
@@ -26,7 +26,14 @@ class Options:
 
 
 def water_filling(variances: NDArray[Any], lam: float) -> tuple[float, float]:
-    """R in nats per sample and D as mean squared error where -dR/dD = lam; variances [dim], those of 0 cost nothing."""
+    """R in nats per sample and D as mean squared error where -dR/dD = lam; variances [dim], those of 0 cost nothing.
+
+    Cover and Thomas (2006), theorem 10.3.3. The second of these coordinates lies below the water level of 1:
+
+    >>> rate, mse = water_filling(np.array([4.0, 0.5]), lam=1.0)
+    >>> round(rate, 4), mse  # ln(4) / 2, (1 + 0.5) / 2
+    (0.6931, 0.75)
+    """
     level = len(variances) / (2 * lam)
     distortions = np.minimum(variances, level)
     wet = variances > level

@@ -14,10 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from rdzip import atomic
-from rdzip.atomic import shown
 from rdzip.bounds.point import Point
 from rdzip.errors import InputError
+from rdzip.system import atomic
+from rdzip.system.atomic import shown
 
 RECORDS, RUN, PLOTS = "bound.jsonl", "bound.json", ("bound.png", "bound.svg")
 STATES = "states"

@@ -1,4 +1,4 @@
-"""The table of methods: what each is called, which module has it, which sources it takes. Modules are imported by use.
+"""The table of methods: names, modules, sources that each takes. Modules are imported when they are used.
 
 A module of the table has a frozen dataclass of options and a function
 
@@ -18,7 +18,7 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from rdzip.bounds.point import Point, Report
-from rdzip.bounds.source import Source
+from rdzip.bounds.sources.base import Source
 from rdzip.errors import InputError
 
 FOLDER = "folder"
@@ -60,30 +60,30 @@ METHODS: dict[str, Method] = {
     for method in (
         Method("exact", "exact", ".exact", (GAUSSIANS,), joint=False, cost=0.001),
         Method("ba", "estimate", ".blahut_arimoto", most_dim=3, joint=False, cost=0.5),
-        Method("mixture", "upper", ".mixture", most_dim=4096),
-        Method("vae", "upper", ".vae", quick={"steps": 800, "samples": 50_000}, cost=5),
+        Method("mixture", "upper", ".upper.mixture", most_dim=4096),
+        Method("vae", "upper", ".upper.vae", quick={"steps": 800, "samples": 50_000}, cost=5),
         Method(
             "ntc",
             "upper",
-            ".ntc",
+            ".upper.ntc",
             sandwich=False,
             quick={"steps": 800, "samples": 50_000},
             cost=5,
         ),
-        Method("wgd", "upper", ".wgd", joint=False, sandwich=False),
+        Method("wgd", "upper", ".upper.wgd", joint=False, sandwich=False),
         Method(
             "wgd-ba",
             "upper",
-            ".wgd",
+            ".upper.wgd",
             joint=False,
             sandwich=False,
             options={"reweigh": True},
         ),
-        Method("resnet-vae", "upper", ".image_vae", (IMAGES,), quick={"steps": 200}, cost=10),
+        Method("resnet-vae", "upper", ".upper.image_vae", (IMAGES,), quick={"steps": 200}, cost=10),
         Method(
             "hyperprior",
             "upper",
-            ".hyperprior",
+            ".upper.hyperprior",
             (IMAGES,),
             sandwich=False,
             quick={"steps": 200},
@@ -92,13 +92,13 @@ METHODS: dict[str, Method] = {
         Method(
             "channel-ar",
             "upper",
-            ".channel_ar",
+            ".upper.channel_ar",
             (IMAGES,),
             sandwich=False,
             quick={"steps": 200},
             cost=15,
         ),
-        Method("log-u", "lower", ".log_u", (VECTORS, IMAGES), cost=3),
+        Method("log-u", "lower", ".lower.log_u", (VECTORS, IMAGES), cost=3),
     )
 }
 
@@ -127,7 +127,7 @@ def why_not(chosen: Method, source: Source) -> str | None:
 
 
 def make_options(
-    chosen: Method, *, seed: int, device: str, quick: bool, wishes: Mapping[str, Any] | None = None
+    chosen: Method, *, seed: int, device: str, quick: bool, overrides: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return all options of a method for a run but FOLDER, defaults included, by name.
 
@@ -138,7 +138,7 @@ def make_options(
     names = {entry.name for entry in fields(kind)} - {FOLDER}
     given = dict(chosen.options) | (dict(chosen.quick) if quick else {})
     given |= {name: value for name, value in (("seed", seed), ("device", device), ("quick", quick)) if name in names}
-    for name, value in (wishes or {}).items():
+    for name, value in (overrides or {}).items():
         if name not in names:
             raise InputError(f"{chosen.name} has no option {name!r}; expected some of {', '.join(sorted(names))}")
         given[name] = _parsed(value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.bounds.source import Source, training_set
+from rdzip.bounds.sources.base import Source, training_set
 from rdzip.errors import InputError
 
 SAMPLES = 20_000

@@ -1,6 +1,6 @@
-"""Pictures of sandwiches: upper points and their hull, the envelope of lower lines, what is exact, what is estimated.
+"""Figures of sandwiches: upper points and their hull, the envelope of lower lines, what is exact, what is estimated.
 
-matplotlib draws them; it comes with the extra "bounds" and is imported when the first picture is drawn. Axes are rate
+matplotlib draws them; it comes with the extra "bounds" and is imported when the first figure is drawn. Axes are rate
 in nats per sample or bits per dimension, and distortion as mean squared error or, for images, as PSNR. Operational
 points of codecs, from the JSON lines of `rdzip bench`, lie beside the bounds.
 """
@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip import atomic
-from rdzip.atomic import shown
 from rdzip.bounds.folder import PLOTS, RECORDS, Record, read_records
 from rdzip.bounds.point import Point
 from rdzip.bounds.sandwich import envelope, hull, of_role
-from rdzip.bounds.units import convention, mse_of_psnr, psnr
+from rdzip.bounds.units import convention
 from rdzip.errors import InputError
+from rdzip.metrics.psnr import mse_of_psnr, psnr_of_mse
+from rdzip.system import atomic
+from rdzip.system.atomic import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Panel
@@ -89,9 +90,9 @@ class Codec:
 
 
 def missing() -> str | None:
-    """Return why no picture can be drawn here, in one line with what to do; None if one can."""
+    """Return why no figure can be drawn here, in one line with what to do; None if one can."""
     if importlib.util.find_spec("matplotlib") is None:
-        return "pictures need matplotlib, which is not installed; pip install 'rdzip[bounds]'"
+        return "figures need matplotlib, which is not installed; pip install 'rdzip[bounds]'"
     return None
 
 
@@ -149,14 +150,14 @@ def default_axes(runs: Sequence[Run], codecs: Sequence[Codec]) -> Axes:
 
 
 def check(runs: Sequence[Run], codecs: Sequence[Codec], axes: Axes) -> None:
-    """Raise InputError where these runs and codecs cannot share a picture with such axes."""
+    """Raise InputError where these runs and codecs cannot share a figure with such axes."""
     if not runs and not codecs:
         raise InputError("expected runs or codecs to draw, found none")
     vectors = [run.label for run in runs if not run.images]
     if vectors and axes.distortion == "psnr":
         raise InputError(f"PSNR is for images, and {vectors[0]} has none; use --distortion mse")
     if vectors and codecs:
-        raise InputError(f"codecs code images, and {vectors[0]} has none: draw it in a picture of its own")
+        raise InputError(f"codecs code images, and {vectors[0]} has none: draw it in a figure of its own")
     if codecs and axes.rate == "nats":
         pixels = {math.prod(run.shape[:2]) for run in runs}
         if len(pixels) != 1:
@@ -168,7 +169,7 @@ def check(runs: Sequence[Run], codecs: Sequence[Codec], axes: Axes) -> None:
 def save(runs: Sequence[Run], codecs: Sequence[Codec], folder: Path, axes: Axes, *, force: bool = False) -> list[Path]:
     """Draw bound.png and bound.svg into a folder and return their paths.
 
-    Raises InputError where matplotlib is missing, a picture exists and `force` is not given, or the data do not fit the
+    Raises InputError where matplotlib is missing, a figure exists and `force` is not given, or the data do not fit the
     axes.
     """
     files = [folder / name for name in PLOTS]
@@ -182,7 +183,7 @@ def save(runs: Sequence[Run], codecs: Sequence[Codec], folder: Path, axes: Axes,
 
 
 def draw(runs: Sequence[Run], codecs: Sequence[Codec], axes: Axes) -> tuple[bytes, bytes]:
-    """Return the picture as PNG and as SVG. The same input gives the same bytes with one version of matplotlib."""
+    """Return the figure as PNG and as SVG. The same input gives the same bytes with one version of matplotlib."""
     reason = missing()
     if reason is not None:
         raise InputError(reason)
@@ -246,9 +247,9 @@ def _panel(panel: Panel, runs: Sequence[Run], codecs: Sequence[Codec], axes: Axe
 
 
 def _draw_run(panel: Panel, run: Run, colour: str, axes: Axes, span: tuple[float, float], *, alone: bool) -> None:
-    """Draw one run; alone: it has the picture to itself, so its exact curve and estimate may have colours of their own.
+    """Draw one run; alone: it has the figure to itself, so its exact curve and estimate may have colours of their own.
 
-    span: of distortions in the picture. Points without distortion have no place on a logarithmic axis.
+    span: of distortions in the figure. Points without distortion have no place on a logarithmic axis.
     """
     points = [point for point in run.points if point.mse > 0]
     prefix = "" if alone else plain(f"{run.label}: ")
@@ -318,11 +319,11 @@ def _smooth(points: Sequence[Point]) -> Curve:
 
 
 def _place(run: Run, axes: Axes, curve: Curve) -> Curve:
-    """Turn (mse, nats per sample) [n, 2] into the coordinates of the picture, (x, y)."""
+    """Turn (mse, nats per sample) [n, 2] into the coordinates of the figure, (x, y)."""
     mse, nats = curve[:, 0], curve[:, 1]
     rate = nats * convention(axes.rate).their_rate(1.0, run.shape)
     if axes.distortion == "psnr":
-        return np.stack([rate, [psnr(x) for x in mse.tolist()]], 1)
+        return np.stack([rate, [psnr_of_mse(x) for x in mse.tolist()]], 1)
     return np.stack([mse, rate], 1)
 
 

@@ -1,4 +1,4 @@
-"""Points: what a method found at one lambda, with its uncertainty, and the JSON record of it."""
+"""Points of rate-distortion bounds: rate and distortion at one lambda, their uncertainty, and the JSON record."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rdzip.bounds.source import Source
+from rdzip.bounds.sources.base import Source
 from rdzip.errors import InputError
 
 ROLES = ("upper", "lower", "exact", "estimate")

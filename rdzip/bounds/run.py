@@ -1,4 +1,4 @@
-"""A run: a source, methods and lambdas, worked off into records and, if it has a folder, into files."""
+"""A run of bounds: a source, methods and lambdas to records and, if it has a folder, to files."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from rdzip.bounds.folder import STATES, Folder
 from rdzip.bounds.methods import make_options, method, why_not
 from rdzip.bounds.point import Point, check_lambdas
 from rdzip.bounds.sandwich import Row, compare, verdict
-from rdzip.bounds.source import NAMES, Source
-from rdzip.bounds.tasks import Failure, Record, Task, Where, work
+from rdzip.bounds.sources.base import NAMES, Source
+from rdzip.bounds.tasks import Failure, Record, SourceSpec, Task, work
 from rdzip.errors import InputError
-from rdzip.workers import Pool
+from rdzip.system.workers import Pool
 
 SEEDS = 1 << 32
 LEAST, MOST = 1e-20, 1e20
@@ -33,7 +33,7 @@ class Request:
     address of a Ray cluster to work on instead.
     """
 
-    where: Where
+    where: SourceSpec
     methods: tuple[str, ...] | None = None
     lambdas: tuple[float, ...] | None = None
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -101,7 +101,7 @@ def plan(request: Request) -> Plan:
             seed=request.where.seed,
             device=request.device,
             quick=request.quick,
-            wishes=request.options.get(entry.name),
+            overrides=request.options.get(entry.name),
         )
         methods[entry.name] = options
         calls = [lambdas] if entry.joint else [(lam,) for lam in lambdas]
@@ -121,10 +121,10 @@ def run(
     on_record: Callable[[Record], None] = lambda record: None,
     on_share: Callable[[float], None] = lambda share: None,
 ) -> Result:
-    """Work a plan off, with a folder for its records and pictures unless `out` is None.
+    """Work a plan off, with a folder for its records and figures unless `out` is None.
 
     on_record is called with each new record. Ctrl-C leaves the records so far in the folder. Without matplotlib no
-    picture is made (`rdzip.bounds.plot.missing` tells). Raises InputError where the folder cannot be used; what goes
+    figure is made (`rdzip.bounds.plot.missing` tells). Raises InputError where the folder cannot be used; what goes
     wrong in a method is a Failure of the result.
     """
     if out is None:
@@ -169,7 +169,7 @@ def _result(records: list[Record], failures: list[Failure], files: list[Path]) -
     return Result(records, rows, in_order, text, failures, files)
 
 
-def _identity(where: Where, source: Source) -> dict[str, Any]:
+def _identity(where: SourceSpec, source: Source) -> dict[str, Any]:
     """Return what tells this source from others: what the points of a run depend on."""
     return {
         "spec": where.spec,

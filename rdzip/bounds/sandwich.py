@@ -1,4 +1,15 @@
-"""From points to a sandwich: the hull of upper points, the envelope of lower lines, and whether they are in order.
+r"""The sandwich: R(D) between the convex hull of upper points and the envelope of lower lines (Yang and Mandt 2022).
+
+    rate |u
+         | \                u   achievable points (mse, rate): upper bounds, one or more at each lambda
+         |. \               \   their lower convex hull, an upper bound at every mse
+         | . \u             .   R(D), which is to be found
+         |l .  \__           l   envelope: the greatest of the lines rate = value - lambda * mse of lower bounds
+         | l .     \_u__
+         |  ll . .      \__u
+         |    lll   . . . .
+         |       lllllllll
+         +------------------- mse
 
 Every upper point (mse, rate) lies on or above R(D), and R is convex: so does each point of their lower convex hull.
 Every lower point stands for a line rate = value - lambda * mse on or below R(D): so does the largest of them.
@@ -66,6 +77,11 @@ def hull(points: Iterable[Point]) -> NDArray[np.float64]:
 
     By rising mse and falling rate; left of the first and right of the last corner the hull says nothing more than that
     R does not rise. Empty without upper points.
+
+    >>> def upper(mse: float, rate: float) -> Point:
+    ...     return Point("m", "upper", 1.0, rate, mse, rate + mse, (rate, rate), 1, 0.0)
+    >>> hull([upper(0.0, 2.0), upper(1.0, 0.0), upper(0.6, 1.5)]).tolist()  # the third lies above
+    [[0.0, 2.0], [1.0, 0.0]]
     """
     corners: list[tuple[float, float]] = []
     for mse, rate in sorted((point.mse, point.rate_nats) for point in points if point.role == "upper"):

@@ -1,4 +1,4 @@
-"""Tasks of a run, a method with its lambdas each, worked off here or by workers (rdzip.workers)."""
+"""Tasks of a run, a method with its lambdas each, in this process or by workers (rdzip/system/workers.py)."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from rdzip import workers
 from rdzip.bounds import methods
 from rdzip.bounds.methods import Method
 from rdzip.bounds.point import Point
-from rdzip.bounds.source import Source, open_source
+from rdzip.bounds.sources.base import Source, open_source
 from rdzip.errors import InputError
-from rdzip.workers import Pool
+from rdzip.system import workers
+from rdzip.system.workers import Pool
 
 STEP = 0.002
-"""Progress that a worker tells."""
+"""Least progress that a worker reports."""
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Where:
-    """What `open_source` needs to open the source again, in another process."""
+class SourceSpec:
+    """A source by its name and parameters: what another process needs to open it again."""
 
     spec: str
     dim: int | None = None
@@ -68,7 +68,7 @@ class Failure:
     error: Exception
 
 
-class Progress:
+class WeightedProgress:
     """The share done of many tasks together, weighed by their costs."""
 
     def __init__(self, tasks: Sequence[Task], report: Callable[[float], None]) -> None:
@@ -83,7 +83,7 @@ class Progress:
 
 
 def work(
-    where: Where,
+    where: SourceSpec,
     source: Source,
     tasks: Sequence[Task],
     *,
@@ -95,14 +95,14 @@ def work(
 
     Whatever `on_record` raises, and Ctrl-C, ends all and their processes.
     """
-    progress = Progress(tasks, on_share)
+    progress = WeightedProgress(tasks, on_share)
     failures: dict[int, Failure] = {}
 
-    def said(index: int, said: float | Record) -> None:
-        if isinstance(said, float):
-            progress.at(index, said)
+    def on_message(index: int, message: float | Record) -> None:
+        if isinstance(message, float):
+            progress.at(index, message)
         else:
-            on_record(said)
+            on_record(message)
 
     def end(index: int, result: Any) -> None:
         if isinstance(result, Exception):
@@ -113,26 +113,28 @@ def work(
     function = partial(_work_off, source if pool.alone else None)
     # The longest first, so that none is left alone at the end.
     order = None if pool.alone else sorted(range(len(tasks)), key=lambda index: -tasks[index].cost)
-    workers.work(function, len(tasks), lambda index: (where, tasks[index]), pool, on_end=end, on_said=said, order=order)
+    workers.work(
+        function, len(tasks), lambda index: (where, tasks[index]), pool, on_end=end, on_message=on_message, order=order
+    )
     return [failures[index] for index in sorted(failures)]
 
 
 @lru_cache(maxsize=1)
-def _opened(where: Where) -> Source:
+def _opened(where: SourceSpec) -> Source:
     return where.open()
 
 
-def _work_off(source: Source | None, order: tuple[Where, Task], say: Callable[[float | Record], None]) -> None:
+def _work_off(source: Source | None, order: tuple[SourceSpec, Task], send: Callable[[float | Record], None]) -> None:
     where, task = order
-    told = 0.0
+    reported = 0.0
 
     def share(done: float) -> None:
-        nonlocal told
-        if done >= told + STEP:
-            told = done
-            say(float(done))
+        nonlocal reported
+        if done >= reported + STEP:
+            reported = done
+            send(float(done))
 
-    run_task(source or _opened(where), task, say, share)
+    run_task(source or _opened(where), task, send, share)
 
 
 def run_task(

@@ -78,18 +78,14 @@ CONVENTIONS = {
 
 
 def convention(name: str) -> Convention:
-    """Return the convention of that name; InputError if there is none."""
+    """Return the convention of that name; InputError if there is none.
+
+    Learned image compression minimises bits per pixel + l MSE on 0..255; l = 0.01 of images 256 x 256 in our units:
+
+    >>> round(convention("bpp-255").lam(0.01, (256, 256, 3)))
+    29538317
+    """
     try:
         return CONVENTIONS[name]
     except KeyError:
         raise InputError(f"no such units: {name!r}; expected one of {', '.join(CONVENTIONS)}") from None
-
-
-def psnr(mse: float) -> float:
-    """Peak signal to noise ratio in dB of a mean squared error of samples in 0..1; infinite for 0."""
-    return -10 * math.log10(mse) if mse > 0 else math.inf
-
-
-def mse_of_psnr(decibel: float) -> float:
-    """Mean squared error of samples in 0..1 at a peak signal to noise ratio in dB."""
-    return float(10 ** (-decibel / 10))

@@ -19,8 +19,12 @@ class Bits:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A payload, its rates, and the layout number that the codec's decode needs beside it."""
+    """A payload, its rates, and the layout number that the codec's decode needs beside it; of lossy codecs also the
+    SHA-256 of its symbols, which readers check, and its bits by the model's estimate.
+    """
 
     payload: bytes
     bits: Bits
     layout: int
+    digest: bytes = b""
+    estimated: float = 0.0

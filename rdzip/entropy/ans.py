@@ -1,7 +1,7 @@
-"""The ANS stack: vectorised push and pop that are exact inverses in both directions.
+"""Asymmetric numeral systems (Duda 2009): a stack of symbols, push and pop exact inverses in both directions.
 
 What computes it is constriction where that is at hand and gives what it must (fast_ans.py), else plain Python
-(plain_ans.py): docs/format.md says what the coder is, not a library.
+(plain_ans.py): docs/reference/format.md says what the coder is, not a library.
 """
 
 from __future__ import annotations
@@ -21,7 +21,14 @@ __all__ = ["BOTTOM", "PRECISION", "TOTAL", "UNIFORM_MAX", "AnsStack", "IntArray"
 
 
 class AnsStack:
-    """A last-in-first-out stack of symbols. ``push`` n symbols, then ``pop`` n gives them back in the same order."""
+    """A last-in-first-out stack of symbols. ``push`` n symbols, then ``pop`` n gives them back in the same order.
+
+    >>> stack = AnsStack()
+    >>> frequencies = np.array([[3 << 22, 1 << 22]] * 4)  # of 2**24: probabilities 3/4 and 1/4
+    >>> stack.push(np.array([0, 0, 1, 0]), frequencies)
+    >>> AnsStack(stack.to_bytes()).pop(frequencies).tolist()
+    [0, 0, 1, 0]
+    """
 
     def __init__(self, payload: bytes | None = None) -> None:
         """Empty stack, or that of ``payload`` (32-bit little-endian words); CoderError for an impossible payload."""

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.exact.compiled import compiled
+from rdzip.exact.types import Int32
 
-Int32 = NDArray[np.int32]
 SQUASH_MAX = 3071
 """Largest argument of squash, 12 nats in 1/256."""
 HALF = 1 << 31

@@ -1,7 +1,7 @@
 """Frequencies of a mixture over 256 values, logistic or normal, computed with integers only.
 
 A sample is coded as two symbols of 16 values, its high and its low nibble, so that a decoder evaluates 32 points of the
-distribution function instead of 256. All numbers here are integers; docs/format.md specifies each step.
+distribution function instead of 256. All numbers here are integers; docs/reference/format.md specifies each step.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rdzip.entropy.ans import PRECISION, TOTAL
-
-Int32 = NDArray[np.int32]
+from rdzip.exact.types import Int32
 
 MEAN_BITS = 6
 WEIGHT_BITS = 12

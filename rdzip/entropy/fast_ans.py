@@ -3,8 +3,8 @@
 Asymmetric numeral systems (Duda 2013) with a state of 64 bits, words of 32, frequencies of 24. It is handed integer
 frequencies: constriction turns a row p of m floats into cumulative frequencies floor(cumsum(p) * (2**24 - m) / sum(p))
 + index. A row of f - 1, with f integers that sum to 2**24, makes that factor exactly 1 and every partial sum an exact
-float32 integer: the coder then uses f itself, on any machine. docs/format.md says what the coder is, in integers;
-whether a version of constriction computes it is found out by `agrees`.
+float32 integer: the coder then uses f itself, on any machine. docs/reference/format.md says what the coder is, in
+integers; whether a version of constriction computes it is found out by `agrees`.
 """
 
 from __future__ import annotations
@@ -99,21 +99,21 @@ def agrees(kind: type[FastAns]) -> bool:
     lengths = np.array([1, 1 << 22, 9, 3, TOTAL - 2, 1 << 12])
     found = []
     for coder in (kind(words), PlainAns(words)):
-        told: list[Any] = [coder.pop_rows(rows), coder.height(), coder.pop_shared(9, many), coder.height()]
-        told += [coder.pop_uniform(sizes), coder.height()]
+        results: list[Any] = [coder.pop_rows(rows), coder.height(), coder.pop_shared(9, many), coder.height()]
+        results += [coder.pop_uniform(sizes), coder.height()]
         coder.push_intervals(starts, lengths)
-        told.append(coder.height())
+        results.append(coder.height())
         coder.push_shared(np.arange(25, dtype=np.int32), many)
-        told.append(coder.height())
+        results.append(coder.height())
         coder.push_rows(np.arange(12, dtype=np.int32) % 3, rows)
         coder.push_uniform(np.array([1, 2, 65535, 0, 254, 7], np.int32), sizes)
-        found.append([*(np.asarray(part).tolist() for part in told), coder.words().tolist()])
+        found.append([*(np.asarray(part).tolist() for part in results), coder.words().tolist()])
     return bool(found[0] == found[1])
 
 
 @lru_cache(maxsize=1)
 def coder_here() -> type[FastAns] | type[PlainAns]:
-    """The fastest coder that is the coder of docs/format.md: found out once a process, in a millisecond."""
+    """The fastest coder that is the coder of docs/reference/format.md: found out once a process, in a millisecond."""
     try:
         if agrees(FastAns):
             return FastAns

@@ -1,7 +1,7 @@
 """Base-2 logarithms of integers, and weights back from them, in integer arithmetic only.
 
 What a Monte Carlo codec derives from the probabilities of its particles (which of them is coded, whether they are
-resampled) decides coded symbols, so that no libm logarithm may have a part in it; docs/latents.md, section 3.
+resampled) decides coded symbols, so that no libm logarithm may have a part in it; docs/reference/latents.md, section 3.
 Logarithms are integers in units of 2**-16 bits.
 """
 
@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.entropy.ans import TOTAL
-
-Int64 = NDArray[np.int64]
+from rdzip.exact.types import Int64
 
 LOG_BITS = 16
 LOG_UNIT = 1 << LOG_BITS

@@ -1,7 +1,7 @@
 """Standard normal values from random words and back, in integers: a stored table of quantiles, interpolated linearly.
 
-No floating point is involved, so encoder and decoder get the same values on every machine. docs/random.md specifies
-table and arithmetic, with test vectors; tools/make_normal_table.py computed the table.
+No floating point is involved, so encoder and decoder get the same values on every machine. docs/reference/random.md
+specifies table and arithmetic, with test vectors; tools/make_normal_table.py computed the table.
 """
 
 from __future__ import annotations

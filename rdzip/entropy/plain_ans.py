@@ -1,4 +1,4 @@
-"""The entropy coder of docs/format.md in plain integers: slow, but it needs nothing, and says what others must do."""
+"""The entropy coder of docs/reference/format.md in plain integers, without any dependency: slow."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Integer layers whose results are identical on every machine (docs/exactness.md)."""
+"""Integer layers whose results are identical on every machine (docs/explanation/exactness.md)."""

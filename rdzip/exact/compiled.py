@@ -1,9 +1,9 @@
 """Scalar code that numba compiles where it is installed, and that Python runs as it is where not.
 
 Only integers, and float64 with + - * / in the order that the source has: no fast mathematics, so neither the compiler
-nor the processor may change a result (docs/exactness.md). What was compiled is kept in a folder of the user, named by a
-hash of all sources: numba itself would go on using a function whose callee in another file has changed. Folders that
-were not used for KEPT_DAYS are removed.
+nor the processor may change a result (docs/explanation/exactness.md). What was compiled is kept in a folder of the
+user, named by a hash of all sources: numba itself would go on using a function whose callee in another file has
+changed. Folders that were not used for KEPT_DAYS are removed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from rdzip.exact.numba_there import numba_is_there
+from rdzip.exact.numba_support import compiled_here
 
 KEPT_DAYS = 30
 NAME_LENGTH = 16
@@ -32,7 +32,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 FUNCTIONS: list[Callable[..., Any]] = []
 """Whatever `compiled` was given so far, compiled or not: what decides coded bits."""
-COMPILES = numba_is_there()
+COMPILES = compiled_here()
 COMPILE_LOG = logging.getLogger("rdzip.compile")
 if COMPILES:
     import numba
@@ -44,12 +44,12 @@ if COMPILES:
     class _Compiling(event.Listener):
         """Logs, once a process, that something is being compiled: whoever waits may want to know why."""
 
-        told = False
+        logged = False
 
         def on_start(self, event: Any) -> None:
             """Log it; event: of no meaning."""
-            if not _Compiling.told:
-                _Compiling.told = True
+            if not _Compiling.logged:
+                _Compiling.logged = True
                 COMPILE_LOG.info("compiling the coder for this machine, once")
 
         def on_end(self, event: Any) -> None:

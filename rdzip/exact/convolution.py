@@ -2,8 +2,8 @@
 
 Arrays are [n, channels, h, w] in the memory format channels_last. A finished layer gathers the neighbours of each
 position and multiplies, because libraries may compute convolutions by transforms (Winograd, FFT) that are not exact.
-Between layers runs a residual stream that is settled, rounded to whole numbers within +-STREAM_MAX, after each sum, so
-that every sum keeps the bound of exactness by itself.
+Between layers runs a residual stream that is requantised, rounded to whole numbers within +-STREAM_MAX, after each
+sum, so that every sum keeps the bound of exactness by itself.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from rdzip.exact.layers import IntegerLinear, QuantisedLinear, ste_round
 
 STREAM_MAX = 2047
 ADDENDS = 3
-"""Settled streams that may be added to the output of one layer."""
+"""Requantised streams that may be added to the output of one layer."""
 
 
-class _Settle(torch.autograd.Function):
+class _Requantise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, h: Tensor) -> Tensor:  # type: ignore[override]
-        settled = (h + 0.5).floor_().clamp_(-STREAM_MAX, STREAM_MAX)
-        ctx.save_for_backward(settled)
-        return settled
+        requantised = (h + 0.5).floor_().clamp_(-STREAM_MAX, STREAM_MAX)
+        ctx.save_for_backward(requantised)
+        return requantised
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
-        (settled,) = ctx.saved_tensors
-        return torch.ops.aten.hardtanh_backward(grad, settled, -float(STREAM_MAX), float(STREAM_MAX))  # type: ignore[no-any-return]
+        (requantised,) = ctx.saved_tensors
+        return torch.ops.aten.hardtanh_backward(grad, requantised, -float(STREAM_MAX), float(STREAM_MAX))  # type: ignore[no-any-return]
 
 
-def settle(h: Tensor) -> Tensor:
-    """The stream rounded to whole numbers (halves upwards) and clipped to +-STREAM_MAX, gradient straight through."""
+def requantise(h: Tensor) -> Tensor:
+    """Round the stream to whole numbers (halves upwards) and clip it to +-STREAM_MAX, gradient straight through."""
     if not h.requires_grad:
         return (h + 0.5).floor_().clamp_(-STREAM_MAX, STREAM_MAX)
-    return _Settle.apply(h)  # type: ignore[no-any-return, no-untyped-call]
+    return _Requantise.apply(h)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class QuantisedConv(QuantisedLinear):
@@ -82,10 +82,10 @@ class QuantisedConv(QuantisedLinear):
         bound = self.weight.detach().abs().sum(1) * self.input_max + self.bias.detach().abs() + ADDENDS * STREAM_MAX
         self.cap = torch.minimum(self.cap, torch.floor(torch.log2(0.9 * SUM_LIMIT / bound)).to(self.cap.device))
 
-    def freeze(self, input_max: int | None = None) -> IntegerLinear:
+    def to_integer(self, input_max: int | None = None) -> IntegerLinear:
         """The finished integer layer, its inputs ordered by row, column, channel; ModelError if it cannot be exact."""
         self._limit()
-        layer = super().freeze(self.input_max)
+        layer = super().to_integer(self.input_max)
         weight = layer.integers["weight"].view(-1, self.inputs, self.size, self.size).permute(0, 2, 3, 1)
         return self._checked(weight.reshape(len(weight), -1), layer.integers["exponent"], layer.integers["bias"])
 
@@ -119,4 +119,4 @@ def depth_to_space(x: Tensor) -> Tensor:
     return x.reshape(n, 2, 2, c // 4, h, w).permute(0, 3, 4, 1, 5, 2).reshape(n, c // 4, 2 * h, 2 * w)
 
 
-__all__ = ["INPUT_MAX", "QuantisedConv", "depth_to_space", "settle", "space_to_depth"]
+__all__ = ["INPUT_MAX", "QuantisedConv", "depth_to_space", "requantise", "space_to_depth"]

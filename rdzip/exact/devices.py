@@ -23,7 +23,7 @@ def usable_device(name: str) -> torch.device:
 
 
 @contextmanager
-def exactly() -> Iterator[None]:
+def exact_inference() -> Iterator[None]:
     """Within the context, torch keeps no gradients and takes products in the precision that was asked for."""
     with torch.inference_mode(), torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
         yield

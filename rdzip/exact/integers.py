@@ -2,7 +2,7 @@
 
 A layer multiplies 8-bit integer activations by int8 weights. Because ``sum|w| * max|a| < 2**24`` for every output
 channel, each partial sum is an exact float32 integer, so the order of summation (threads, SIMD width, BLAS, fused
-multiply-add) cannot change the result; the powers of two that follow are exact too. See docs/exactness.md.
+multiply-add) cannot change the result; the powers of two that follow are exact too. See docs/explanation/exactness.md.
 
 Units: the activation unit is 1. The wide residual stream between layers holds exact multiples of 2**-e of it, where e,
 the binary exponent of the weights, is chosen for each output channel; biases are multiples of 2**-FRACTION_BITS.

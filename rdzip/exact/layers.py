@@ -11,14 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rdzip.exact.integers import (
-    ACT_MAX,
-    BIAS_UNIT,
-    EXPONENT_MAX,
-    SUM_LIMIT,
-    WEIGHT_MAX,
-    IntegerLayer,
-)
+from rdzip.exact.integers import ACT_MAX, BIAS_UNIT, EXPONENT_MAX, SUM_LIMIT, WEIGHT_MAX, IntegerLayer
 from rdzip.exact.products import fast_products
 
 FAST_SIZE = 2**22  # multiply-adds from which fast_products pays
@@ -122,8 +115,8 @@ class QuantisedLinear(nn.Module):
         y = F.linear(a, w.to(a.dtype)).float()
         return y.add_(b) if y.dtype != a.dtype else y + b
 
-    def freeze(self, input_max: int = ACT_MAX) -> IntegerLinear:
-        """The finished integer layer; ModelError if a channel breaks the bound of exactness."""
+    def to_integer(self, input_max: int = ACT_MAX) -> IntegerLinear:
+        """The integer layer of the rounded weights; ModelError if a channel breaks the bound of exactness."""
         e = self.exponents()
         weight = torch.round(self.quantised_weight().detach() * torch.exp2(e)[:, None]).to(torch.int8)
         bias = round_half_up(self.bias.detach() * BIAS_UNIT).to(torch.int32)

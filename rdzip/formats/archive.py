@@ -1,5 +1,5 @@
-"""Many images in one .rdz file: each member is a whole .rdz file, found by an index at the end (docs/format.md, section
-5).
+"""Many images in one .rdz file: each member is a whole .rdz file, found by an index at the end
+(docs/reference/format.md, section 5).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The bytes of a .rdz file: signature, version, CBOR header, typed sections with CRC-32, end mark (docs/format.md,
-section 1).
+"""The bytes of a .rdz file: signature, version, CBOR header, typed sections with CRC-32, end mark
+(docs/reference/format.md, section 1).
 
     89 52 44 5A 0D 0A 1A 0A | version | header length, header, CRC-32 | { type, length, body, CRC-32 } ... | 00
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from rdzip.codecs.names import ClassicMethod, PlaneCodec
 from rdzip.errors import CoderError, FormatError
 from rdzip.formats import container
 from rdzip.formats.container import Container, SectionType
@@ -20,9 +21,6 @@ from rdzip.formats.header import (
     Reason,
 )
 from rdzip.formats.modes import BY_NUMBER
-
-CODEC_NAMES = {0: "classic", 1: "causal", 2: "latent", 3: "lossy", 4: "mixing"}
-CLASSIC_METHODS = ("raw", "constant", "webp", "png", "png-lzma", "planes", "bits")
 
 
 def describe(data: bytes | memoryview) -> dict[str, Any]:
@@ -57,49 +55,21 @@ def _image(parsed: Container, size: int) -> dict[str, Any]:
     header = ImageHeader.from_map(parsed.header)
     mode = BY_NUMBER[header.mode]
     shape = [header.height, header.width] + ([mode.channels] if mode.channels > 1 else [])
-    planes = {}
-    for section in parsed.sections:
-        if section.type in (SectionType.COLOUR, SectionType.ALPHA):
-            if not len(section.body):
-                raise FormatError("header is inconsistent: an empty section; the file is corrupt")
-            codec = CODEC_NAMES.get(section.body[0], f"unknown ({section.body[0]})")
-            layout, at = container.read_varint(section.body, 1)
-            method = CLASSIC_METHODS[layout] if codec == "classic" and layout < len(CLASSIC_METHODS) else None
-            planes[SectionType(section.type).name.lower()] = {
-                "codec": codec,
-                "layout": layout,
-                "method": method,
-                "bytes": len(section.body) - at,
-            }
-            if codec == "latent":
-                planes[SectionType(section.type).name.lower()] |= _options(section.body[at:], tiles=True)
-            elif codec == "lossy":
-                planes[SectionType(section.type).name.lower()] |= _settings(section.body[at:], layout)
+    planes = {
+        SectionType(section.type).name.lower(): _plane(section.body)
+        for section in parsed.sections
+        if section.type in (SectionType.COLOUR, SectionType.ALPHA)
+    }
     if "colour" not in planes:
         raise FormatError("header is inconsistent: the file has no section with colours; it is corrupt")
     sizes = {SectionType(section.type): len(section.body) for section in parsed.sections}
     samples = header.height * header.width * mode.channels
-    reason = (
-        LOSSY_REASON
-        if header.symbols_hash and not header.reason
-        else REASONS[Reason(header.reason)]
-        if header.reason in Reason.__members__.values()
-        else f"unknown ({header.reason})"
-    )
-    lossy: dict[str, Any] = {"lossy": False}
-    if header.symbols_hash:
-        colour = planes["colour"]
-        lossy = {"lossy": True, "setting": colour.get("setting"), "q": colour.get("q")}
-    elif header.quantiser:
-        lossy = {"lossy": True, "max_error": header.quantiser.max_error}
-    if lossy["lossy"]:
-        lossy["bpp"] = 8 * size / (header.height * header.width)
     return {
         "kind": "image",
         "format_version": container.VERSION,
         "codec": planes["colour"]["codec"],
-        "reason": reason,
-        **lossy,
+        "reason": _reason(header),
+        **_loss(header, planes["colour"], size),
         **_model(header.model),
         "shape": shape,
         "mode": mode.name,
@@ -118,6 +88,44 @@ def _image(parsed: Container, size: int) -> dict[str, Any]:
         "bytes": size,
         "bpsp": 8 * size / samples,
     }
+
+
+def _plane(body: bytes | memoryview) -> dict[str, Any]:
+    """Return the facts about a section of samples: its codec, and what the payload says of itself."""
+    if not len(body):
+        raise FormatError("header is inconsistent: an empty section; the file is corrupt")
+    layout, at = container.read_varint(body, 1)
+    known = body[0] in PlaneCodec.__members__.values()
+    facts: dict[str, Any] = {
+        "codec": PlaneCodec(body[0]).label if known else f"unknown ({body[0]})",
+        "layout": layout,
+        "method": None,
+        "bytes": len(body) - at,
+    }
+    if body[0] == PlaneCodec.CLASSIC and layout in ClassicMethod.__members__.values():
+        facts["method"] = ClassicMethod(layout).label
+    elif body[0] == PlaneCodec.LATENT:
+        facts |= _options(body[at:], tiles=True)
+    elif body[0] == PlaneCodec.TRANSFORM:
+        facts |= _settings(body[at:], layout)
+    return facts
+
+
+def _reason(header: ImageHeader) -> str:
+    if header.symbols_hash and not header.reason:
+        return LOSSY_REASON
+    known = header.reason in Reason.__members__.values()
+    return REASONS[Reason(header.reason)] if known else f"unknown ({header.reason})"
+
+
+def _loss(header: ImageHeader, colour: dict[str, Any], size: int) -> dict[str, Any]:
+    """Return what was lost: by a setting of the quantiser and the quality that it was chosen by, or of each sample."""
+    bpp = 8 * size / (header.height * header.width)
+    if header.symbols_hash:
+        return {"lossy": True, "setting": colour.get("setting"), "q": colour.get("q"), "bpp": bpp}
+    if header.quantiser:
+        return {"lossy": True, "max_error": header.quantiser.max_error, "bpp": bpp}
+    return {"lossy": False}
 
 
 def _model(stamp: ModelStamp | None) -> dict[str, Any]:
@@ -142,7 +150,7 @@ def _options(payload: bytes | memoryview, *, tiles: bool = False) -> dict[str, A
 
 def _settings(payload: bytes | memoryview, layout: int) -> dict[str, Any]:
     """Return the codec, the setting and the quality of a lossy payload."""
-    from rdzip.codecs import transform_head
+    from rdzip.codecs.transform import head as transform_head
 
     try:
         return transform_head.describe(payload, layout)
@@ -151,8 +159,8 @@ def _settings(payload: bytes | memoryview, layout: int) -> dict[str, Any]:
 
 
 def _batch(parsed: Container, size: int) -> dict[str, Any]:
-    from rdzip.formats import batch_frame
-    from rdzip.formats.batch_header import IMAGE_MODES, BatchHeader, Form
+    from rdzip.formats.batch import tables as batch_frame
+    from rdzip.formats.batch.header import IMAGE_MODES, BatchHeader, Form
 
     header = BatchHeader.from_map(parsed.header)
     frame = batch_frame.read_frame(parsed, header)

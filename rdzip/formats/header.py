@@ -1,4 +1,4 @@
-"""The header of an image file as a checked dataclass, to and from its CBOR map (docs/format.md, section 2)."""
+"""Header of an image file, a checked dataclass, to and from its CBOR map (docs/reference/format.md, section 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metadata as plain values by name, packed as CBOR (docs/format.md, section 4).
+"""Metadata as plain values by name, packed as CBOR (docs/reference/format.md, section 4).
 
 png    [[type, body], ...]: the ancillary chunks of a PNG file in order, with empty "PLTE" and "IDAT" entries where
        those stood
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from rdzip.codecs import pngstream
+from rdzip.codecs.classic import png as pngstream
 from rdzip.errors import FormatError
 from rdzip.formats import cbor
 from rdzip.formats.container import Container, SectionType

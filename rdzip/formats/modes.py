@@ -1,4 +1,4 @@
-"""The pixel modes of a .rdz file and their numbers in it (docs/format.md, section 2)."""
+"""The pixel modes of a .rdz file and their numbers in it (docs/reference/format.md, section 2)."""
 
 from __future__ import annotations
 

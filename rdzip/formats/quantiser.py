@@ -1,5 +1,5 @@
-"""The quantiser of near-lossless files: which modes have one, and what the header says of it (docs/format.md, section
-2).
+"""The quantiser of near-lossless files: which modes have one, and what the header says of it (docs/reference/format.md,
+section 2).
 """
 
 from __future__ import annotations

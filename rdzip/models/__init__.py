@@ -1,6 +1,6 @@
-"""Probability models: one architecture a file, each handing out distributions as integers.
+"""Probability models: one family a folder, each handing out distributions as integers (README.md).
 
-A model object is built from the tensors and the document of a model file (`modelfile`) by the builder that is
+A model object is built from the tensors and the document of a model file (`model_file`) by the builder that is
 registered for the document's "architecture". Importing this package imports no network code.
 """
 
@@ -28,17 +28,44 @@ class Model(Protocol):
 Builder = Callable[[Mapping[str, "np.ndarray[Any, Any]"], Mapping[str, Any]], Model]
 
 _ARCHITECTURES: dict[str, str | Builder] = {
-    "bit-swap": "rdzip.models.conv_file:from_tensors",
-    "causal-mlp": "rdzip.models.causal_file:from_tensors",
-    "hyper-code": "rdzip.models.hyper_file:from_tensors",
-    "irec-code": "rdzip.models.irec_file:from_tensors",
-    "resnet-vae": "rdzip.models.conv_file:from_tensors",
+    "bit-swap": "rdzip.models.conv_vae.file:from_tensors",
+    "causal-mlp": "rdzip.models.causal.model:from_tensors",
+    "hyper-code": "rdzip.models.hyperprior.file:from_tensors",
+    "irec-code": "rdzip.models.irec_vae.file:from_tensors",
+    "resnet-vae": "rdzip.models.conv_vae.file:from_tensors",
     "toy-hmm": "rdzip.models.toy:hmm_from_tensors",
     "toy-mixture": "rdzip.models.toy:mixture_from_tensors",
-    "transform-code": "rdzip.models.transform_file:from_tensors",
-    "vae-mlp": "rdzip.models.vae_mlp_file:from_tensors",
-    "vrnn": "rdzip.models.vrnn_file:from_tensors",
+    "transform-code": "rdzip.models.lapped_transform.file:from_tensors",
+    "vae-mlp": "rdzip.models.vae_mlp.file:from_tensors",
+    "vrnn": "rdzip.models.vrnn.file:from_tensors",
 }
+
+
+_BITS_BACK = ("bb-ans", "bb-is", "bb-cis")
+_CODECS: dict[str, tuple[str, ...]] = {
+    "bit-swap": ("bit-swap", *_BITS_BACK, "stochastic", "irec"),
+    "causal-mlp": ("mixing", "causal"),
+    "irec-code": ("irec-vae",),
+    "resnet-vae": (*_BITS_BACK, "stochastic", "irec"),
+    "toy-hmm": ("bb-smc", "bb-ans", "bb-is", "stochastic"),
+    "toy-mixture": ("bb-cis", "bb-is", "bb-ans", "bb-ais", "stochastic", "irec"),
+    "transform-code": ("channel-ar",),
+    "vae-mlp": (*_BITS_BACK, "bb-ais", "stochastic", "irec"),
+    "vrnn": ("bb-smc", "bb-ans", "bb-is", "stochastic"),
+}
+"""Codecs that code by a model, default first; those of "hyper-code" depend on its network."""
+
+
+def codecs_of(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    """Codecs that code by the model of this document, default first.
+
+    They follow from its architecture; the entry "codecs" counts for architectures in trial alone (`registered`).
+    """
+    architecture = str(meta.get("architecture"))
+    if architecture == "hyper-code" and isinstance(network := meta.get("network"), Mapping):
+        slices = network.get("slices")
+        return ("channel-ar",) if isinstance(slices, int) and slices > 1 else ("hyperprior",)
+    return _CODECS.get(architecture) or tuple(meta["codecs"])
 
 
 def architectures() -> tuple[str, ...]:

@@ -17,15 +17,14 @@ from numpy.typing import NDArray
 
 from rdzip.entropy.ans import TOTAL, AnsStack
 from rdzip.errors import InputError, ModelError
-from rdzip.models.latent import SAMPLE, Draw, Samples, Shape
-from rdzip.models.sites import CategoricalSite, Symbols
+from rdzip.exact.types import Float64, Int32
+from rdzip.models.latent_model import SAMPLE, Draw, Samples, Shape
+from rdzip.models.shared.sites import CategoricalSite, Symbols
 
 VERSION = 1
 LARGEST = 256
 """Largest number of symbols and of latent values."""
 
-Int32 = NDArray[np.int32]
-Float64 = NDArray[np.float64]
 Tensors = Mapping[str, NDArray[Any]]
 
 

@@ -1,4 +1,8 @@
-"""From choices to values: the decoder's side of the search for auxiliary variables, in integers (docs/irec.md)."""
+"""Auxiliary variables, the decoder's side: from choices to values, in integers (docs/reference/irec.md).
+
+A latent is a sum of normal variables; each is chosen among candidates of shared randomness (Flamich, Havasi and
+Hernandez-Lobato 2020, section 3).
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from rdzip.exact.types import Int64
 from rdzip.rec import shared
 from rdzip.rec.schedule import WEIGHT_BITS, weights
-from rdzip.rec.shared import BLOCK, Int64
+from rdzip.rec.shared import BLOCK
 
 _AT_ONCE = 1 << 12
 """Choices whose rows are drawn together: many blocks have the same in a step."""

@@ -1,4 +1,4 @@
-"""Search for the choices of many blocks at once: beam search over auxiliary variables.
+"""Beam search over auxiliary variables, for the choices of many blocks at once.
 
 iREC (Flamich, Havasi & Hernandez-Lobato 2020, algorithm 2): step by step each kept path is offered N candidates, and
 the paths of the largest weight are kept. A path's weight is the density ratio of q and p that it leads to,

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rdzip.exact.types import Float64
 from rdzip.rec.schedule import BENDS
 
-Float64 = NDArray[np.float64]
 TOTAL = 1 << 24
 SMALLEST = 1e-6
 """Variance."""
@@ -64,8 +64,8 @@ class Targets:
         return np.asarray(np.log(mass_q / mass_p).sum(1))
 
 
-def told(mean: Float64, variance: Float64, share: float) -> float:
-    """Nats that the partial sum of variance ``share`` tells: KL of its laws under Gaussians q and p, all variables.
+def partial_divergence(mean: Float64, variance: Float64, share: float) -> float:
+    """KL in nats of the partial sum of variance ``share``: of its laws under Gaussians q and p, all variables.
 
     Given z, the partial sum is normal with mean share z and variance share (1 - share).
     """
@@ -75,11 +75,11 @@ def told(mean: Float64, variance: Float64, share: float) -> float:
 
 
 def fitted_bend(mean: Float64, variance: Float64, steps: int) -> int:
-    """The bend of the schedule (rec/schedule.py) at which steps tell most nearly as much as each other."""
+    """The bend of the schedule (rec/schedule.py) at which the KL of steps is most nearly the same."""
     k = np.arange(steps + 1)
     unevenness = []
     for c in BENDS:
         shares = k * (4 + c) / (4 * steps + c * k)
-        nats = np.diff([told(mean, variance, float(share)) for share in shares])
+        nats = np.diff([partial_divergence(mean, variance, float(share)) for share in shares])
         unevenness.append(float((nats * nats).sum()))
     return int(np.argmin(unevenness))

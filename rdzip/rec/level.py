@@ -1,6 +1,6 @@
-"""What is coded of a level of latents: its variables cut into blocks, their steps, bends and choices, on a stack.
+"""Coding of a level of latents: its variables cut into blocks, their steps, bends and choices, on a stack.
 
-docs/irec.md, sections 2 and 4.
+docs/reference/irec.md, sections 2 and 4.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip import limits
 from rdzip.entropy.ans import AnsStack
 from rdzip.errors import CoderError
+from rdzip.exact.types import Int64
 from rdzip.rec import auxiliary, index_code, shared
 from rdzip.rec.schedule import BENDS, MAX_STEPS
-from rdzip.rec.shared import BLOCK, Int64
+from rdzip.rec.shared import BLOCK
+from rdzip.system import limits
 
 Choices = NDArray[np.int64]
 CHOICE_TIME = 15.0

@@ -1,4 +1,4 @@
-"""How latents are told by relative entropy coding: what files name of it."""
+"""Parameters of relative entropy coding: what files name of them."""
 
 from __future__ import annotations
 

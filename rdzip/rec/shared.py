@@ -1,8 +1,8 @@
-"""What encoder and decoder draw alike: normal values by step, candidate and place, and an order of variables.
+"""Shared randomness of encoder and decoder: normal values by step, candidate and place, and an order of variables.
 
-Integers throughout (docs/irec.md, sections 2 and 3). A step's candidates are rows of normal values; a path of choices
-*turns* the rows of the next step, so that equal numbers mean different vectors after different paths. Without that,
-all beams of a search would be offered the same vectors, and keeping several of them would gain nearly nothing.
+Integers throughout (docs/reference/irec.md, sections 2 and 3). A step's candidates are rows of normal values; a path of
+choices *turns* the rows of the next step, so that equal numbers mean different vectors after different paths. Without
+that, all beams of a search would be offered the same vectors, and keeping several of them would gain nearly nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rdzip.entropy import normal, philox
 from rdzip.entropy.philox import Philox
+from rdzip.exact.types import Int64
 
 BLOCK = 1024
 """Variables of a block, at most; length of a row of normal values."""
@@ -21,7 +22,6 @@ ORDER_STREAM = 1 << 32
 MIX = 0x9E3779B1
 _TURN_SHIFT = 22  # of a 32-bit path, which leaves 10 bits: 0..BLOCK - 1
 _AT_ONCE = 256
-Int64 = NDArray[np.int64]
 
 
 def order(seed: int, count: int) -> Int64:

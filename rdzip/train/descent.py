@@ -1,4 +1,14 @@
-"""Gradient descent: the one loop behind every network of the project, those of bounds too, and files of its state."""
+"""The training loop: gradient descent of every network of the project, those of bounds too, and files of its state.
+
+    step 0, 1, ...          once a step          after every `every` steps
+    --------------     ---------------------     -------------------------
+    loss(step)     ->  backward, clip, Adam  ->  pause(): log, validate, save
+        ^                                                        |
+        |     restore(state): optimiser, step, seconds           v
+        +-----------------------------------------------  checkpoint
+
+A run that goes on from a checkpoint takes the same steps as one that was never stopped.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +22,8 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor, nn
 
-from rdzip import atomic
 from rdzip.errors import InputError
+from rdzip.system import atomic
 
 Clip = Callable[[list[nn.Parameter]], object]
 
@@ -75,7 +85,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
     Raises InputError where it cannot be written, such as on a full disk; the earlier one is left then, too.
     """
     kept = f"; the earlier {path.name} is kept: make room, then go on with it (--resume)" if path.exists() else ""
-    with _told(kept), atomic.written(path, force=True) as file:
+    with _adding(kept), atomic.written(path, force=True) as file:
         out: Any = _Out(file)
         try:
             torch.save(state, out)
@@ -84,7 +94,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _told(more: str) -> Iterator[None]:
+def _adding(more: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:

@@ -1,4 +1,13 @@
-"""Training runs: a recipe's task descended to a model file; log, checkpoints, exact resume, one process or several."""
+"""Training runs: from a recipe and data to a model file; log, checkpoints, exact resume, one process or several.
+
+    recipe.toml --+
+                  +--> Task: networks, loss, validation --> Descent (descent.py) --> Task.export --> NAME.safetensors
+    data ---------+                                          |          |
+                                                        log.jsonl   checkpoint.pt
+
+What is trained are float networks whose forward already rounds as the integer one does (straight-through gradients,
+exact/layers.py), so that export changes nothing that was learnt.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +23,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from rdzip import atomic
 from rdzip.errors import InputError
+from rdzip.system import atomic
 from rdzip.train import descent
 from rdzip.train.descent import Descent
 from rdzip.train.processes import Group, group
@@ -44,7 +53,7 @@ class Task(Protocol):
     """Of the training data: samples, skipped (texts), data_sha256."""
 
     def loss(self, step: int, generator: torch.Generator) -> Tensor:
-        """Loss of a step, the mean over this process's part of the batch (see rdzip.models.noise)."""
+        """Loss of a step, the mean over this process's part of the batch (see rdzip.models.shared.shared_random)."""
 
     def validate(self) -> dict[str, float]:
         """Figures on held-out data."""
@@ -54,14 +63,14 @@ class Task(Protocol):
 
 
 _TASKS = {
-    "bit-swap": "rdzip.train.conv_task:ConvTask",
-    "causal": "rdzip.train.causal_task:CausalTask",
-    "hyper-code": "rdzip.train.lossy_task:LossyTask",
-    "irec-code": "rdzip.train.lossy_task:LossyTask",
-    "resnet-vae": "rdzip.train.conv_task:ConvTask",
-    "transform-code": "rdzip.train.lossy_task:LossyTask",
-    "vae-mlp": "rdzip.train.vae_mlp_task:VaeMlpTask",
-    "vrnn": "rdzip.train.vrnn_task:VrnnTask",
+    "bit-swap": "rdzip.train.tasks.conv_vae:ConvTask",
+    "causal": "rdzip.train.tasks.causal:CausalTask",
+    "hyper-code": "rdzip.train.tasks.lossy:LossyTask",
+    "irec-code": "rdzip.train.tasks.lossy:LossyTask",
+    "resnet-vae": "rdzip.train.tasks.conv_vae:ConvTask",
+    "transform-code": "rdzip.train.tasks.lossy:LossyTask",
+    "vae-mlp": "rdzip.train.tasks.vae_mlp:VaeMlpTask",
+    "vrnn": "rdzip.train.tasks.vrnn:VrnnTask",
 }
 
 
@@ -86,7 +95,12 @@ def make_task(recipe: Recipe, data: Path, device: torch.device) -> Task:
 def train(recipe: Recipe, data: Path, out: Path, resume: bool, device: str, watchers: Sequence[Watcher] = ()) -> Path:
     """Train a recipe and export it; returns the model file. See rdzip.train.run.
 
-    watchers: told of every step and every record of the log, in the process that writes them.
+    - recipe: what to train, and how.
+    - data: folder or file that the task reads.
+    - out: folder of log, checkpoint and model file.
+    - resume: go on from the checkpoint in `out`.
+    - device: where torch computes.
+    - watchers: called with every step and every record of the log, in the process that writes them.
     """
     with group(device) as processes:
         checkpoint = out / CHECKPOINT

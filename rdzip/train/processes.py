@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from rdzip.exact.devices import usable_device
-from rdzip.models.noise import Shared
+from rdzip.models.shared.shared_random import Shared
 
 
 @dataclass(frozen=True)

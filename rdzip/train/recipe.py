@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rdzip.errors import InputError
-from rdzip.models.modelfile import is_id
+from rdzip.models.model_file import is_id
 
 RECIPES = Path(__file__).parent / "recipes"
 _OPTIMISER_KEYS = {

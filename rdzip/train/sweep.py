@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rdzip import atomic, workers
 from rdzip.errors import InputError
-from rdzip.train import run
+from rdzip.system import atomic, workers
+from rdzip.system.workers import InOrder, Pool
 from rdzip.train.recipe import load_recipe
-from rdzip.workers import InOrder, Pool
+from rdzip.train.run import run
 
 SUMMARY = "sweep.jsonl"
 
@@ -47,10 +47,16 @@ def sweep(
 ) -> list[dict[str, Any]]:
     """Train every combination of ``values`` ("key=a,b,c" each), in ``out``/key=value,..., and return their records.
 
+    - recipe, data, overrides, start, device: of each run, see rdzip.train.run.
+    - out: folder with a folder for each run.
+    - values: "key=a,b,c" for each key.
+    - pool: workers that train.
+    - resume: go on with the runs in ``out``.
+    - on_record: gets each record, in the order of the combinations.
+
     A record has "set" (the values), and "model", "figures" (the last of the log), or "error". They are in
-    ``out``/sweep.jsonl too, and ``on_record`` gets each, in the order of the combinations. A run whose process dies
-    goes on from its checkpoint, once. resume: go on with the runs in ``out``. Raises InputError for what is wrong with
-    values or recipes.
+    ``out``/sweep.jsonl too. A run whose process dies goes on from its checkpoint, once. Raises InputError for what is
+    wrong with values or recipes.
     """
     changes = combinations(values)
     jobs = []
@@ -79,7 +85,11 @@ def sweep(
 
 
 def combinations(values: Sequence[str]) -> list[tuple[str, ...]]:
-    """Every combination of "key=a,b,c" texts, as ("key=a", ...); InputError for a text that is no such thing."""
+    """Every combination of "key=a,b,c" texts, as ("key=a", ...); InputError for a text that is no such thing.
+
+    >>> combinations(["lr=0.1,0.2", "seed=1"])
+    [('lr=0.1', 'seed=1'), ('lr=0.2', 'seed=1')]
+    """
     axes = []
     for text in values:
         key, sign, found = text.partition("=")
@@ -89,7 +99,7 @@ def combinations(values: Sequence[str]) -> list[tuple[str, ...]]:
     return list(itertools.product(*axes))
 
 
-def train_one(job: Job, say: Callable[[Any], None]) -> dict[str, Any]:
+def train_one(job: Job, send: Callable[[Any], None]) -> dict[str, Any]:
     """Train one run of a sweep, or go on with it, wherever this process is."""
     resume = (job.out / "checkpoint.pt").exists()
     model = run(

@@ -1,4 +1,4 @@
-"""Watching a run: a live table on a terminal, and TensorBoard."""
+"""Monitoring of training runs: a live table on a terminal, and TensorBoard."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def live(steps: int, batch: int) -> Iterator[list[Watcher]]:
     from rich.console import Console
     from rich.live import Live
 
-    state = Progress(steps, batch)
+    state = TrainingProgress(steps, batch)
     with Live(
         get_renderable=state.table, console=Console(stderr=True, markup=False), refresh_per_second=4, transient=True
     ):
         yield [state]
 
 
-class Progress:
+class TrainingProgress:
     """Step, loss, learning rate, samples a second, time left, and the last figures on held-out data."""
 
     def __init__(self, steps: int, batch: int) -> None:
@@ -67,7 +67,7 @@ class Progress:
             self._figures = {k: v for k, v in record.items() if k not in TEXTS} or self._figures
 
     @property
-    def pace(self) -> float:
+    def steps_a_second(self) -> float:
         """Steps a second, of late; 0 while unknown."""
         if len(self._recent) < 2:
             return 0.0
@@ -76,13 +76,13 @@ class Progress:
     def rows(self) -> list[tuple[str, str]]:
         """Names and texts of what the table shows."""
         loss = sum(value for _, value in self._recent) / max(1, len(self._recent))
-        left = round((self.steps - self.at) / self.pace) if self.pace else 0
+        left = round((self.steps - self.at) / self.steps_a_second) if self.steps_a_second else 0
         shown = [
             ("step", f"{self.at:,} of {self.steps:,}"),
             ("loss", f"{loss:.4f}" if self._recent else ""),
             ("learning rate", f"{self.rate:.2e}"),
-            ("samples a second", f"{self.pace * self.batch:,.0f}" if self.pace else ""),
-            ("time left", f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02}" if self.pace else ""),
+            ("samples a second", f"{self.steps_a_second * self.batch:,.0f}" if self.steps_a_second else ""),
+            ("time left", f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02}" if self.steps_a_second else ""),
         ]
         return shown + [(f"held out: {name}", f"{value:.4f}") for name, value in self._figures.items()]
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import lossy_stub
 import numpy as np
 import pytest
-from bench_support import pixels
+from helpers import lossy_stub
+from helpers.bench_support import pixels
 
 import rdzip
 from rdzip.bench import codecs, own, peers
@@ -79,7 +79,7 @@ def test_rdzip_by_its_models() -> None:
     assert measure(codec, None, pixels(), 1)["mse"] == 0
     assert "photo" in codec.version()
     assert measure(codecs.find("rdzip:photo:classic"), None, pixels(), 1)["codec"] == "rdzip:photo:classic"
-    assert codecs.find("rdzip").version() == codecs.find("rdzip:photo-fast-2").version()
+    assert codecs.find("rdzip").version() == codecs.find("rdzip:photo-fast").version()
     assert codecs.find("rdzip").encode(pixels(), None, 1) == rdzip.compress(pixels(), metadata="none")
     with pytest.raises(ModelError, match="no-such-model"):
         codecs.find("rdzip:no-such-model")
@@ -88,7 +88,7 @@ def test_rdzip_by_its_models() -> None:
 @pytest.mark.parametrize(
     ("name", "model", "codec"),
     [
-        ("rdzip", "photo-fast-2", None),
+        ("rdzip", "photo-fast", None),
         ("rdzip:a", "a", None),
         ("rdzip:a:b", "a", "b"),
         ("rdzip:c:/x.safetensors", "c:/x.safetensors", None),

@@ -11,7 +11,7 @@ import pytest
 from rdzip.bounds import blahut_arimoto as ba
 from rdzip.bounds.exact import water_filling
 from rdzip.bounds.point import Point
-from rdzip.bounds.source import open_source
+from rdzip.bounds.sources.base import open_source
 from rdzip.errors import InputError
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pytest
-from bounds_stub import exact_point
+from helpers.bounds_stub import exact_point
 from PIL import Image
 
 from rdzip.bounds import plot
 from rdzip.bounds.plot import Axes, Codec, Run, draw, load, save
 from rdzip.bounds.point import ROLES
-from rdzip.bounds.source import open_source
+from rdzip.bounds.sources.base import open_source
 from rdzip.errors import InputError
 
 LAMBDAS = (0.5, 1.0, 3.0, 10.0, 100.0)

@@ -5,14 +5,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import bounds_stub
-import needs
 import pytest
+from helpers import bounds_stub, needs
 
 from rdzip.bounds import run
 from rdzip.bounds.folder import Folder, read_records
 from rdzip.bounds.run import Request, Result
-from rdzip.bounds.tasks import Where
+from rdzip.bounds.tasks import SourceSpec
 from rdzip.errors import InputError
 
 LAMBDAS = (1.0, 3.0, 10.0)
@@ -26,7 +25,7 @@ def _stubs(monkeypatch: pytest.MonkeyPatch) -> None:
 def ran(out: Path | None, resume: bool = False, force: bool = False, seed: int = 0, **request: Any) -> Result:
     request.setdefault("lambdas", LAMBDAS)
     spec = request.pop("spec", "gaussian")
-    plan = run.plan(Request(Where(spec, seed=seed), **request))
+    plan = run.plan(Request(SourceSpec(spec, seed=seed), **request))
     return run.run(plan, out=out, resume=resume, force=force)
 
 
@@ -59,7 +58,7 @@ def test_jobs_change_nothing_but_the_order(tmp_path: Path) -> None:
 
 
 def test_records_are_on_the_disk_as_they_come(tmp_path: Path) -> None:
-    plan = run.plan(Request(Where("gaussian"), lambdas=LAMBDAS))
+    plan = run.plan(Request(SourceSpec("gaussian"), lambdas=LAMBDAS))
     seen = []
     run.run(plan, out=tmp_path, on_record=lambda _: seen.append(len(read_records(tmp_path / "bound.jsonl"))))
     assert seen == list(range(1, 13))
@@ -67,7 +66,7 @@ def test_records_are_on_the_disk_as_they_come(tmp_path: Path) -> None:
 
 def test_shares_rise_to_one() -> None:
     shares: list[float] = []
-    run.run(run.plan(Request(Where("gaussian"), lambdas=LAMBDAS)), on_share=shares.append)
+    run.run(run.plan(Request(SourceSpec("gaussian"), lambdas=LAMBDAS)), on_share=shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)
 
@@ -167,7 +166,7 @@ def test_stopping_keeps_what_is_done(tmp_path: Path, jobs: int) -> None:
     class Stop(BaseException):
         pass
 
-    plan = run.plan(Request(Where("gaussian"), lambdas=LAMBDAS, options={"low": {"pause": "30"}}, jobs=jobs))
+    plan = run.plan(Request(SourceSpec("gaussian"), lambdas=LAMBDAS, options={"low": {"pause": "30"}}, jobs=jobs))
     count = 0
 
     def stop(_: object) -> None:
@@ -184,7 +183,7 @@ def test_stopping_keeps_what_is_done(tmp_path: Path, jobs: int) -> None:
 
 
 def test_a_killed_process_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rdzip.workers.sys.executable", "/bin/false")
+    monkeypatch.setattr("rdzip.system.workers.sys.executable", "/bin/false")
     result = ran(None, jobs=2)
     assert "before it was done" in str(result.failures[0].error)
     assert len(result.failures) == len({(f.method, f.lambdas) for f in result.failures})
@@ -209,7 +208,7 @@ def test_a_killed_process_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_bad_requests_are_told_in_a_line(request_: dict[str, Any], text: str) -> None:
-    where = Where(request_.pop("spec", "gaussian"), dim=request_.pop("dim", None))
+    where = SourceSpec(request_.pop("spec", "gaussian"), dim=request_.pop("dim", None))
     with pytest.raises(InputError, match=text) as caught:
         run.plan(Request(where, **request_))
     assert "\n" not in str(caught.value)

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bounds_stub import exact_point
+from helpers.bounds_stub import exact_point
 
 from rdzip.bounds.defaults import default_lambdas, suited
 from rdzip.bounds.point import Point
 from rdzip.bounds.sandwich import compare, envelope, hull, verdict
-from rdzip.bounds.source import open_source
+from rdzip.bounds.sources.base import open_source
 
 LAMBDAS = (0.5, 1.0, 3.0, 10.0)
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from needs import posix
+from helpers.needs import posix
+from helpers.trust_support import Harm
 from PIL import Image
 from safetensors.torch import save_file
-from trust_support import Harm
 
-from rdzip.bounds.source import held_out_halves, open_source, training_set
 from rdzip.bounds.sources.banana import ROTATION
+from rdzip.bounds.sources.base import held_out_halves, open_source, training_set
 from rdzip.bounds.sources.finite import FiniteSource
 from rdzip.bounds.sources.images import _read
 from rdzip.bounds.sources.speech import log_spectra

@@ -22,7 +22,7 @@ def test_numbers_of_options_that_are_none(name: str) -> None:
             continue
         for wrong in ("nan", "inf", "-inf", "-1", "1e99", "(-1,)", "(0,)", "(1e99,)", "x", "[", "1" * 5000):
             with pytest.raises(InputError) as caught:
-                make_options(method(name), seed=0, device="cpu", quick=True, wishes={key: wrong})
+                make_options(method(name), seed=0, device="cpu", quick=True, overrides={key: wrong})
             assert "\n" not in str(caught.value)
 
 

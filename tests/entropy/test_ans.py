@@ -33,7 +33,7 @@ def random_rows(rng: np.random.Generator, n: int, m: int) -> np.ndarray:
 
 
 class ReferenceStack:
-    """rANS in plain integers, as docs/format.md states it."""
+    """rANS in plain integers, as docs/reference/format.md states it."""
 
     def __init__(self) -> None:
         self.state, self.words = BOTTOM, []

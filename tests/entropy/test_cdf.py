@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from rdzip.entropy.ans import TOTAL, AnsStack
 from rdzip.entropy.cdf import FLOOR, MixtureCdf, make_tables
-from rdzip.models import mixture, mixture_units
+from rdzip.models.shared import logistic_mixture
+from rdzip.models.shared import units as mixture_units
 
 TABLES = make_tables(mixture_units.SCALES, mixture_units.SCALE_MIN, mixture_units.SCALES_PER_OCTAVE)
 
@@ -70,14 +71,16 @@ def test_integer_tables_agree_with_the_real_mixture() -> None:
     logit = logit % 80
     x = np.clip((mean[0] >> 6) + np.random.default_rng(2).integers(-9, 10, n), 0, 255).astype(np.int32)
     exact = -np.log2(MixtureCdf(TABLES, mean, scale, logit).intervals(x).mass / TOTAL)
-    real = mixture.bits(*(torch.from_numpy(p.T.astype(np.float64)) for p in (mean, scale, logit)), torch.from_numpy(x))
+    real = logistic_mixture.bits(
+        *(torch.from_numpy(p.T.astype(np.float64)) for p in (mean, scale, logit)), torch.from_numpy(x)
+    )
     assert np.abs(exact - real.numpy()).mean() < 0.04
     assert abs(exact.mean() / real.numpy().mean() - 1) < 2e-3
 
 
 @pytest.mark.parametrize("floor", [1, 5, FLOOR])
 def test_values_keep_the_floor_of_their_tables(floor: int) -> None:
-    """And all else is as docs/format.md tells it, in plain integers."""
+    """And all else is as docs/reference/format.md tells it, in plain integers."""
     tables = make_tables(mixture_units.SCALES, 0.25, 4, "normal", floor=floor)
     assert tables.floor == floor
     mean, scale, logit = parameters(5, 9)

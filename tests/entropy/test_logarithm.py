@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-import slow_sites
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import sites as slow_sites
 
 from rdzip.entropy.ans import TOTAL
 from rdzip.entropy.logarithm import LOG_UNIT, effective_size, log2_fixed, to_frequencies, weights

@@ -21,12 +21,12 @@ from rdzip.entropy.philox import Philox
 from rdzip.errors import InputError, RdzipError
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "random.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "random.md").read_text(encoding="utf-8")
 UNIT = 1 << normal.SCALE_BITS
 
 
 def plain(word: int) -> int:
-    """The arithmetic as docs/random.md states it."""
+    """The arithmetic as docs/reference/random.md states it."""
     table = normal.table()
     tail = 2 * (2**32 - 1 - word if word >= 2**31 else word) + 1
     octave = tail.bit_length() - 1

@@ -1,4 +1,4 @@
-"""Philox4x32-10 against its published known answers, docs/random.md and a second implementation in plain integers."""
+"""Philox4x32-10 against its published known answers, docs/reference/random.md and plain integers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rdzip.entropy import philox
 from rdzip.entropy.philox import Philox
 from rdzip.errors import InputError
 
-PAGE = (Path(__file__).parents[2] / "docs" / "random.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "random.md").read_text(encoding="utf-8")
 WORD = st.integers(0, 2**32 - 1)
 
 
@@ -31,7 +31,7 @@ def rows(columns: int) -> list[list[str]]:
 
 
 def plain(key: tuple[int, int], counter: tuple[int, int, int, int]) -> list[int]:
-    """The generator as docs/random.md states it."""
+    """The generator as docs/reference/random.md states it."""
     k0, k1 = key
     x0, x1, x2, x3 = counter
     for number in range(10):

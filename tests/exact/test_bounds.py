@@ -1,4 +1,4 @@
-"""The arithmetic of docs/exactness.md at its limits, against Python's integers: no bit is lost anywhere."""
+"""The arithmetic of docs/explanation/exactness.md at its limits, against Python's integers: no bit is lost anywhere."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rdzip.entropy.ans import TOTAL
 from rdzip.entropy.cdf import LOGIT_SIZE, SIGMOID_MAX, SIGMOID_SIZE, MixtureCdf, MixtureTables
 from rdzip.exact.integers import ACT_MAX, EXPONENT_MAX, SUM_LIMIT
 from rdzip.exact.layers import IntegerLinear
-from rdzip.models.causal import CausalNet
-from rdzip.models.causal_config import COLOUR_DIFFERENCES, FIRST_DIFFERENCES, CausalConfig
-from rdzip.models.causal_exact import ExactNet
-from rdzip.models.causal_export import freeze
-from rdzip.models.causal_file import thaw
-from rdzip.models.mixture_units import MEAN_MAX, MEAN_MIN, SCALES
+from rdzip.models.causal.config import COLOUR_DIFFERENCES, FIRST_DIFFERENCES, CausalConfig
+from rdzip.models.causal.export import integer_tensors
+from rdzip.models.causal.model import integer_network
+from rdzip.models.causal.network import CausalNet
+from rdzip.models.causal.numpy_network import ExactNet
+from rdzip.models.shared.units import MEAN_MAX, MEAN_MIN, SCALES
 
 SEEDS = st.integers(0, 2**32)
 CONFIG = CausalConfig(neighbours=10, colour_neighbours=10, width=4, blocks=0, head=4, components=3)
@@ -29,7 +29,9 @@ CONFIG = CausalConfig(neighbours=10, colour_neighbours=10, width=4, blocks=0, he
 @pytest.fixture(scope="module")
 def net() -> ExactNet:
     torch.manual_seed(0)
-    return thaw(CONFIG, {f"colour.{name}": tensor for name, tensor in freeze(CausalNet(CONFIG)).items()}, "colour")
+    return integer_network(
+        CONFIG, {f"colour.{name}": tensor for name, tensor in integer_tensors(CausalNet(CONFIG)).items()}, "colour"
+    )
 
 
 def outputs(rng: np.random.Generator, n: int, count: int) -> np.ndarray:
@@ -49,16 +51,16 @@ def test_tail_in_float64_is_that_in_integers(net: ExactNet, seed: int, channel: 
     low = [0 if p == 0 else -255 for p in range(3)]
     nbs = [rng.choice([low[p], 255, int(rng.integers(low[p], 256))], (10, n)).astype(np.int16) for p in range(3)]
     known = [rng.choice([low[p], 255], n).astype(np.int16) for p in range(channel)]
-    view = net.view(nbs)
+    context = net.context(nbs)
     k = CONFIG.components
     o = outputs(rng, n, CONFIG.outputs(channel))
     as_float = (o / 2.0**11).astype(np.float32)
     assert (as_float.astype(np.float64) * 2.0**11 == o).all()
-    found = net._parameters(channel, as_float, view, known)
+    found = net._parameters(channel, as_float, context, known)
 
     for i in range(n):
-        med = [int(m[i]) for m in view.medians]
-        a, base = int(view.activities[channel][i]), med[channel]
+        med = [int(m[i]) for m in context.medians]
+        a, base = int(context.activities[channel][i]), med[channel]
         if channel:
             a += abs(int(known[-1][i]) - med[channel - 1]) >> 1
             base += int(known[0][i])

@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_default_codec_needs_no_numba() -> None:
-    script = "import sys, rdzip.cli_commands, rdzip.formats.rdz, rdzip.codecs.causal; assert 'numba' not in sys.modules"
+    modules = "rdzip.cli, rdzip.pipeline.compress, rdzip.codecs.causal.codec"
+    script = f"import sys, {modules}; assert 'numba' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
 
 
@@ -25,7 +26,7 @@ def test_the_codec_mixing_needs_no_torch() -> None:
     """Importing torch takes longer than a small picture."""
     script = """
 import sys, rdzip
-from rdzip import demo
+from rdzip.commands import demo
 photo = demo.picture().crop((300, 200, 400, 290))
 assert rdzip.decompress(rdzip.compress(photo, codec="mixing")).size == (100, 90)
 assert "torch" not in sys.modules
@@ -75,7 +76,7 @@ def test_who_waits_for_the_compiler_is_told_once(tmp_path: Path) -> None:
     script = """
 import logging
 logging.basicConfig(level=logging.INFO, format="%(message)s")
-from rdzip.models.adaptive import clipped
+from rdzip.models.context_mixing.tables import clipped
 assert clipped(300) == clipped(300.5) == 255
 """
     told = [

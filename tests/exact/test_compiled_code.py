@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import compiled_code
 import pytest
+from helpers import compiled_code
 
 from rdzip.exact.compiled import COMPILES
-from rdzip.models import block_fit, least_squares
+from rdzip.models.context_mixing import block_least_squares, least_squares
 
 pytestmark = pytest.mark.skipif(not COMPILES, reason="needs numba")
 
@@ -24,8 +24,8 @@ FITS = {
     least_squares._accumulate: f"({LANES}, {LANES}, f8, f8)",
     least_squares._eliminate: f"({LANES}, {FLAT}, {LANES})",
     least_squares._substitute: f"({LANES}, {LANES})",
-    block_fit._solve: f"({FLAT}, i8, i8)",
-    block_fit.learn: f"({FLAT}, {FLAT}, i8, i8, i8, f8, i8, i8)",
+    block_least_squares._solve: f"({FLAT}, i8, i8)",
+    block_least_squares.update: f"({FLAT}, {FLAT}, i8, i8, i8, f8, i8, i8)",
 }
 """Functions of the least squares that call no others, with their types."""
 
@@ -97,7 +97,11 @@ def test_the_search_finds_calls_and_lets_the_rest_be() -> None:
 def test_all_compiled_code_rounds_as_its_source_says(tmp_path: Path) -> None:
     """Everything that is compiled, from its source, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", "import sys; sys.path[:0] = ['tests']; import compiled_code; compiled_code.check_all()"],
+        [
+            sys.executable,
+            "-c",
+            "import sys; sys.path[:0] = ['tests']; from helpers import compiled_code; compiled_code.check_all()",
+        ],
         cwd=ROOT,
         env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -92,7 +92,7 @@ def test_frozen_layer_equals_the_trained_forward() -> None:
         layer.weight[3] *= 100
         layer.weight[4] *= 1e-4
     a = torch.randint(0, 256, (17, 40)).float()
-    assert torch.equal(layer(a), layer.freeze()(a))
+    assert torch.equal(layer(a), layer.to_integer()(a))
 
 
 def test_float_forward_is_close_to_the_quantised_one() -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import latent_stub
-import lossy_stub
 import pytest
+from helpers import latent_stub, lossy_stub
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import io
 
 import numpy as np
 import pytest
-from packed import pack_archive
+from helpers.packed import pack_archive
 
 import rdzip
 from rdzip.errors import FormatError, InputError, RdzipError
@@ -12,7 +12,7 @@ from rdzip.formats.container import Section, SectionType
 from rdzip.formats.describe import describe, describe_archive
 from rdzip.formats.member_names import check_name
 from rdzip.formats.packing import pack_bytes
-from rdzip.formats.rdz import decompress_picture
+from rdzip.pipeline.decompress import decompress
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_only_what_is_needed_is_read(members):
 
 def test_an_archive_is_not_decoded_as_an_image(members):
     with pytest.raises(FormatError, match="archive of several images"):
-        decompress_picture(pack_archive(members))
+        decompress(pack_archive(members))
     with pytest.raises(FormatError, match="expected an archive"):
         Archive(members[0][1])
 

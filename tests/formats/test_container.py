@@ -7,9 +7,12 @@ import pytest
 from rdzip.errors import FormatError, RdzipError
 from rdzip.formats import container
 from rdzip.formats.container import Section, SectionType, pack, unpack
+from rdzip.formats.describe import describe
 from rdzip.formats.header import ImageHeader, ModelStamp
-from rdzip.formats.picture import Picture
-from rdzip.formats.rdz import compress_picture, decompress_picture, describe
+from rdzip.formats.images.picture import Picture
+from rdzip.pipeline.compress import compress
+from rdzip.pipeline.decompress import decompress
+from rdzip.pipeline.request import Request
 
 SAMPLES = np.random.default_rng(3).integers(0, 60, (6, 7, 3)).astype(np.uint8).cumsum(1, dtype=np.uint8)
 
@@ -17,13 +20,13 @@ SAMPLES = np.random.default_rng(3).integers(0, 60, (6, 7, 3)).astype(np.uint8).c
 @pytest.fixture(scope="module")
 def small() -> bytes:
     picture = Picture(SAMPLES, "RGB", metadata={"info": {"dpi": [72.0, 72.0], "comment": b"hello"}})
-    return compress_picture(picture, codec="classic").data
+    return compress(picture, Request(codec="classic")).data
 
 
 def _same_or_refused(data: bytes) -> bool:
     """Return whether `data` was refused; anything else than RdzipError or the identical picture fails."""
     try:
-        picture = decompress_picture(data)
+        picture = decompress(data).picture
     except RdzipError as error:
         return "\n" not in str(error)
     np.testing.assert_array_equal(picture.samples, SAMPLES)
@@ -70,7 +73,7 @@ def test_unknown_optional_sections_are_skipped_and_critical_ones_refused():
 )
 def test_each_damage_has_its_own_message(small, change, message):
     with pytest.raises(FormatError, match=message):
-        decompress_picture(change(small))
+        decompress(change(small))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,7 @@ def test_each_damage_has_its_own_message(small, change, message):
 )
 def test_hostile_headers_are_refused(header, message):
     with pytest.raises(FormatError, match=re.escape(message)):
-        decompress_picture(pack(header, [Section(SectionType.COLOUR, b"\x00\x00abc")]))
+        decompress(pack(header, [Section(SectionType.COLOUR, b"\x00\x00abc")]))
 
 
 def test_every_single_byte_corruption_is_refused(small):

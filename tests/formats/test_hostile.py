@@ -10,22 +10,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import hostile
 import numpy as np
 import pytest
-from packed import pack_archive
+from helpers import hostile
+from helpers.packed import pack_archive
 from PIL import Image
 
 import rdzip
-from rdzip import limits
-from rdzip.codecs import classic, mixing
 from rdzip.codecs.bits_back.head import MAX_GROUPS, read_head
-from rdzip.codecs.presets import FAST_LS, FAST_PLAIN, PRESETS, SLOW, Preset
+from rdzip.codecs.classic import codec as classic
+from rdzip.codecs.mixing import codec as mixing
+from rdzip.codecs.mixing.presets import FAST_LS, FAST_PLAIN, PRESETS, SLOW, Preset
+from rdzip.codecs.names import ClassicMethod, PlaneCodec
 from rdzip.errors import FormatError, RdzipError
 from rdzip.formats import cbor, container, packing
 from rdzip.formats.archive import Archive
 from rdzip.formats.describe import describe
-from rdzip.formats.effort import Mixing
+from rdzip.pipeline.plane_codecs import Coder
+from rdzip.system import limits
 
 NOISE = bytes(np.random.default_rng(0).integers(0, 256, 49000, np.uint8))
 SQUARE = (hostile.SIDE, hostile.SIDE)
@@ -162,25 +164,27 @@ def test_an_encoder_makes_what_is_read_unasked(monkeypatch: pytest.MonkeyPatch) 
     """Effort 9 for a smooth picture: the slow layout would be refused, so the fast one codes it."""
     y, x = np.mgrid[0:60, 0:50]
     smooth = ((x + y) // 64).astype(np.uint8)
-    assert Mixing(None, SLOW).encode(smooth).layout == SLOW.layout
+    slow = Coder(PlaneCodec.MIXING, None, SLOW)
+    assert slow.encode(smooth).layout == SLOW.layout
     monkeypatch.setattr(limits, "FREE_TIME", 20_000)
-    found = Mixing(None, SLOW).encode(smooth)
+    found = slow.encode(smooth)
     assert found.layout == FAST_LS.layout
     assert limits.fits(mixing.decoding_time(None, smooth.shape, PRESETS[found.layout]), len(found.payload))
 
 
 def test_what_cannot_be_read_unasked_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rdzip.formats.picture import from_array
-    from rdzip.formats.rdz import compress_picture
+    from rdzip.formats.images.picture import from_array
+    from rdzip.pipeline.compress import compress
+    from rdzip.pipeline.request import Request
 
     monkeypatch.setattr(limits, "FREE_TIME", 1)
     monkeypatch.setattr(limits, "TIME_A_BYTE", 1)
-    done = compress_picture(from_array(np.eye(40, dtype=np.uint8)), codec="mixing", effort=1)
+    done = compress(from_array(np.eye(40, dtype=np.uint8)), Request(codec="mixing", effort=1))
     (note,) = done.report.notes
-    assert "--max-pixels" in note
+    assert "--max-pixels" in note.text
     with pytest.raises(FormatError, match="--max-pixels"):
         rdzip.decompress(done.data)
-    rdzip.decompress(done.data, max_pixels=int(note.split()[-1]))
+    rdzip.decompress(done.data, max_pixels=int(note.text.split()[-1]))
 
 
 @pytest.mark.parametrize("preset", [FAST_PLAIN, FAST_LS, SLOW], ids=["plain", "least-squares", "slow"])
@@ -288,8 +292,9 @@ def test_members_of_archives_neither_overlap_nor_leave_gaps() -> None:
 
 
 def test_groups_of_a_chain_are_few() -> None:
-    from rdzip.codecs.numbers import write_numbers
-    from rdzip.codecs.options import LATENT_CODECS, Options
+    from rdzip.codecs.bits_back.options import Options
+    from rdzip.codecs.names import LATENT_CODECS
+    from rdzip.codecs.varint import write_numbers
     from rdzip.errors import CoderError
 
     def head(*runs: int) -> bytes:
@@ -314,8 +319,8 @@ def test_archives_within_archives_are_not_entered() -> None:
 
 def test_classic_payloads_hold_no_more_than_their_method_can() -> None:
     for layout, payload, match in (
-        (classic.Method.PNG, b"\x08" + zlib.compress(bytes(100)), "PNG payload of"),
-        (classic.Method.PLANES, b"\0" + hostile.zeros(100), "LZMA payload of"),
+        (ClassicMethod.PNG, b"\x08" + zlib.compress(bytes(100)), "PNG payload of"),
+        (ClassicMethod.PLANES, b"\0" + hostile.zeros(100), "LZMA payload of"),
     ):
         with pytest.raises(RdzipError, match=match):
             classic.decode(payload, (20000, 3000), np.dtype(np.uint8), int(layout))
@@ -323,7 +328,7 @@ def test_classic_payloads_hold_no_more_than_their_method_can() -> None:
 
 @pytest.mark.parametrize("name", ["one colour", "a WebP"])
 def test_pillow_refuses_them_too(tmp_path: Path, name: str) -> None:
-    import rdzip.formats.pillow_plugin  # noqa: F401
+    import rdzip.pillow_plugin  # noqa: F401
 
     path = tmp_path / "a.rdz"
     path.write_bytes(BOMBS[name]())

@@ -1,8 +1,8 @@
 import io
 
-import lossy_stub
 import numpy as np
 import pytest
+from helpers import lossy_stub
 from PIL import Image, UnidentifiedImageError
 
 import rdzip

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_models import entropy_of_hmm, entropy_of_mixture, evidence_bound, make_hmm, make_mixture, write_models
+from helpers.toy_models import entropy_of_hmm, entropy_of_mixture, evidence_bound, make_hmm, make_mixture, write_models
 
 from rdzip.entropy.ans import TOTAL, AnsStack
 from rdzip.errors import InputError, ModelError
-from rdzip.models import build, check_known_answer, modelfile
-from rdzip.models.sites import Site
+from rdzip.models import build, check_known_answer, model_file
+from rdzip.models.shared.sites import Site
 from rdzip.models.toy import ToyHmm, ToyMixture
 
 
@@ -24,18 +24,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_files_build_and_give_their_known_answers(folder: Path) -> None:
     for name, kind in (("toy-mixture", ToyMixture), ("toy-hmm", ToyHmm)):
-        tensors, meta = modelfile.read(folder / f"{name}.safetensors")
+        tensors, meta = model_file.read(folder / f"{name}.safetensors")
         model = build(tensors, meta)
         assert isinstance(model, kind)
         check_known_answer(model, meta)
 
 
 def test_broken_tables_are_refused(folder: Path) -> None:
-    tensors, meta = modelfile.read(folder / "toy-hmm.safetensors")
+    tensors, meta = model_file.read(folder / "toy-hmm.safetensors")
     tensors["emission"][0, 0] += 1
     with pytest.raises(ModelError, match="rows sum to"):
         build(tensors, meta)
-    tensors, meta = modelfile.read(folder / "toy-mixture.safetensors")
+    tensors, meta = model_file.read(folder / "toy-mixture.safetensors")
     tensors["proposal"] = tensors["proposal"][1:]
     with pytest.raises(ModelError, match="expected tables of shapes"):
         build(tensors, meta)
@@ -45,7 +45,7 @@ def test_broken_tables_are_refused(folder: Path) -> None:
 def test_impossible_numbers_of_values_are_refused(folder: Path, m: int, k: int) -> None:
     """256 symbols are what a byte holds, the coder needs two."""
     for name, make in (("toy-mixture", make_mixture), ("toy-hmm", make_hmm)):
-        _, meta = modelfile.read(folder / f"{name}.safetensors")
+        _, meta = model_file.read(folder / f"{name}.safetensors")
         with pytest.raises(ModelError, match="2 to 256"):
             build(make(m, k), meta)
         build(make(256, 256) if name == "toy-mixture" else make(256, 2), meta)
@@ -53,7 +53,7 @@ def test_impossible_numbers_of_values_are_refused(folder: Path, m: int, k: int) 
 
 def test_tables_without_axes_are_refused(folder: Path) -> None:
     for name in ("toy-mixture", "toy-hmm"):
-        tensors, meta = modelfile.read(folder / f"{name}.safetensors")
+        tensors, meta = model_file.read(folder / f"{name}.safetensors")
         for changed in tensors:
             for wrong in (np.array(TOTAL, np.int32), tensors[changed][None], tensors[changed].astype(np.int16)):
                 with pytest.raises(ModelError):

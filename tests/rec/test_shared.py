@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
-import slow_irec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import irec as slow_irec
 
 from rdzip.entropy import normal
 from rdzip.entropy.ans import TOTAL

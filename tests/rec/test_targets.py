@@ -7,12 +7,12 @@ from itertools import product
 
 import numpy as np
 import pytest
-from test_samplers import distribution
+from rec.test_samplers import distribution
 
 from rdzip.entropy.ans import TOTAL
 from rdzip.rec import auxiliary, index_code, shared
 from rdzip.rec.beam import Block, Search
-from rdzip.rec.gaussian import Targets, fitted_bend, told
+from rdzip.rec.gaussian import Targets, fitted_bend, partial_divergence
 from rdzip.rec.schedule import BENDS
 
 
@@ -43,8 +43,8 @@ def test_partial_sums_tell_what_their_laws_tell() -> None:
     mean, variance, share = np.array([1.2]), np.array([0.1]), 0.6
     m, v = share * 1.2, share**2 * 0.1 + share * (1 - share)
     expected = 0.5 * (v / share + m * m / share - 1 - math.log(v / share))
-    assert told(mean, variance, share) == pytest.approx(expected)
-    assert told(mean, variance, 1.0) == pytest.approx(0.5 * (0.1 + 1.44 - 1 - math.log(0.1)))
+    assert partial_divergence(mean, variance, share) == pytest.approx(expected)
+    assert partial_divergence(mean, variance, 1.0) == pytest.approx(0.5 * (0.1 + 1.44 - 1 - math.log(0.1)))
 
 
 def test_the_bend_evens_out_what_steps_tell() -> None:
@@ -54,7 +54,7 @@ def test_the_bend_evens_out_what_steps_tell() -> None:
 
     def unevenness(c: int) -> float:
         k = np.arange(51)
-        return float(np.diff([told(mean, variance, t) for t in k * (4 + c) / (200 + c * k)]).std())
+        return float(np.diff([partial_divergence(mean, variance, t) for t in k * (4 + c) / (200 + c * k)]).std())
 
     assert unevenness(BENDS[bend]) < 0.5 * unevenness(0)
     assert fitted_bend(np.full(100, 0.1), np.ones(100), 50) == 0  # all steps tell alike
@@ -87,7 +87,7 @@ def test_blocks_are_searched_apart_in_any_company() -> None:
 def test_search_reaches_the_posterior() -> None:
     """Sums end near the means of narrow posteriors, by integers that only know the choices."""
     mean, variance = np.linspace(-1.5, 1.5, 12), np.full(12, 0.02)
-    steps = math.ceil(told(mean, variance, 1.0) / 3)
+    steps = math.ceil(partial_divergence(mean, variance, 1.0) / 3)
     bend = fitted_bend(mean, variance, steps)
     chosen = Search(0, 200, index_code.frequencies(36, 0)).choices([Block(mean, variance, steps, bend, 0)])[0]
     z = auxiliary.values(0, [0], [bend], [chosen])[0, :12] / 65536

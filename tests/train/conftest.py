@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from train_support import TINY, fill
+from helpers.train_support import TINY, fill
 
 
 @pytest.fixture

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from needs import posix
+from helpers.needs import posix
+from helpers.train_support import fill, picture
 from PIL import Image
-from train_support import fill, picture
 
 from rdzip.errors import InputError
 from rdzip.hub import cache_dir
-from rdzip.models.template import PAD, padded_planes
-from rdzip.train.augment import half_size, variant
-from rdzip.train.crops import CropSampler, Place
-from rdzip.train.data import read_folder, read_split
+from rdzip.models.shared.template import PAD, padded_planes
+from rdzip.train.data.augment import half_size, variant
+from rdzip.train.data.crops import CropSampler, Place
+from rdzip.train.data.images import read_folder, read_split
 
 
 def decodings(caplog: pytest.LogCaptureFixture) -> int:

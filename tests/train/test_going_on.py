@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 import torch
-from train_support import log
+from helpers.train_support import log
 
-from rdzip import train
 from rdzip.errors import InputError
-from rdzip.models import modelfile
+from rdzip.models import model_file
 from rdzip.train import descent
+from rdzip.train import run as train
 
 SMALL = ["model.colour.width=8", "model.colour.blocks=2"]
 
@@ -33,7 +33,7 @@ def test_a_run_from_a_model_of_other_sizes_goes_on(data: Path, recipe: str, othe
     train.run(recipe, data, tmp_path / "run", ["steps=3"], start=str(other))
     other.unlink()  # what the checkpoint needs is in it
     resumed = train.run(recipe, data, tmp_path / "run", ["steps=6"], resume=True, start=str(other))
-    met = [modelfile.read_meta(path) for path in (whole, resumed)]
+    met = [model_file.read_meta(path) for path in (whole, resumed)]
     assert met[0]["known_answer"] != met[1]["known_answer"] or resumed.read_bytes() == whole.read_bytes()
     assert met[0]["networks"] == met[1]["networks"]
     assert met[1]["networks"]["colour"]["width"] == 8
@@ -65,12 +65,12 @@ def test_the_same_command_resumed_is_the_run_that_was_never_stopped(
 
 def test_a_run_is_what_another_starts_from(data: Path, recipe: str, other: Path, tmp_path: Path) -> None:
     run = train.run(recipe, data, tmp_path / "next", ["steps=1", "lr=1e-9"], start=str(other.parent))
-    assert modelfile.read_meta(run)["networks"] == modelfile.read_meta(other)["networks"]
+    assert model_file.read_meta(run)["networks"] == model_file.read_meta(other)["networks"]
     again = train.run(recipe, data, tmp_path / "again", ["steps=1", "lr=1e-9"], start=str(run.parent))
-    assert modelfile.read_meta(again)["known_answer"] == modelfile.read_meta(run)["known_answer"]
+    assert model_file.read_meta(again)["known_answer"] == model_file.read_meta(run)["known_answer"]
     grown = ["steps=1", "lr=1e-9", "model.grow=true", "model.colour.blocks=3", "model.colour.width=8"]
     larger = train.run(recipe, data, tmp_path / "grown", grown, start=str(other.parent))
-    assert modelfile.read_meta(larger)["networks"]["colour"]["blocks"] == 3
+    assert model_file.read_meta(larger)["networks"]["colour"]["blocks"] == 3
 
 
 def test_a_run_of_another_kind_is_named(data: Path, recipe: str, tmp_path: Path) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import lossy_stub
 import pytest
+from helpers import lossy_stub
 from PIL import Image
 
-from rdzip.codecs import transform
+from rdzip.codecs.transform import codec as transform
 from rdzip.errors import InputError
-from rdzip.models import check_known_answer, modelfile
-from rdzip.models.hyper_file import from_tensors
-from rdzip.train import run
+from rdzip.models import check_known_answer, model_file
+from rdzip.models.hyperprior.file import from_tensors
+from rdzip.train.run import run
 
 TINY = """
 name = "tiny-hyper"
@@ -61,8 +61,8 @@ def test_a_run_ends_in_a_model_that_codes_and_resuming_changes_nothing(data: Pat
     whole = run(recipe, data, tmp_path / "whole", ["decay=0.1"])
     run(recipe, data, tmp_path / "cut", ["steps=1", "decay=0.1"])
     resumed = run(recipe, data, tmp_path / "cut", ["decay=0.1"], resume=True)
-    tensors, meta = modelfile.read(whole)
-    again = modelfile.read(resumed)[0]
+    tensors, meta = model_file.read(whole)
+    again = model_file.read(resumed)[0]
     assert tensors.keys() == again.keys()
     assert all((tensors[name] == again[name]).all() for name in tensors)
     model = from_tensors(tensors, meta)
@@ -70,7 +70,7 @@ def test_a_run_ends_in_a_model_that_codes_and_resuming_changes_nothing(data: Pat
     assert meta["codecs"] == ["channel-ar"]
     pixels = lossy_stub.photo(70, 80)
     coded = transform.encode(model, pixels, 50)
-    found = transform.unpack(model, coded.encoded.payload, pixels.shape, coded.encoded.layout)
+    found = transform.unpack(model, coded.payload, pixels.shape, coded.layout)
     assert found.digest == coded.digest
     records = [json.loads(line) for line in (tmp_path / "whole" / "log.jsonl").read_text().splitlines()]
     assert records[-1]["cost_0"] > records[-1]["cost_255"] > 0
@@ -80,13 +80,13 @@ def test_a_recipe_may_leave_out_fine_settings(data: Path, recipe: str, tmp_path:
     path = run(recipe, data, tmp_path / "run", ["model.finest=130", "steps=1"])
     record = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])
     assert {name for name in record if name.startswith("cost")} == {"cost_192", "cost_255"}
-    model = from_tensors(*modelfile.read(path))
-    assert (model.steps, model.step_of(100), model.step_of(1)) == (126, 0, 125)
+    model = from_tensors(*model_file.read(path))
+    assert (model.setting_count, model.setting_of(100), model.setting_of(1)) == (126, 0, 125)
 
 
 def test_one_slice_is_a_hyperprior(data: Path, recipe: str, tmp_path: Path) -> None:
     changes = ["model.slices=1", "model.support=0", "model.towers=1", "model.heads=[]", "model.residual=false"]
-    assert modelfile.read_meta(run(recipe, data, tmp_path / "run", [*changes, "steps=1"]))["codecs"] == ["hyperprior"]
+    assert model_file.read_meta(run(recipe, data, tmp_path / "run", [*changes, "steps=1"]))["codecs"] == ["hyperprior"]
 
 
 @pytest.mark.parametrize(

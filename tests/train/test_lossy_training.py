@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from rdzip.errors import InputError
-from rdzip.models import check_known_answer, modelfile
-from rdzip.models.transform_file import from_tensors
-from rdzip.train import run
+from rdzip.models import check_known_answer, model_file
+from rdzip.models.lapped_transform.file import from_tensors
 from rdzip.train.recipe import load_recipe
+from rdzip.train.run import run
 
 TINY = """
 name = "tiny-lossy"
@@ -62,7 +62,7 @@ def recipe(tmp_path: Path) -> str:
 def test_a_run_ends_in_a_model_and_resuming_changes_nothing(data: Path, recipe: str, tmp_path: Path) -> None:
     whole = run(recipe, data, tmp_path / "whole")
     run(recipe, data, tmp_path / "parts", ["steps=4", "decay=0.5"])
-    tensors, meta = modelfile.read(whole)
+    tensors, meta = model_file.read(whole)
     check_known_answer(from_tensors(tensors, meta), meta)
     assert meta["codecs"] == ["channel-ar"]
     assert (tmp_path / "parts" / "tiny-lossy.safetensors").read_bytes() == whole.read_bytes()
@@ -76,15 +76,15 @@ def test_an_interrupted_run_goes_on_exactly(data: Path, recipe: str, tmp_path: P
     whole = run(recipe, data, tmp_path / "whole", ["decay=0.1"])
     run(recipe, data, tmp_path / "cut", ["steps=2", "decay=0.1"])
     resumed = run(recipe, data, tmp_path / "cut", ["decay=0.1"], resume=True)
-    assert modelfile.read(resumed)[0].keys() == modelfile.read(whole)[0].keys()
-    first, second = modelfile.read(whole)[0], modelfile.read(resumed)[0]
+    assert model_file.read(resumed)[0].keys() == model_file.read(whole)[0].keys()
+    first, second = model_file.read(whole)[0], model_file.read(resumed)[0]
     assert all((first[name] == second[name]).all() for name in first)
 
 
 def test_a_run_starts_from_a_finished_model(data: Path, recipe: str, tmp_path: Path) -> None:
     model = run(recipe, data, tmp_path / "first", ["decay=0.1"])
     again = run(recipe, data, tmp_path / "again", ["steps=1", "warmup=1000", "lr=1e-9"], start=str(model))
-    (old, before), (new, after) = modelfile.read(model), modelfile.read(again)
+    (old, before), (new, after) = model_file.read(model), model_file.read(again)
     # Weights may have finer units than in the file that they come from: what the network computes is the same.
     assert before["known_answer"] == after["known_answer"]
     assert after["training"]["from"].startswith("tiny-lossy ")

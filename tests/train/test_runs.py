@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.train_support import fill, log, picture
 from PIL import Image
 from rich.console import Console
-from train_support import fill, log, picture
 
-from rdzip import train
 from rdzip.errors import InputError
-from rdzip.models import modelfile
-from rdzip.models.causal_export import freeze, trainable
+from rdzip.models import model_file as modelfile
+from rdzip.models.causal.export import integer_tensors, trainable
+from rdzip.train import run as train
 from rdzip.train import watch
 from rdzip.train.processes import Group
 
@@ -86,7 +86,7 @@ def test_two_processes_do_what_one_does(data: Path, recipe: str, tmp_path: Path)
 
 def test_processes_must_divide_the_batch() -> None:
     generator = Group(1, 2, torch.device("cpu")).generator(0)
-    from rdzip.models.noise import normal, rows, uniform
+    from rdzip.models.shared.shared_random import normal, rows, uniform
 
     with pytest.raises(InputError, match="2 processes divide, found 3"):
         rows(torch.zeros(3), generator)
@@ -118,9 +118,9 @@ def test_a_start_from_a_model_computes_the_same(data: Path, recipe: str, tmp_pat
     first = train.run(recipe, data, tmp_path / "first")
     nets = trainable(*modelfile.read(first))
     for kind, net in nets.items():
-        for name, value in freeze(net).items():
+        for name, value in integer_tensors(net).items():
             if name.endswith("weight"):
-                scale = np.exp2(-freeze(net)[name.replace("weight", "exponent")].astype(float))[:, None]
+                scale = np.exp2(-integer_tensors(net)[name.replace("weight", "exponent")].astype(float))[:, None]
                 old = np.exp2(-tensors(first)[f"{kind}.{name.replace('weight', 'exponent')}"].astype(float))[:, None]
                 np.testing.assert_array_equal(value * scale, tensors(first)[f"{kind}.{name}"] * old)
     again = train.run(recipe, data, tmp_path / "again", ["steps=1", "lr=1e-9"], start=str(first))
@@ -179,7 +179,7 @@ def test_without_tensorboard_the_option_says_so(
 def test_the_live_table_and_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(100))
     monkeypatch.setattr(watch.time, "monotonic", lambda: float(next(clock)))
-    shown = watch.Progress(steps=1000, batch=8)
+    shown = watch.TrainingProgress(steps=1000, batch=8)
     shown.record({"event": "start", "step": 0})
     for step in range(1, 11):
         shown.step(step, 2.0, 1e-3)
@@ -198,7 +198,7 @@ def test_the_live_table_and_where_there_is_none(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_picture_by_the_own_model_is_smaller(recipe: str, tmp_path: Path) -> None:
-    """The whole way of docs/models.md in small: train further on one kind of picture, and gain on a held-out one."""
+    """Fine-tuning in small: train further on one kind of picture, and gain on a held-out one."""
     import rdzip
 
     folder = fill(tmp_path / "kind", 6)

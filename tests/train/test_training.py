@@ -4,20 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_model
 import torch
+from helpers import tiny_causal
+from helpers.train_support import fill, log
 from PIL import Image
-from train_support import fill, log
 
-from rdzip.codecs import causal
+from rdzip.codecs.causal import codec as causal
 from rdzip.errors import InputError
-from rdzip.models import check_known_answer, modelfile
-from rdzip.train import run
-from rdzip.train.augment import half_chroma, variant
-from rdzip.train.causal_task import CausalTask
-from rdzip.train.crops import CropSampler
-from rdzip.train.data import read_folder
+from rdzip.models import check_known_answer, model_file
+from rdzip.train.data.augment import half_chroma, variant
+from rdzip.train.data.crops import CropSampler
+from rdzip.train.data.images import read_folder
 from rdzip.train.recipe import load_recipe
+from rdzip.train.run import run
+from rdzip.train.tasks.causal import CausalTask
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def data(tmp_path: Path) -> Path:
 
 def test_run_ends_in_a_model_that_codes(data: Path, recipe: str, tmp_path: Path) -> None:
     file = run(recipe, data, tmp_path / "run")
-    tensors, meta = modelfile.read(file)
-    model = tiny_model.from_tensors(tensors, meta)
+    tensors, meta = model_file.read(file)
+    model = tiny_causal.from_tensors(tensors, meta)
     check_known_answer(model, meta)
     assert meta["training"]["steps"] == 6
     with Image.open(data / "valid" / "0.png") as image:
@@ -139,7 +139,7 @@ def test_crops_show_the_image(data: Path) -> None:
     folder = read_folder(data / "train", 8)
     sampler = CropSampler(folder.images[:1], ["plain"], 8)
     crops = sampler.draw(5, torch.Generator().manual_seed(1))
-    net = tiny_model.nets()["colour"]
+    net = tiny_causal.nets()["colour"]
     context, planes = crops.context(net.config)
     image = folder.images[0].astype(int)
     x, y = context.x.reshape(5, 8, 8).numpy(), context.y.reshape(5, 8, 8).numpy()

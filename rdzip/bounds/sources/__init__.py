@@ -1,1 +1,1 @@
-"""Sources of samples, one kind a file; rdzip.bounds.source opens them by name."""
+"""Sources of samples, one kind a file; rdzip.bounds.sources.base opens them by name."""

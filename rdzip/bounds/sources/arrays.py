@@ -12,7 +12,7 @@ from rdzip.bounds.sources.finite import FiniteSource, split
 from rdzip.errors import InputError
 
 FEWEST = 8
-"""Of vectors: then at least two are held out, of which an interval can be told."""
+"""Of vectors: then at least two are held out, which give an interval."""
 MAGIC = b"\x93NUMPY"
 
 

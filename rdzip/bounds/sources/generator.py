@@ -4,7 +4,7 @@ Nothing in such a file is run: it has numbers, and names of layers that are look
 programs, which can write any file of the user, and are not read. A safetensors file has the tensors of a
 torch.nn.Sequential, "i.weight" and "i.bias" for its layer i, and as metadata under "generator" a JSON object: latent,
 the size of z; layers, a list of layers, each the name of one without settings or [name, settings]; image, true if it
-gives pictures [n, channels, height, width]; range, [low, high] of the samples of pictures, [0, 1] if left out. Names:
+gives images [n, channels, height, width]; range, [low, high] of the samples of images, [0, 1] if left out. Names:
 linear, conv, conv_transpose, batch_norm (means and variances as stored), upsample {factor}, reshape {shape}, relu,
 leaky_relu {slope}, softplus, tanh, sigmoid, elu, selu, gelu, silu. Settings of convolutions: stride, padding.
 """
@@ -46,7 +46,7 @@ class Generator(Fresh):
     """x = G(z): the first `free` coordinates of z [latent] are standard normal, the rest 0."""
 
     def __init__(self, name: str, network: Layer, latent: int, free: int, span: tuple[float, float] | None) -> None:
-        """span: range of the samples of pictures [n, c, h, w], mapped to 0..1; None if network gives any."""
+        """span: range of the samples of images [n, c, h, w], mapped to 0..1; None if network gives any."""
         self._network, self._latent, self._free, self._span = network, latent, free, span
         probe = self._run(np.random.default_rng(0).standard_normal((PROBES, free)))
         if probe.ndim < 2 or len(probe) != PROBES or not probe.size:
@@ -106,7 +106,7 @@ def _from_safetensors(path: Path) -> tuple[Layer, int, tuple[float, float] | Non
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         what = " ".join(repr(error).split())[:120]
         raise InputError(
-            f"{path}: expected a generator as docs/bounds.md describes, found a fault in it: {what}"
+            f"{path}: expected a generator as docs/reference/bounds.md describes, found a fault in it: {what}"
         ) from (error)
 
     def network(z: Tensor) -> Tensor:

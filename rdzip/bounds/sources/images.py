@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from rdzip.atomic import not_a_file
 from rdzip.bounds.sources.finite import FiniteSource, split
 from rdzip.errors import InputError
-from rdzip.train.decoded import FORMATS
+from rdzip.exact.types import Pixels
+from rdzip.system.atomic import not_a_file
+from rdzip.train.data.decoded import FORMATS
 
 SUFFIXES = {".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".gif", ".jpg", ".jpeg", ".jp2", ".qoi"}
 GREY = {"1", "L", "LA"}
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 _log = logging.getLogger(__name__)
-Picture = NDArray[np.uint8]
 
 
 def image_folder(folder: Path, seed: int, held_out: float, crop: int | None) -> FiniteSource:
@@ -29,31 +29,29 @@ def image_folder(folder: Path, seed: int, held_out: float, crop: int | None) -> 
     Images must be of one size, unless crop is given: then training draws squares of that side anywhere, and the squares
     that tile each held-out image, its margin left out evenly, are held out. Raises InputError.
     """
-    pictures = _read(folder)
+    arrays = _read(folder)
     if crop is not None:
-        return CroppedImages(folder.name, pictures, seed, held_out, crop)
-    first_name, first = next(iter(pictures.items()))
-    for name, picture in pictures.items():
-        if picture.shape != first.shape:
+        return CroppedImages(folder.name, arrays, seed, held_out, crop)
+    first_name, first = next(iter(arrays.items()))
+    for name, array in arrays.items():
+        if array.shape != first.shape:
             raise InputError(
-                f"{folder}: expected images of one size, found {_size(first)} ({first_name}) and {_size(picture)} "
+                f"{folder}: expected images of one size, found {_size(first)} ({first_name}) and {_size(array)} "
                 f"({name}): make them equal, or cut squares from them (--crop SIDE)"
             )
-    return split(folder.name, np.stack(list(pictures.values())), seed, held_out)
+    return split(folder.name, np.stack(list(arrays.values())), seed, held_out)
 
 
 class CroppedImages(FiniteSource):
     """Squares of images uint8 [h, w, c] by name; `split` of whole images, so that no square is in both parts."""
 
-    def __init__(self, name: str, pictures: dict[str, Picture], seed: int, held_out: float, side: int) -> None:
+    def __init__(self, name: str, arrays: dict[str, Pixels], seed: int, held_out: float, side: int) -> None:
         if side < 1:
             raise InputError(f"{name}: expected squares of at least 1 pixel a side, found {side}")
-        for file, picture in pictures.items():
-            if min(picture.shape[:2]) < side:
-                raise InputError(
-                    f"{name}: expected images of at least {side} x {side}, found {_size(picture)} ({file})"
-                )
-        images = list(pictures.values())
+        for file, array in arrays.items():
+            if min(array.shape[:2]) < side:
+                raise InputError(f"{name}: expected images of at least {side} x {side}, found {_size(array)} ({file})")
+        images = list(arrays.values())
         kept = max(1, round(len(images) * held_out))
         if len(images) - kept < 1:
             raise InputError(
@@ -78,12 +76,12 @@ class CroppedImages(FiniteSource):
         return squares
 
 
-def _tiles(image: Picture, side: int) -> list[Picture]:
+def _tiles(image: Pixels, side: int) -> list[Pixels]:
     tops, lefts = (range(length % side // 2, length - side + 1, side) for length in image.shape[:2])
     return [image[top : top + side, left : left + side] for top in tops for left in lefts]
 
 
-def _read(folder: Path) -> dict[str, Picture]:
+def _read(folder: Path) -> dict[str, Pixels]:
     files = []
     for file in sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES):
         if why := not_a_file(file):
@@ -105,16 +103,16 @@ def _mode(file: Path) -> str:
         raise InputError(f"{file}: expected an image, found none that can be read") from error
 
 
-def _pixels(file: Path, mode: str) -> Picture:
+def _pixels(file: Path, mode: str) -> Pixels:
     try:
         with Image.open(file, formats=FORMATS) as image:
             if image.mode.startswith(("I", "F")):
                 raise InputError(f"{file}: expected samples of 8 bits, found mode {image.mode}: make an .npy of floats")
-            pixels: Picture = np.asarray(image.convert(mode))
+            pixels: Pixels = np.asarray(image.convert(mode))
     except UNREADABLE as error:
         raise InputError(f"{file}: expected an image, found one that is truncated or damaged") from error
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def _size(picture: NDArray[Any]) -> str:
-    return f"{picture.shape[1]} x {picture.shape[0]}"
+def _size(array: NDArray[Any]) -> str:
+    return f"{array.shape[1]} x {array.shape[0]}"

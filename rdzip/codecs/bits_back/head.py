@@ -1,6 +1,6 @@
 """Heads of bits-back payloads: codec, options and sizes of groups; before them, where a picture is coded, its tiles.
 
-No numpy: `rdzip info` reads them (docs/format.md, section 8).
+No numpy: `rdzip info` reads them (docs/reference/format.md, section 8).
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from rdzip.codecs.numbers import DAMAGED, read_numbers, write_numbers
-from rdzip.codecs.options import LATENT_CODECS, RESAMPLE, Options
+from rdzip.codecs.bits_back.options import RESAMPLE, Options
+from rdzip.codecs.names import LATENT_CODECS
+from rdzip.codecs.varint import DAMAGED, read_numbers, write_numbers
 from rdzip.errors import CoderError, InputError
 
 MAX_ROWS = 256

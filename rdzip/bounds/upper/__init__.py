@@ -1,0 +1,1 @@
+"""Upper bounds on the rate-distortion function."""

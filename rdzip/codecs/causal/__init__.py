@@ -1,0 +1,1 @@
+"""The codec causal: ANS with the causal network's distributions."""

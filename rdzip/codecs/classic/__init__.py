@@ -1,0 +1,1 @@
+"""The codec classic: the best of WebP, PNG, LZMA and simple ways."""

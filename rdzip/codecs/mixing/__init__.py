@@ -1,0 +1,1 @@
+"""The codec mixing: binary arithmetic coding by context mixing."""

@@ -1,0 +1,1 @@
+"""The lossy codec: quantised latents of transform coding."""

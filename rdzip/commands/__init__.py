@@ -1,0 +1,1 @@
+"""What the commands of `rdzip` do; rdzip/cli.py declares them."""

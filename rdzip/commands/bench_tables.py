@@ -1,0 +1,61 @@
+"""Tables of `rdzip bench`: averages by codec and setting, and BD-rates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rdzip.bench.curves import Curve
+from rdzip.bench.measure import Record
+from rdzip.bench.run import Saving
+from rdzip.commands.output import table
+from rdzip.metrics.bd_rate import BdRate
+from rdzip.system.atomic import shown
+
+_AVERAGES = (
+    "CODEC", "SETTING", "BYTES", "BPP", "PSNR DB", "MS-SSIM", "ENCODE S", "DECODE S", "ENCODE MP/S", "DECODE MP/S"
+)  # fmt: skip
+
+
+def averages(records: Sequence[Record], pixels: int) -> str:
+    """Return the table of averages. pixels: of all images together."""
+    images = records[0]["images"]
+    title = f"averages of {images} image{'' if images == 1 else 's'}, {pixels / 1e6:.2f} megapixels, RGB of 8 bits"
+    body = []
+    previous = None
+    for record in records:
+        lossy = record["mse"] > 0
+        body.append([
+            record["codec"] if record["codec"] != previous else "",
+            record["setting"],
+            f"{record['bytes']:,}",
+            f"{record['bpp']:.4f}",
+            _number(record["psnr"], 3) if lossy else "lossless",
+            _number(record["ms_ssim"], 5) if lossy else "",
+            *(_seconds(record[name]) for name in ("encode_s", "decode_s", "encode_mps", "decode_mps")),
+        ])  # fmt: skip
+        previous = record["codec"]
+    return f"{title}\n\n{table(_AVERAGES, body, left=2)}"
+
+
+def bd_rates(savings: Sequence[Saving], anchor: Curve, rates: tuple[float, float]) -> str:
+    """Return the table of BD-rates over a range of bits per pixel, and what it says."""
+    low, high = rates
+    head = ("CODEC", "POINTS OF", f"{low:g}-{high:g} BPP", "PSNR DB")
+    body = [[saving.curve.name, saving.curve.source, *_rate(saving.bd_rate)] for saving in savings]
+    return (
+        f"BD-rate against {shown(anchor.name)}: rate more (+) or less (-) for the same PSNR, over the PSNRs at which\n"
+        f"both are at {low:g} to {high:g} bits per pixel\n\n{table(head, body, left=2)}"
+    )
+
+
+def _rate(value: BdRate | None) -> tuple[str, str]:
+    return ("none", "") if value is None else (f"{value.percent:+.2f} %", f"{value.low:.2f} to {value.high:.2f}")
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _seconds(value: float) -> str:
+    """Three digits that count, however small or large."""
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"

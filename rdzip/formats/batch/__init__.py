@@ -1,0 +1,1 @@
+"""Files of many items of one shape: arrays and sequences."""

@@ -1,0 +1,1 @@
+"""Measures of distortion and of codecs: PSNR, MS-SSIM, BD-rate."""

@@ -1,0 +1,1 @@
+"""The causal network of pixels: trained, exact in integers, compiled."""

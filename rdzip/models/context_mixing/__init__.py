@@ -1,0 +1,1 @@
+"""Context mixing: predictions of a sample, adaptive probabilities, mixers."""

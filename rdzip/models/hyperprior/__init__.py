@@ -1,0 +1,1 @@
+"""Hyperprior and channel-wise autoregressive transform coding."""

@@ -1,0 +1,1 @@
+"""Hierarchical VAE of images whose latents are coded by relative entropy coding."""

@@ -1,0 +1,1 @@
+"""Lossy model: a lapped transform and networks that predict its coefficients."""

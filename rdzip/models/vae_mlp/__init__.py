@@ -1,0 +1,1 @@
+"""VAE of binary images by perceptrons."""

@@ -1,0 +1,1 @@
+"""Variational recurrent network of sequences."""

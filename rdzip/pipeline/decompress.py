@@ -1,0 +1,46 @@
+"""The bytes of a .rdz file to a picture."""
+
+from __future__ import annotations
+
+import time
+
+from rdzip.codecs.threads import thread_limit
+from rdzip.errors import FormatError
+from rdzip.formats import container
+from rdzip.formats.header import ImageHeader
+from rdzip.pipeline import planes as sections
+from rdzip.pipeline.model_handle import ModelHandle, check_coder, origin_of
+from rdzip.pipeline.report import Decoded
+from rdzip.pipeline.request import DEFAULT_COMPUTE, Compute
+from rdzip.system import limits
+from rdzip.system.progress import Progress
+
+
+def decompress(
+    data: bytes | memoryview, compute: Compute = DEFAULT_COMPUTE, progress: Progress | None = None
+) -> Decoded:
+    """Return the picture of a .rdz file, and the seconds that loading the model and decoding took.
+
+    Raises FormatError if it is not one, is corrupt or has more pixels than are allowed, ModelError if the model that it
+    names cannot be had.
+    """
+    start = time.perf_counter()
+    parsed = container.unpack(data)
+    header = ImageHeader.from_map(parsed.header)
+    limit = limits.MAX_PIXELS if compute.max_pixels is None else compute.max_pixels
+    if header.height * header.width > limit:
+        raise FormatError(
+            f"the image has {header.width} x {header.height} = {header.height * header.width} pixels, at most {limit} "
+            "are allowed: "
+            "raise --max-pixels if you trust the file"
+        )
+    model = None
+    if header.model:
+        check_coder(header.model)
+        model = ModelHandle(header.model.hash, compute, origin_of(parsed))
+    with thread_limit(compute.threads), limits.bounded(len(data), limits.Budget(compute.max_pixels)):
+        picture = sections.picture_of(parsed, header, model, progress)
+    if progress:
+        progress(1.0)
+    load = model.seconds if model else 0.0
+    return Decoded(picture, {"load": load, "decode": time.perf_counter() - start - load})

@@ -1,0 +1,1 @@
+"""What a training run must know of each family of models."""
