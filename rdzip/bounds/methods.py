@@ -131,8 +131,8 @@ def make_options(
 ) -> dict[str, Any]:
     """Return all options of a method for a run but FOLDER, defaults included, by name.
 
-    wishes: options that the user asks for; text stands for a number, True or False where it reads like one. InputError
-    for those that the method does not have, or that its dataclass refuses.
+    overrides: options that the user asks for; text stands for a number, True or False where it reads like one.
+    InputError for those that the method does not have, or that its dataclass refuses.
     """
     kind = _load(chosen).Options
     names = {entry.name for entry in fields(kind)} - {FOLDER}

@@ -23,10 +23,10 @@ MODELS = {5: FAST_MODEL, 6: FAST_MODEL, 7: DEFAULT_MODEL, 8: LARGE_MODEL, 9: LAR
 
 
 def preset_for(codec: str | None, effort: int | None) -> Preset | None:
-    """Return the preset of context mixing that these wishes mean, None where they mean another codec.
+    """Return the preset of context mixing for a codec and an effort, None where these name another codec.
 
-    Without wishes that is mixing, but causal where nothing compiles scalar code. InputError for wishes that contradict
-    each other.
+    Without either that is mixing, but causal where nothing compiles scalar code. InputError for a codec and an effort
+    that contradict each other.
     """
     if effort is not None and effort not in EFFORTS:
         raise InputError(f"expected an effort of {EFFORTS[0]} to {EFFORTS[-1]}, found {effort}")

@@ -11,6 +11,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "rdzip"
 GONE = {
     "ahead": "autoregressive",
+    "brisk": "fast",
     "calm": "slow",
     "fan": "head_in",
     "freeze": "integer_tensors, to_integer",
@@ -22,6 +23,7 @@ GONE = {
     "say": "out, send, report",
     "supplied": "initial bits",
     "supply": "initial bits",
+    "thorough": "slow",
     "telling": "progress, report",
     "tells": "progress, report",
     "thaw": "integer_network",
@@ -36,7 +38,6 @@ GONE_IN_PARTS = {
     "settled": "requantised, converged",
     "ways": "settings",
     "neural": "model",
-    "brisk": "fast",
     "stamp": "model_ref",
 }
 """Words that are gone in these parts of the package only."""

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.codecs.mixing import fast as brisk
-from rdzip.codecs.mixing import slow as thorough
+from rdzip.codecs.mixing import fast, slow
 from rdzip.codecs.mixing.window import Window
 from rdzip.entropy.binary import CODER, start_coder
 from rdzip.models.causal.compiled_network import ScalarNet
@@ -32,7 +31,7 @@ class Band:
     def __init__(
         self, model: CausalModel | None, preset: Preset, shape: tuple[int, ...], data: NDArray[np.uint8], decoding: int
     ) -> None:
-        kind = thorough if preset.slow else brisk
+        kind = slow if preset.slow else fast
         self.width = shape[1]
         self.window = Window(shape)
         channels, _, stride = self.window.planes.shape
