@@ -1,6 +1,7 @@
 """The command line, declared: each command with its arguments and options; rdzip.commands does the work.
 
-Names, values and help of the options are in rdzip.commands.options. What takes time to import is imported by the
+One file, though long, so that the whole command line can be read in one place; names, values and help of the options
+are in rdzip.commands.options. What takes time to import is imported by the
 command that needs it, so that `--help` and `info` answer at once.
 
 Exit codes: 0 done, 1 something failed (the other files are done), 2 wrong usage, 130 Ctrl-C (128 + n: signal n).
