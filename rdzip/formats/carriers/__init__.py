@@ -1,0 +1,1 @@
+"""File formats as pictures and the bytes around them."""
