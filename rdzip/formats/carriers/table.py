@@ -6,9 +6,29 @@ Numbers are part of the format: 0 bytes, 1 PNG, 2 TIFF, 3 BMP, 4 PNM, 5 NPY, 6 D
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from rdzip.formats.carriers.carrier import Row
 
-_ROWS: tuple[Row, ...] = ()
+_FOLDER = "rdzip.formats.carriers"
+
+
+def _is_netpbm(start: bytes) -> bool:
+    return start[:1] == b"P" and start[1:2] in (b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"F", b"f")
+
+
+def _is_tga(start: bytes) -> bool:
+    """Whether it may be a TGA, which has no signature: so it is asked last."""
+    likely = start[1:2] in (b"\0", b"\1") and start[2:3] in (b"\1", b"\2", b"\3")
+    return likely and bool(import_module(f"{_FOLDER}.tga").recognises(start))
+
+
+_ROWS: tuple[Row, ...] = (
+    Row(3, "BMP", ".bmp", f"{_FOLDER}.bmp", lambda start: start[:2] == b"BM"),
+    Row(4, "PNM", ".pnm", f"{_FOLDER}.netpbm", _is_netpbm),
+    Row(5, "NPY", ".npy", f"{_FOLDER}.npy", lambda start: start[:6] == b"\x93NUMPY"),
+    Row(9, "TGA", ".tga", f"{_FOLDER}.tga", _is_tga),
+)
 
 CARRIERS: dict[int, Row] = {row.number: row for row in _ROWS}
 """By number."""
