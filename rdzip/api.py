@@ -165,7 +165,7 @@ def open_rdz(path: str | os.PathLike[str], *, max_pixels: int | None = None) -> 
     from rdzip.errors import InputError
 
     if not given.is_path(path):
-        raise InputError(f"path: expected the path of a file, found {given.found(path)}")
+        raise InputError(f"`path`: expected the path of a file, found {given.found(path)}")
     return decompress(path, max_pixels=max_pixels)
 
 
@@ -271,7 +271,7 @@ def _decode(
     data = given.read(data, "data")
     if given.flag("fetch", fetch):
         if compute.offline:
-            raise InputError("expected fetch or offline, found both: leave one out")
+            raise InputError("expected `fetch` or `offline`, found both: leave one out")
         from rdzip.pipeline.fetching import fetch_models
 
         fetch_models(data)
@@ -299,7 +299,7 @@ def _readings(image: Any, batch: bool | None) -> tuple[Any, list[Batch] | None]:
     if isinstance(image, list | tuple):
         return image, [of_sequences(image)]
     if isinstance(image, np.ma.MaskedArray):
-        raise InputError("image: expected an array without a mask, found a masked one: fill it (array.filled(value))")
+        raise InputError("`image`: expected an array without a mask, found a masked one: fill it (array.filled(value))")
     if isinstance(image, np.ndarray):
         many = image.ndim == 4 or (image.ndim == 3 and image.shape[2] > 4)
         if not (many if batch is None else batch):

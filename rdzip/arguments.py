@@ -1,4 +1,4 @@
-"""Arguments of the public functions: what they may be, and one line for what they may not."""
+"""Arguments of the public functions: what they may be, and one line for what they may not (rdzip.errors)."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def read(value: Any, name: str, kinds: str = "a path, bytes or an open binary fi
             why = (error.strerror if isinstance(error, OSError) else None) or error
             raise InputError(f"cannot read {shown(str(value))}: {why}") from error
     if not callable(getattr(value, "read", None)):
-        raise InputError(f"{name}: expected {kinds}, found {found(value)}")
+        raise InputError(f"`{name}`: expected {kinds}, found {found(value)}")
     try:
         data = value.read()
     except (OSError, ValueError) as error:  # closed, or text that is none
-        raise InputError(f"{name}: the open file cannot be read: {error}") from error
+        raise InputError(f"`{name}`: the open file cannot be read: {error}") from error
     if not isinstance(data, bytes | bytearray | memoryview):
         raise InputError(
-            f"{name}: expected a file that is open in binary mode ('rb'), found one that gives {found(data)}"
+            f"`{name}`: expected a file that is open in binary mode ('rb'), found one that gives {found(data)}"
         )
     return bytes(data)
 
@@ -56,7 +56,7 @@ def whole(name: str, value: Any, low: int = 1) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < low:
-        raise InputError(f"{name}: expected a whole number of {low} or more, found {found(value)}")
+        raise InputError(f"`{name}`: expected a whole number of {low} or more, found {found(value)}")
     return int(value)
 
 
@@ -67,7 +67,7 @@ def number(name: str, value: Any) -> float | int | None:
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return int(value)
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
-        raise InputError(f"{name}: expected a number, found {found(value)}")
+        raise InputError(f"`{name}`: expected a number, found {found(value)}")
     return float(value)
 
 
@@ -77,14 +77,14 @@ def text(name: str, value: Any, *, path: bool = False) -> str | None:
         return value
     if path and isinstance(value, os.PathLike):
         return os.fsdecode(value)
-    raise InputError(f"{name}: expected a text, found {found(value)}")
+    raise InputError(f"`{name}`: expected a text, found {found(value)}")
 
 
 def flag(name: str, value: Any) -> bool | None:
     """Return True, False or None; InputError for anything else."""
     if value is None or isinstance(value, bool):
         return value
-    raise InputError(f"{name}: expected True or False, found {found(value)}")
+    raise InputError(f"`{name}`: expected True or False, found {found(value)}")
 
 
 def numbers_of_items(value: Any) -> Sequence[int] | None:
@@ -92,7 +92,7 @@ def numbers_of_items(value: Any) -> Sequence[int] | None:
     if value is None:
         return None
     if is_path(value) or not hasattr(value, "__iter__"):
-        raise InputError(f"items: expected a list of numbers, found {found(value)}")
+        raise InputError(f"`items`: expected a list of numbers, found {found(value)}")
     return [whole("items", item, 0) or 0 for item in value]
 
 

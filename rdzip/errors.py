@@ -1,6 +1,8 @@
 """Errors whose text is shown to users: what was expected, what was found, what to do.
 
-The library raises these; only the command line prints them and chooses the exit code.
+The library raises these; only the command line prints them and chooses the exit code. A text names an argument in
+backticks, with its value where it has one: "raise `max_pixels` to 7", "use `device=cpu`". So it reads in Python;
+rdzip.commands.options.with_options shows the options of the command line for them: "raise --max-pixels to 7".
 """
 
 from __future__ import annotations

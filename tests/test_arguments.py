@@ -109,7 +109,7 @@ NUMBERS = ["quality", "max_error", "threads", "particles", "refine", "steps", "b
 @pytest.mark.parametrize("name", NUMBERS)
 def test_numbers_that_are_none(name: str) -> None:
     for value in WRONG:
-        with pytest.raises(InputError, match=f"{name}: expected a whole number") as caught:
+        with pytest.raises(InputError, match=f"`{name}`: expected a whole number") as caught:
             rdzip.compress(PIXELS, **{name: value})
         assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="found True of type bool"):
@@ -119,29 +119,29 @@ def test_numbers_that_are_none(name: str) -> None:
 @pytest.mark.parametrize("name", ["target_bpp", "omega", "epsilon"])
 def test_reals_that_are_none(name: str) -> None:
     for value in (math.nan, math.inf, "x", b"x", [], 1j, object(), np.zeros(3), True):
-        with pytest.raises(InputError, match=f"{name}: expected a number"):
+        with pytest.raises(InputError, match=f"`{name}`: expected a number"):
             rdzip.compress(PIXELS, **{name: value})
 
 
 @pytest.mark.parametrize("name", ["model", "codec", "device", "metadata", "resample"])
 def test_texts_that_are_none(name: str) -> None:
     for value in (5, math.nan, b"x", [], object(), True):
-        with pytest.raises(InputError, match=f"{name}: expected a text"):
+        with pytest.raises(InputError, match=f"`{name}`: expected a text"):
             rdzip.compress(PIXELS, **{name: value})
 
 
 def test_other_arguments(packed: Path) -> None:
     for name in ("verify", "offline", "batch", "interleave"):
-        with pytest.raises(InputError, match=f"{name}: expected True or False, found 'no'"):
+        with pytest.raises(InputError, match=f"`{name}`: expected True or False, found 'no'"):
             rdzip.compress(PIXELS, **{name: "no"})
     for name in ("fetch", "offline"):
-        with pytest.raises(InputError, match=f"{name}: expected True or False, found 1"):
+        with pytest.raises(InputError, match=f"`{name}`: expected True or False, found 1"):
             rdzip.decompress(packed, **{name: 1})
     for items in (5, "5", ["a"], [1.5], [-1], object()):
-        with pytest.raises(InputError, match="items: expected"):
+        with pytest.raises(InputError, match="`items`: expected"):
             rdzip.decompress(packed, items=items)
     for value in (0, -1, math.nan, "x"):
-        with pytest.raises(InputError, match="max_pixels: expected a whole number of 1 or more"):
+        with pytest.raises(InputError, match="`max_pixels`: expected a whole number of 1 or more"):
             rdzip.decompress(packed, max_pixels=value)
 
 

@@ -55,8 +55,7 @@ def choose(names: str, qualities: Sequence[str], skipped: Callable[[str], None])
             except (InputError, ModelError) as error:
                 if name not in GROUPS:
                     raise
-                text = str(error)
-                skipped(f"{text if text.startswith(one) else f'{one}: {text}'}; left out")
+                skipped(f"{'' if one in TABLE else f'{one}: '}{error}; left out")  # those of TABLE say their names
             else:
                 found[one] = codec
     settings = _settings(found, qualities)
@@ -76,9 +75,9 @@ def _settings(codecs: dict[str, Codec], texts: Sequence[str]) -> dict[str, tuple
             continue
         name = name.strip()
         if name not in codecs:
-            raise InputError(f"--qualities: expected one of the codecs {', '.join(codecs)}, found {name!r}")
+            raise InputError(f"`qualities`: expected one of the codecs {', '.join(codecs)}, found {name!r}")
         if codecs[name].scale is None:
-            raise InputError(f"--qualities: {name} is lossless and has no settings; leave it out")
+            raise InputError(f"`qualities`: {name} is lossless and has no settings; leave it out")
         chosen[name] = _numbers(values)
         alone.add(name)
     for name, numbers in chosen.items():
@@ -95,5 +94,5 @@ def _numbers(text: str) -> tuple[float, ...]:
         try:
             found.append(float(part))
         except ValueError:
-            raise InputError(f"--qualities: expected numbers by comma, found {part.strip()!r}") from None
+            raise InputError(f"`qualities`: expected numbers by comma, found {part.strip()!r}") from None
     return tuple(dict.fromkeys(found))

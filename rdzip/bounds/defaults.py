@@ -50,7 +50,7 @@ def default_lambdas(source: Source, *, quick: bool = False) -> tuple[float, ...]
     if not SMALLEST <= variance <= 1 / SMALLEST:
         raise InputError(
             f"{source.name}: expected samples with a variance of {SMALLEST:g} to {1 / SMALLEST:g}, found "
-            f"{variance:.3g}: scale them, or name --lambdas"
+            f"{variance:.3g}: scale them, or name `lambdas`"
         )
     first = round(2 * math.log10(source.dim / (2 * variance)))
     return tuple(_round_number(first + index) for index in range(len(steps)))

@@ -48,8 +48,8 @@ class Folder:
             self.records = _cut(path / RECORDS) if (path / RECORDS).exists() else []
         elif there and not force:
             raise InputError(
-                f"{shown(there[0])} exists already and is left as it is; use --resume to go on with that run, "
-                "-f to replace it, or another folder (--out)"
+                f"{shown(there[0])} exists already and is left as it is; use `resume` to go on with that run, "
+                "`force` to replace it, or another folder (`out`)"
             )
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -118,7 +118,7 @@ def _merged(path: Path, header: dict[str, Any]) -> dict[str, Any]:
     if differing:
         raise InputError(
             f"{shown(path)} holds a run with other settings: {'; '.join(differing)}. Ask for the same, "
-            "or take another folder (--out)"
+            "or take another folder (`out`)"
         )
     return header | {"methods": before["methods"] | header["methods"]}
 

@@ -155,14 +155,14 @@ def check(runs: Sequence[Run], codecs: Sequence[Codec], axes: Axes) -> None:
         raise InputError("expected runs or codecs to draw, found none")
     vectors = [run.label for run in runs if not run.images]
     if vectors and axes.distortion == "psnr":
-        raise InputError(f"PSNR is for images, and {vectors[0]} has none; use --distortion mse")
+        raise InputError(f"PSNR is for images, and {vectors[0]} has none; use `distortion=mse`")
     if vectors and codecs:
         raise InputError(f"codecs code images, and {vectors[0]} has none: draw it in a figure of its own")
     if codecs and axes.rate == "nats":
         pixels = {math.prod(run.shape[:2]) for run in runs}
         if len(pixels) != 1:
             raise InputError(
-                "nats per image of codecs need one size of images, given by a run; use --rate bits-per-dim"
+                "nats per image of codecs need one size of images, given by a run; use `rate=bits-per-dim`"
             )
 
 

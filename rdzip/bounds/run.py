@@ -87,7 +87,7 @@ def plan(request: Request) -> Plan:
     for entry in chosen:
         reason = why_not(entry, source)
         if reason is not None:
-            raise InputError(f"{reason}; ask for another --method")
+            raise InputError(f"{reason}; ask for another of the `methods`")
     if lambdas is None:
         lambdas = default_lambdas(source, quick=request.quick)
     lambdas = tuple(sorted(set(lambdas)))

@@ -119,8 +119,8 @@ def _image(
         better = restored_name(item, written.suffix, own=False, crowded=crowded)
         target = target if better == name else destination.place(item, better, folder)
     safe = removal.put(target, written.data, destination, status, member=folder is not None)
-    for text in written.notes:
-        out.note(f"{item.name}: {text}")
+    for note in written.notes:
+        out.note(f"{item.name}: {note.text}")
     report.decoded(item, target, decoded, out)
     return safe and not written.notes
 
@@ -187,8 +187,8 @@ def _images_of_chain(
             restored = restored_name(member, written.suffix, own=same, crowded=crowded)
             target = destination.place(member, restored, folder)
             safe = removal.put(target, written.data, destination, status, member=True)
-            for text in written.notes:
-                out.note(f"{member.name}: {text}")
+            for note in written.notes:
+                out.note(f"{member.name}: {note.text}")
             report.decoded(member, target, Decoded(picture, share), out)
             done = safe and not written.notes
         complete &= done

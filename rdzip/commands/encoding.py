@@ -30,7 +30,7 @@ def encode_data(data: bytes, label: str, coding: Coding, *, quiet: bool, image: 
         raise InputError("expected an image for the archive, found an array: compress it into a file of its own")
     if readings is not None and coding.request.loss.wanted:
         raise InputError(
-            f"expected an image with {coding.request.loss.option}, found an array or sequences: leave it out"
+            f"expected an image with `{coding.request.loss.argument}`, found an array or sequences: leave it out"
         )
     with bar(label, quiet=quiet) as progress:
         if readings is not None:

@@ -5,6 +5,7 @@ A text ends in the default in brackets, where there is one. Options are grouped 
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,9 +52,47 @@ def _argument(metavar: str, text: str) -> Any:
     return typer.Argument(metavar=metavar, help=text, show_default=False)
 
 
-def _option(panel: str | None, names: str, metavar: str | None, text: str, **more: Any) -> Any:
-    """Declare an option. panel: its group in the help; names: with blanks between them; metavar: None for a flag."""
+OPTION_OF: dict[str, str] = {}
+"""Options by the arguments of the library that they give, such as ``quality``; ``interleave=False`` is another option
+than ``interleave``."""
+
+
+def _option(panel: str | None, names: str, metavar: str | None, text: str, *, argument: str = "", **more: Any) -> Any:
+    """Declare an option, and note in OPTION_OF which argument of the library it gives.
+
+    - panel: its group in the help.
+    - names: with blanks between them; messages use the first.
+    - metavar: None for a flag.
+    - argument: of the library, where its name is not the long name of the option.
+    """
+    first = names.split()[0].partition("/")
+    on, _, off = next(name for name in names.split() if name.startswith("--")).partition("/")
+    argument = argument or on.removeprefix("--").replace("-", "_")
+    OPTION_OF[argument] = first[0]
+    if off:
+        OPTION_OF[f"{argument}=False"] = off
     return typer.Option(*names.split(), metavar=metavar, help=text, rich_help_panel=panel, show_default=False, **more)
+
+
+_ARGUMENT = re.compile(r"(?<![\w./-])`(\w+)(?:=([^`]*))?`(?![\w./-])")  # a name of a file is rarely just that
+
+
+def with_options(text: str) -> str:
+    """Return a text of the library with options where it names arguments, which it does in backticks.
+
+    >>> with_options("raise `max_pixels` to 7, or use `device=cpu`")
+    'raise --max-pixels to 7, or use --device cpu'
+    """
+    return _ARGUMENT.sub(_as_option, text)
+
+
+def _as_option(found: re.Match[str]) -> str:
+    name, value = found.groups()
+    if (whole := f"{name}={value}") in OPTION_OF:
+        return OPTION_OF[whole]
+    if name not in OPTION_OF:
+        return found[0]
+    return OPTION_OF[name] if value is None else f"{OPTION_OF[name]} {value}"
 
 
 # Files in and out.
@@ -96,7 +135,7 @@ KeepMetadata = Annotated[
 # How it is coded.
 Effort = Annotated[
     int | None,
-    _option(CODING, "-e --effort", "N", "Effort of lossless coding, 1 (fastest) to 9 (smallest); from 5 on with a "
+    _option(CODING, "--effort -e", "N", "Effort of lossless coding, 1 (fastest) to 9 (smallest); from 5 on with a "
             "neural network, from 7 on slow. [6]", min=1, max=9),
 ]  # fmt: skip
 CodingModel = Annotated[
@@ -174,13 +213,17 @@ Quiet = Annotated[bool, _option(MESSAGES, "--quiet", None, "Print nothing but er
 Recipe = Annotated[str, _argument("RECIPE", "A recipe's name (docs/reference/recipes.md lists them), or a TOML file.")]
 TrainData = Annotated[Path, _option(None, "--data", "DATA", "Folder of images, or an array of them. [required]")]
 RunFolder = Annotated[Path, _option(None, "--out", "RUN", "Folder of the run. [required]")]
-Overrides = Annotated[list[str] | None, _option(None, "--set", "KEY=VALUE", "Change a setting of the recipe.")]
+Overrides = Annotated[
+    list[str] | None, _option(None, "--set", "KEY=VALUE", "Change a setting of the recipe.", argument="overrides")
+]
 StartFrom = Annotated[
-    str | None, _option(None, "--from", "MODEL", "Start from the weights of a model, or of a run's folder.")
+    str | None,
+    _option(None, "--from", "MODEL", "Start from the weights of a model, or of a run's folder.", argument="start"),
 ]
 ResumeRun = Annotated[bool, _option(None, "--resume", None, "Go on with the run in RUN.")]
 Sweep = Annotated[
-    list[str] | None, _option(None, "--sweep", "KEY=A,B,...", "One run for each value, in RUN/KEY=VALUE.")
+    list[str] | None,
+    _option(None, "--sweep", "KEY=A,B,...", "One run for each value, in RUN/KEY=VALUE.", argument="values"),
 ]
 TensorBoard = Annotated[
     bool, _option(MESSAGES, "--tensorboard", None, "Write RUN/tensorboard too (needs the package tensorboard).")
@@ -201,11 +244,15 @@ SourceData = Annotated[
 ]
 Crop = Annotated[int | None, _option(None, "--crop", "N", "Cut squares of N pixels from images.")]
 Method = Annotated[
-    str | None, _option(None, "--method", "M,...", "Methods, by comma. [sandwich: those that suit the source]")
+    str | None,
+    _option(None, "--method", "M,...", "Methods, by comma. [sandwich: those that suit the source]", argument="methods"),
 ]
 Lambdas = Annotated[str | None, _option(None, "--lambdas", "A,...", "Slopes -dR/dD in nats, by comma. [by the source]")]
 MethodOptions = Annotated[
-    list[str] | None, _option(None, "--set", "M.KEY=VALUE", "Change an option of a method (docs/reference/bounds.md).")
+    list[str] | None,
+    _option(
+        None, "--set", "M.KEY=VALUE", "Change an option of a method (docs/reference/bounds.md).", argument="options"
+    ),
 ]
 Seed = Annotated[int, _option(None, "--seed", "N", "Seed of all that is random. [0]", min=0)]
 Quick = Annotated[bool, _option(None, "--quick", None, "Fewer lambdas, less work, looser bounds.")]
@@ -253,7 +300,7 @@ Model = Annotated[str, _argument("MODEL", "An id, a hash, or a .safetensors file
 Models = Annotated[list[str] | None, _argument("MODEL", "Ids, hashes or files. [all on this machine]")]
 Pulled = Annotated[list[str], _argument("MODEL", "Ids, hashes, files, or ORG/NAME@COMMIT/FILE.safetensors.")]
 Run = Annotated[Path, _argument("RUN", "Folder of a finished run, or its model file.")]
-ModelId = Annotated[str, _option(None, "--id", "NAME", "The model's id. [required]")]
+ModelId = Annotated[str, _option(None, "--id", "NAME", "The model's id. [required]", argument="name")]
 ExportFolder = Annotated[Path | None, _option(None, "-O --output-dir", "DIR", "Folder to write. [NAME]")]
 Licence = Annotated[str | None, _option(None, "--licence", "L", "SPDX identifier, such as MIT. [the run's]")]
 Measured = Annotated[

@@ -1,7 +1,7 @@
 """What the command line says: results and JSON on stdout, everything for the reader's eyes on stderr.
 
 Texts hold names and words out of files and out of answers of the network; whatever in them would move a terminal's
-cursor or change its colours is escaped here, last.
+cursor or change its colours is escaped here, last. Where texts of the library name arguments, options are shown.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from rdzip.commands.options import with_options
 from rdzip.errors import RdzipError, UsageError
 from rdzip.system import atomic
 from rdzip.system.atomic import shown
@@ -46,7 +47,7 @@ class Output:
     def note(self, text: str) -> None:
         """Say something that the user should know though nothing failed."""
         if not self.quiet:
-            print(f"rdzip: {shown(text)}", file=sys.stderr)
+            print(f"rdzip: {shown(with_options(text))}", file=sys.stderr)
 
     def note_once(self, key: str, text: str) -> None:
         """Say it once a run, however many files it is true of."""
@@ -125,7 +126,7 @@ def explain(error: Exception) -> str:
 
 def _words(error: Exception) -> str:
     if isinstance(error, RdzipError):
-        return str(error)
+        return with_options(str(error))
     if isinstance(error, OSError):
         where = f"{shown(str(error.filename))}: " if error.filename else ""
         return where + atomic.explain(error)

@@ -17,7 +17,7 @@ def usable_device(name: str) -> torch.device:
         torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise InputError(
-            f"--device: expected one that works here, found {name!r}: {str(error).splitlines()[0]}"
+            f"`device`: expected one that works here, found {name!r}: {str(error).splitlines()[0]}"
         ) from error
     return device
 

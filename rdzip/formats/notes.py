@@ -16,11 +16,13 @@ class NoteKind(Enum):
     RATE_MISSED = "the rate that was asked for cannot be had"
     BEYOND_LIMITS = "readers do not decode the file unasked"
     NOT_RETURNED = "the file of the source does not come back"
+    OTHER_FORMAT = "the file that is written is of another format than the source"
+    LEFT_OUT = "metadata that the format of the file does not hold"
 
 
 @dataclass(frozen=True)
 class Note:
-    """A line for the user."""
+    """A line for the user, which names arguments as the texts of errors do (rdzip.errors)."""
 
     kind: NoteKind
     text: str

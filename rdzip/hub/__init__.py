@@ -244,7 +244,7 @@ def missing(hash: bytes, source: Origin) -> str:
     _check_place(hash, source)
     return (
         f"the model {hash.hex()} of this file is not on this machine; the file says that it is {source.description} on "
-        f"the Hugging Face hub: if you want to have it from there, decompress with --fetch (in Python fetch=True), or "
+        f"the Hugging Face hub: if you want to have it from there, decompress with `fetch`, or "
         f"run 'rdzip models pull {source}'"
     )
 
@@ -256,7 +256,7 @@ def fetch_from(hash: bytes, source: Origin, *, offline: bool = False, progress: 
     """
     _check_place(hash, source)
     if is_offline(offline):
-        raise ModelError(f"{missing(hash, source)}; now fetching is switched off (--offline or HF_HUB_OFFLINE)")
+        raise ModelError(f"{missing(hash, source)}; now fetching is switched off (`offline` or HF_HUB_OFFLINE)")
     if source.bytes is None or source.bytes > MOST_UNNAMED:
         raise ModelError(
             f"the file names a model that is too large to be fetched for a file, {source.description}, of at most "
@@ -365,7 +365,7 @@ def _locate(entry: Entry, *, offline: bool, progress: Progress | None) -> ModelR
         raise ModelError(f"{missing_here} it comes with rdzip only: reinstall rdzip, or {way_out}")
     if is_offline(offline):
         raise ModelError(
-            f"{missing_here} it is not fetched here (--offline, HF_HUB_OFFLINE, or what never fetches): "
+            f"{missing_here} it is not fetched here (`offline`, HF_HUB_OFFLINE, or what never fetches): "
             f"run 'rdzip models pull {entry.id}', or {way_out}"
         )
     try:

@@ -44,7 +44,7 @@ def export(
     computed anew. Returns the model file. Raises InputError, ModelError.
     """
     if not model_file.is_id(name):
-        raise InputError(f"--id: expected 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit, found {name!r}")
+        raise InputError(f"`name`: expected 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit, found {name!r}")
     tensors, document = model_file.read(_model_of(run))
     document = {**document, "id": name, "licence": licence or document["licence"]}
     if measured:
@@ -73,7 +73,7 @@ def _model_of(run: Path) -> Path:
     if len(found) == 1:
         return found[0]
     if not found and (run / "checkpoint.pt").exists():
-        raise InputError(f"{run}: the run has no model file yet; let it end: rdzip train ... --out {run} --resume")
+        raise InputError(f"{run}: the run has no model file yet; let it end: train with `out={run}` and `resume`")
     what = f"{len(found)} of them; name the file itself" if found else "none"
     raise InputError(f"{run}: expected a finished run with one model file (*{SUFFIX}), found {what}")
 

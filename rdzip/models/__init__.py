@@ -113,5 +113,5 @@ def check_known_answer(model: Model, meta: Mapping[str, Any]) -> None:
     if found != expected:
         raise ModelError(
             f"the model {meta.get('id')!r} computes other tables on this device than where it was made (known answer "
-            f"{str(expected)[:16]}, found {found[:16]}): use --device cpu, or another PyTorch build"
+            f"{str(expected)[:16]}, found {found[:16]}): use `device=cpu`, or another PyTorch build"
         )

@@ -52,7 +52,7 @@ def compress_batch(
     model = resolve(request, compute)
     if model is not None and model.role is Role.LOSSY:
         raise InputError(
-            f"the model {request.model} loses detail of pictures, found an array or sequences: name another by -m"
+            f"the model {request.model} loses detail of pictures, found an array or sequences: name another by `model`"
         )
     chained = model if model is not None and model.role is Role.LATENT else None
     split = 0.6 if request.verify else 1.0

@@ -61,7 +61,7 @@ def decompress_batch(
     if pixels > limit:
         raise FormatError(
             f"the batch has {header.count} items of {pixels} pixels in all, at most {limit} are allowed: raise "
-            "--max-pixels if you trust the file"
+            "`max_pixels` if you trust the file"
         )
     bodies = batch_frame.segments(parsed, header)
     numbers = range(header.count) if items is None else check_items(items, header.count)

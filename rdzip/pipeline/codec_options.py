@@ -67,8 +67,8 @@ class CodecOptions:
             users = _USED_BY[name]
             if codec not in users:
                 raise InputError(
-                    f"expected --{_option(name, self)} with a codec that has it ({', '.join(users)}), found "
-                    f"{codec or 'a codec without latents'}: leave it out, or choose another by --codec"
+                    f"expected `{_argument(name, self)}` with a codec that has it ({', '.join(users)}), found "
+                    f"{codec or 'a codec without latents'}: leave it out, or choose another by `codec`"
                 )
 
     def options(self, codec: str) -> Options:
@@ -81,7 +81,7 @@ class CodecOptions:
             value = getattr(self, name)
             if name == "resample":
                 if value not in RESAMPLE:
-                    raise InputError(f"expected resample to be one of {', '.join(RESAMPLE)}, found {value}")
+                    raise InputError(f"expected `resample` to be one of {', '.join(RESAMPLE)}, found {value}")
                 value = RESAMPLE.index(value)
             chosen[name] = _hundredths(name, value) if name in _HUNDREDTHS else int(value)
         options = Options(**chosen)
@@ -103,12 +103,12 @@ def _hundredths(name: str, value: float) -> int:
 
     low, high = LIMITS[name]
     if not (math.isfinite(value) and low <= round(100 * value) <= high):
-        raise InputError(f"expected {name} of {low / 100} to {high / 100}, found {value}")
+        raise InputError(f"expected `{name}` of {low / 100} to {high / 100}, found {value}")
     return round(100 * value)
 
 
-def _option(name: str, given: CodecOptions) -> str:
-    return "plain" if name == "interleave" and not given.interleave else name
+def _argument(name: str, given: CodecOptions) -> str:
+    return "interleave=False" if name == "interleave" and not given.interleave else name
 
 
 def codec_for(codecs: Sequence[str], codec: str | None, model: str) -> str:

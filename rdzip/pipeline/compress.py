@@ -29,9 +29,9 @@ def compress(
     (verification failed).
     """
     if request.metadata not in ("all", "none"):
-        raise InputError(f"expected metadata to be all or none, found {request.metadata}")
+        raise InputError(f"expected `metadata` to be all or none, found {request.metadata}")
     if request.segment is not None:
-        raise InputError("expected --segment with many items, found one picture: leave it out")
+        raise InputError("expected `segment` with many items, found one picture: leave it out")
     if request.metadata == "none":
         picture = replace(picture, metadata=metadata.essential(picture.metadata))
     clock = Clock()

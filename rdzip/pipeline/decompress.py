@@ -32,7 +32,7 @@ def decompress(
         raise FormatError(
             f"the image has {header.width} x {header.height} = {header.height * header.width} pixels, at most {limit} "
             "are allowed: "
-            "raise --max-pixels if you trust the file"
+            "raise `max_pixels` if you trust the file"
         )
     model = None
     if header.model:

@@ -35,7 +35,7 @@ def preset_for(codec: str | None, effort: int | None) -> Preset | None:
     if codec is None:
         return PRESETS[DEFAULT_EFFORT] if mixing_is_fast() else None
     if effort is not None and effort >= SLOW_EFFORT:
-        raise InputError(f"the codec {codec} has no effort {effort}: leave --effort or --codec out")
+        raise InputError(f"the codec {codec} has no effort {effort}: leave `effort` or `codec` out")
     return None
 
 
@@ -55,7 +55,7 @@ def coder_for(mode: str, request: Request, compute: Compute, named: ModelHandle 
     preset = preset_for(codec, effort)
     if preset is not None and not preset.network:
         if named is not None:
-            raise InputError(f"--effort {effort} asks no model, found {named.name!s}: leave one out, or take 5 or more")
+            raise InputError(f"`effort={effort}` asks no model, found {named.name!s}: leave one out, or take 5 or more")
         return Coder(PlaneCodec.MIXING, None, preset)
     row = CODECS[PlaneCodec.CAUSAL] if codec is None else by_name(codec)
     if row is None or row.number == PlaneCodec.CLASSIC or mode not in row.modes():

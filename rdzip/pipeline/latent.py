@@ -32,7 +32,7 @@ def check_options(model: ModelHandle, options: Options) -> None:
     """Raise InputError for options of a codec that the model cannot grant."""
     loaded = model.load(Role.LATENT)
     if options.refine and not getattr(loaded, "refines", hasattr(loaded, "_refinement")):
-        raise InputError(f"expected --refine with a model that has iterative inference, found {model.id}: leave it out")
+        raise InputError(f"expected `refine` with a model that has iterative inference, found {model.id}: leave it out")
 
 
 def factor_of(model: ModelHandle, samples: NDArray[Any]) -> int:
@@ -51,5 +51,5 @@ def factor_of(model: ModelHandle, samples: NDArray[Any]) -> int:
         return 255
     raise InputError(
         f"the model {model.id} codes samples of {values} values (0 to {values - 1}"
-        f"{', or 0 and 255' if values == 2 else ''}), found values up to {found[-1]}: choose another model by -m"
+        f"{', or 0 and 255' if values == 2 else ''}), found values up to {found[-1]}: choose another model by `model`"
     )

@@ -23,16 +23,16 @@ class Loss:
 
     def __post_init__(self) -> None:
         if self.quality is not None and self.target_bpp is not None:
-            raise InputError("expected a quality or a rate, found both: leave -q or --target-bpp out")
+            raise InputError("expected a quality or a rate, found both: leave `quality` or `target_bpp` out")
         if self.max_error is not None and self.by_model:
-            raise InputError(f"expected {self.option} or --max-error, found both: leave one of them out")
+            raise InputError(f"expected `{self.argument}` or `max_error`, found both: leave one of them out")
         if self.quality is not None and not (isinstance(self.quality, int) and 1 <= self.quality <= 100):
-            raise InputError(f"expected a quality of 1 to 100 after -q, found {self.quality}")
+            raise InputError(f"`quality`: expected a quality of 1 to 100, found {self.quality}")
         if self.target_bpp is not None and not (self.target_bpp > 0 and math.isfinite(self.target_bpp)):
-            raise InputError(f"expected more than 0 bits per pixel after --target-bpp, found {self.target_bpp}")
+            raise InputError(f"`target_bpp`: expected more than 0 bits per pixel, found {self.target_bpp}")
         error = self.max_error
         if error is not None and not (type(error) is int and 1 <= error <= MAX_ERROR):
-            raise InputError(f"expected an error of 1 to {MAX_ERROR} after --max-error, found {error}")
+            raise InputError(f"`max_error`: expected an error of 1 to {MAX_ERROR}, found {error}")
 
     @property
     def wanted(self) -> bool:
@@ -45,11 +45,11 @@ class Loss:
         return self.quality is not None or self.target_bpp is not None
 
     @property
-    def option(self) -> str:
-        """The option by which it was asked for."""
+    def argument(self) -> str:
+        """The argument by which it was asked for."""
         if self.target_bpp is not None:
-            return "--target-bpp"
-        return "-q" if self.quality is not None else "--max-error"
+            return "target_bpp"
+        return "quality" if self.quality is not None else "max_error"
 
 
 NO_LOSS = Loss()

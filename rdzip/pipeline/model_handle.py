@@ -119,7 +119,7 @@ class ModelHandle:
         if hasattr(model, "to"):
             model.to(device or "cpu")
         elif device not in (None, "cpu"):
-            raise InputError(f"the model {self.id} runs on the processor only, found --device {device}: leave it out")
+            raise InputError(f"the model {self.id} runs on the processor only, found `device={device}`: leave it out")
         return model
 
 

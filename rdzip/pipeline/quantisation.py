@@ -49,7 +49,7 @@ def quantise(picture: Picture, max_error: int) -> Quantised:
     mode = picture.mode
     if max_error > largest_allowed(mode):
         raise InputError(
-            f"expected --max-error of at most {largest_allowed(mode)} for samples of {depth(mode)} bits, found "
+            f"expected `max_error` of at most {largest_allowed(mode)} for samples of {depth(mode)} bits, found "
             f"{max_error}"
         )
     quantiser = Quantiser(max_error, depth(mode))

@@ -161,4 +161,7 @@ def compressed(
 
 def limit_notes(budget: limits.Budget) -> list[Note]:
     """Return what to tell of a file that claims so much: nothing, or that readers do not decode it unasked."""
-    return [Note(NoteKind.BEYOND_LIMITS, text) for text in limits.notes(budget)]
+    if budget.needed <= 1:
+        return []
+    text = f"it is so small for what it holds that decoding it needs `max_pixels={budget.pixels}`"
+    return [Note(NoteKind.BEYOND_LIMITS, text)]

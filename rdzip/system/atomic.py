@@ -84,7 +84,7 @@ def written(
         elif target.exists() and is_stream(target.stat()):
             with target.open("wb") as file:
                 if file.isatty() and not force:
-                    raise InputError(f"binary data is not written to the terminal {name}; force it by -f")
+                    raise InputError(f"binary data is not written to the terminal {name}; force it by `force`")
                 yield file
         else:
             # Through a link with -f: the file that it points to is replaced, the link stays.
@@ -123,7 +123,7 @@ def is_on_disk(target: Path | None, digest: bytes) -> bool:
 @contextmanager
 def _stdout() -> Iterator[BinaryIO]:
     if sys.stdout is None:
-        raise InputError("expected stdout to be open, found it closed; redirect it, or write to a file by -o")
+        raise InputError("expected stdout to be open, found it closed; redirect it, or write to a file")
     try:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
@@ -255,4 +255,4 @@ def kind_of(mode: int) -> str:
 
 def exists_already(target: Path) -> str:
     """Return the message for a target that is not to be replaced."""
-    return f"{shown(target)} exists already and is left as it is; use -f to replace it, or another name"
+    return f"{shown(target)} exists already and is left as it is; use `force` to replace it, or another name"

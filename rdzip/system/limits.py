@@ -61,7 +61,7 @@ class Budget:
         self.needed = max(self.needed, self._scale * factor)
         if self.strict:
             raise FormatError(
-                f"{problem}, too much for a file of this length: raise --max-pixels to {self.pixels} if you trust it"
+                f"{problem}, too much for a file of this length: raise `max_pixels` to {self.pixels} if you trust it"
             )
 
     @property
@@ -88,7 +88,7 @@ def bounded(size: int, budget: Budget) -> Iterator[None]:
 
 
 def claim(microseconds: float, what: str) -> None:
-    """Claim time for a part of the work; FormatError, which names the option, if the file may not claim so much.
+    """Claim time for a part of the work; FormatError, which names what to raise, if the file may not claim so much.
 
     what: the work, in the plural: "4096 particles of 3 images".
     """
@@ -100,13 +100,6 @@ def claim_memory(size: float, what: str) -> None:
     """Claim memory, in bytes, that is held at once; FormatError if it is too much. what: as in claim."""
     if budget := _budget.get():
         budget.claim_memory(size, what)
-
-
-def notes(budget: Budget) -> list[str]:
-    """What to tell of a file that claimed this: nothing, or that it is not decoded unasked."""
-    if budget.needed <= 1:
-        return []
-    return [f"it is so small for what it holds that decoding it needs --max-pixels {budget.pixels}"]
 
 
 def fits(microseconds: float, size: int) -> bool:

@@ -29,7 +29,7 @@ class RayCluster:
         try:
             import ray
         except ImportError as error:
-            raise InputError("--ray: expected the package ray, found none: pip install 'rdzip[ray]'") from error
+            raise InputError("`ray`: expected the package ray, found none: pip install 'rdzip[ray]'") from error
         self._ray = ray
         self._own = not ray.is_initialized()  # else this process has a cluster at hand already
         if self._own:
@@ -43,7 +43,7 @@ class RayCluster:
                     ray.init(address=address, **options)
             except Exception as error:  # whatever its start, or the network, raises
                 line = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise InputError(f"--ray: expected a Ray cluster at {address!r}, found none: {line}") from error
+                raise InputError(f"`ray`: expected a Ray cluster at {address!r}, found none: {line}") from error
         processors = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
         self.most = min(processors, jobs) if jobs > 1 else processors
         stream = ray.remote(_stream)
@@ -99,7 +99,7 @@ def _check_address(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=PATIENCE).close()
     except (OSError, ValueError, OverflowError) as error:
-        raise InputError(f"--ray: expected a Ray cluster at {address!r}, found none: {error}") from error
+        raise InputError(f"`ray`: expected a Ray cluster at {address!r}, found none: {error}") from error
 
 
 @contextlib.contextmanager

@@ -176,7 +176,7 @@ def _drive(
         if kind == "died" and tried[index] <= RETRIES:
             waiting.appendleft(index)
         elif kind == "died":
-            on_end(index, InputError(f"{value}, {tried[index]} times; if memory was short, take fewer --jobs"))
+            on_end(index, InputError(f"{value}, {tried[index]} times; if memory was short, take fewer `jobs`"))
         else:
             on_end(index, value)
 

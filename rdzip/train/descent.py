@@ -84,7 +84,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
     Raises InputError where it cannot be written, such as on a full disk; the earlier one is left then, too.
     """
-    kept = f"; the earlier {path.name} is kept: make room, then go on with it (--resume)" if path.exists() else ""
+    kept = f"; the earlier {path.name} is kept: make room, then go on with it (`resume`)" if path.exists() else ""
     with _adding(kept), atomic.written(path, force=True) as file:
         out: Any = _Out(file)
         try:

@@ -105,7 +105,7 @@ def train(recipe: Recipe, data: Path, out: Path, resume: bool, device: str, watc
     with group(device) as processes:
         checkpoint = out / CHECKPOINT
         if checkpoint.exists() and not resume:
-            raise InputError(f"{out} holds a run already: add --resume to go on with it, or name another folder")
+            raise InputError(f"{out} holds a run already: add `resume` to go on with it, or name another folder")
         if resume and not checkpoint.exists():
             raise InputError(f"{out}: expected {CHECKPOINT} of an earlier run to resume, found none")
         torch.manual_seed(recipe.seed)
@@ -126,14 +126,15 @@ def _start(task: Task, recipe: Recipe) -> None:
     folder = Path(recipe.start)
     if folder.is_dir():
         if not (folder / CHECKPOINT).is_file():
-            raise InputError(f"--from: expected {CHECKPOINT} of a run in {folder}, found none")
-        advice = f"--from takes a run of the task {recipe.task} and of its sizes"
+            raise InputError(f"`start`: expected {CHECKPOINT} of a run in {folder}, found none")
+        advice = f"`start` takes a run of the task {recipe.task} and of its sizes"
         descent.load(folder / CHECKPOINT, lambda state: _take(task, state), advice)
         return
     start = getattr(task, "start", None)
     if start is None:
         raise InputError(
-            f"--from: expected the folder of a run, found {recipe.start!r}: the task {recipe.task} starts from no model"
+            f"`start`: expected the folder of a run, found {recipe.start!r}: the task {recipe.task} starts from "
+            "no model"
         )
     start(recipe.start)
 
@@ -193,7 +194,7 @@ class _Run:
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"--out: {out} cannot be made: {atomic.explain(error)}") from error
+            raise InputError(f"`out`: {out} cannot be made: {atomic.explain(error)}") from error
 
     def resume(self) -> None:
         def restore(state: dict[str, Any]) -> None:

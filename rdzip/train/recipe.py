@@ -78,7 +78,7 @@ class Recipe:
 def _parse_override(text: str) -> tuple[list[str], Any]:
     key, sign, value = text.partition("=")
     if not sign or not key:
-        raise InputError(f"--set takes key=value, found {text!r}")
+        raise InputError(f"`overrides` takes key=value, found {text!r}")
     try:
         return key.split("."), tomllib.loads(f"v = {value}")["v"]
     except tomllib.TOMLDecodeError:
@@ -150,6 +150,6 @@ def load_recipe(name: str, overrides: list[str]) -> Recipe:
         for key in keys[:-1]:
             table = table.setdefault(key, {})
             if not isinstance(table, dict):
-                raise InputError(f"--set {text}: {key!r} is not a table")
+                raise InputError(f"`overrides={text}`: {key!r} is not a table")
         table[keys[-1]] = value
     return _checked(values, str(path))

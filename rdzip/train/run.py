@@ -42,7 +42,7 @@ def run(
     if start is not None:
         settings = replace(settings, start=start)
     if not data.exists():
-        raise InputError(f"--data: expected a folder or file of training data, found nothing at {data}")
+        raise InputError(f"`data`: expected a folder or file of training data, found nothing at {data}")
     from rdzip.train.loop import train  # torch is slow to import
     from rdzip.train.watch import TensorBoard, Watcher, live
 

@@ -65,11 +65,11 @@ def sweep(
         folder = out / re.sub(r"[^\w.=,+-]", "_", ",".join(change))
         if (folder / "checkpoint.pt").exists() and not resume:
             raise InputError(
-                f"{folder} holds a run already: add --resume to go on with the sweep, or name another --out"
+                f"{folder} holds a run already: add `resume` to go on with the sweep, or name another `out`"
             )
         jobs.append(Job(recipe, data, folder, tuple(overrides), change, device, start))
     if len({job.out for job in jobs}) < len(jobs):
-        raise InputError(f"--sweep: expected values that differ, found one twice in {' '.join(values)}")
+        raise InputError(f"`values`: expected values that differ, found one twice in {' '.join(values)}")
     records: list[dict[str, Any]] = []
 
     def end(index: int, result: Any) -> None:
@@ -94,7 +94,7 @@ def combinations(values: Sequence[str]) -> list[tuple[str, ...]]:
     for text in values:
         key, sign, found = text.partition("=")
         if not (key and sign and all(found.split(","))):
-            raise InputError(f"--sweep takes key=a,b,c, found {text!r}")
+            raise InputError(f"`values` takes key=a,b,c, found {text!r}")
         axes.append([f"{key}={value}" for value in found.split(",")])
     return list(itertools.product(*axes))
 

@@ -104,7 +104,7 @@ class TensorBoard:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise InputError(
-                "--tensorboard: expected the package tensorboard, found none: pip install 'rdzip[tensorboard]', or "
+                "`tensorboard`: expected the package tensorboard, found none: pip install 'rdzip[tensorboard]', or "
                 "leave the option out (log.jsonl has the same figures)"
             ) from error
         self._make, self._folder, self._resume = SummaryWriter, folder, resume

@@ -124,7 +124,7 @@ def test_exact_curve_is_as_smooth_as_a_gaussians() -> None:
         ([], [], VECTORS, "found none"),
         ([Run("a", records())], [], IMAGES, "PSNR is for images"),
         ([Run("a", records())], [Codec("c", ((1.0, 30.0),))], VECTORS, "codecs code images"),
-        ([], [Codec("c", ((1.0, 30.0),))], Axes("nats", "psnr"), "--rate bits-per-dim"),
+        ([], [Codec("c", ((1.0, 30.0),))], Axes("nats", "psnr"), "`rate=bits-per-dim`"),
     ],
 )
 def test_what_does_not_fit_one_picture(runs: list[Run], codecs: list[Codec], axes: Axes, text: str) -> None:

@@ -154,7 +154,7 @@ def test_damaged_lines_are_told(tmp_path: Path) -> None:
 def test_nothing_is_replaced_unless_forced(tmp_path: Path) -> None:
     ran(tmp_path)
     before = (tmp_path / "bound.jsonl").read_bytes()
-    with pytest.raises(InputError, match="--resume"):
+    with pytest.raises(InputError, match="`resume`"):
         ran(tmp_path, methods=("up",))
     assert (tmp_path / "bound.jsonl").read_bytes() == before
     assert len(ran(tmp_path, methods=("up",), force=True).records) == 3

@@ -206,9 +206,9 @@ def test_metadata_of_the_image_stay_unless_others_are_given() -> None:
         ({"exif": 5}, "exif: expected bytes, found int"),
         ({"xmp": [1]}, "xmp: expected bytes, found list"),
         ({"quality": 500}, "quality of 1 to 100"),
-        ({"quality": "web_high"}, "quality: expected a whole number"),
-        ({"effort": 0}, "effort: expected a whole number of 1 or more"),
-        ({"model": 5}, "model: expected a text"),
+        ({"quality": "web_high"}, "`quality`: expected a whole number"),
+        ({"effort": 0}, "`effort`: expected a whole number of 1 or more"),
+        ({"model": 5}, "`model`: expected a text"),
     ],
 )
 def test_options_that_are_refused(tmp_path: Path, options: dict[str, Any], message: str) -> None:

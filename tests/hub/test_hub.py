@@ -236,7 +236,7 @@ def test_a_wrong_known_answer_is_an_error_with_a_way_out(places: Path) -> None:
     path = places / "wrong.safetensors"
     path.write_bytes(tiny_bytes(answer="0" * 64))
     for check in (hub.load, hub.verify, registry.add):
-        with pytest.raises(ModelError, match=r"known answer 0000000000000000, found .*--device cpu"):
+        with pytest.raises(ModelError, match=r"known answer 0000000000000000, found .*`device=cpu`"):
             check(path)
 
 

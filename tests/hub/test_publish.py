@@ -66,14 +66,14 @@ def test_an_export_has_everything_that_is_published(run: Path, tmp_path: Path) -
 
 
 def test_what_cannot_be_exported(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--id: expected"):
+    with pytest.raises(InputError, match="`name`: expected"):
         publish.export(run, "Not An Id", tmp_path / "out")
     unfinished = tmp_path / "unfinished"
     unfinished.mkdir()
     with pytest.raises(InputError, match="expected a finished run"):
         publish.export(unfinished, "mine", tmp_path / "out")
     (unfinished / "checkpoint.pt").write_bytes(b"")
-    with pytest.raises(InputError, match="--resume"):
+    with pytest.raises(InputError, match="`resume`"):
         publish.export(unfinished, "mine", tmp_path / "out")
     shutil.copy(run / "tiny-run.safetensors", run / "other.safetensors")
     with pytest.raises(InputError, match="name the file itself"):

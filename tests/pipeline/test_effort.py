@@ -73,12 +73,12 @@ def test_another_device_gives_the_same_file(effort: int | None, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"effort": 0}, "effort: expected a whole number of 1 or more, found 0"),
+        ({"effort": 0}, "`effort`: expected a whole number of 1 or more, found 0"),
         ({"effort": 10}, "found 10"),
         ({"effort": 8, "codec": "causal"}, "the codec causal has no effort 8"),
         ({"effort": 8, "codec": "classic"}, "the codec classic has no effort 8"),
         ({"effort": 9, "model": "mnist-binary"}, "has one effort"),
-        ({"effort": 3, "model": "photo"}, "--effort 3 asks no model, found photo"),
+        ({"effort": 3, "model": "photo"}, "`effort=3` asks no model, found photo"),
     ],
 )
 def test_wishes_that_contradict_each_other(options: dict[str, Any], text: str) -> None:

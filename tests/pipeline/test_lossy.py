@@ -228,10 +228,10 @@ def test_wishes_that_contradict_each_other_are_refused(lossy: str, tmp_path: Pat
     with pytest.raises(InputError, match="both"):
         Loss(50, 1.0)
     for codec in ("classic", "causal", "bb-ans"):
-        with pytest.raises(InputError, match="loses nothing, found -q"):
+        with pytest.raises(InputError, match="loses nothing, found `quality`"):
             compress(given, Request(codec=codec, loss=Loss(50)))
     for model in ("photo", grey):
-        with pytest.raises(InputError, match="loses nothing, found --target-bpp"):
+        with pytest.raises(InputError, match="loses nothing, found `target_bpp`"):
             compress(given, Request(model=model, loss=Loss(target_bpp=1)))
     with pytest.raises(InputError, match="is lossy: say how much"):
         compress(given, Request(codec=CODEC))

@@ -199,10 +199,10 @@ def test_grey_in_colours_is_coded_once() -> None:
 
 def test_bad_errors_are_refused() -> None:
     for bad in (0, -1, 8192, True, 1.0, "2"):
-        with pytest.raises(InputError, match="expected an error of 1 to 8191 after --max-error"):
+        with pytest.raises(InputError, match="`max_error`: expected an error of 1 to 8191"):
             Loss(max_error=bad)  # type: ignore[arg-type]
     for other in ({"quality": 50}, {"target_bpp": 1.0}):
-        with pytest.raises(InputError, match="or --max-error, found both"):
+        with pytest.raises(InputError, match="or `max_error`, found both"):
             Loss(max_error=2, **other)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="at most 31 for samples of 8 bits, found 32"):
         coded(picture("RGB"), 32)

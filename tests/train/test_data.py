@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
+import lzma
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,7 @@ from PIL import Image
 from rdzip.errors import InputError
 from rdzip.hub import cache_dir
 from rdzip.models.shared.template import PAD, padded_planes
+from rdzip.train.data.arrays import read_samples
 from rdzip.train.data.augment import half_size, variant
 from rdzip.train.data.crops import CropSampler, Place
 from rdzip.train.data.images import read_folder, read_split
@@ -141,3 +145,39 @@ def test_half_of_the_crops_can_be_shrunk() -> None:
     halves = [place.half for place in sampler.places]
     assert 150 < sum(halves) < 250
     assert max(place.x for place, half in zip(sampler.places, halves, strict=True) if half) <= 48 // 2 - 8
+
+
+def test_arrays_of_samples_in_all_forms(tmp_path: Path) -> None:
+    samples = np.arange(60, dtype=np.uint8).reshape(5, 4, 3)
+    np.save(tmp_path / "a.npy", samples)
+    (tmp_path / "a.npy.xz").write_bytes(lzma.compress((tmp_path / "a.npy").read_bytes()))
+    idx = b"\0\0\x08\x03" + np.array(samples.shape, ">u4").tobytes() + samples.tobytes()
+    (tmp_path / "a-idx3-ubyte").write_bytes(idx)
+    (tmp_path / "a-idx3-ubyte.gz").write_bytes(gzip.compress(idx))
+    for name in ("a.npy", "a.npy.xz", "a-idx3-ubyte", "a-idx3-ubyte.gz"):
+        assert np.array_equal(read_samples(tmp_path / name), samples)
+    assert isinstance(read_samples(tmp_path / "a.npy"), np.memmap)
+
+
+def test_what_is_no_array_of_samples(tmp_path: Path) -> None:
+    np.save(tmp_path / "objects.npy", np.array([{}]), allow_pickle=True)
+    np.save(tmp_path / "floats.npy", np.zeros((2, 3, 3)))
+    np.save(tmp_path / "cut.npy", np.zeros((2, 3, 3), np.uint8))
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "cut.npy").read_bytes()[:-5])
+    np.savez(tmp_path / "several.npz", a=np.zeros((2, 3, 3), np.uint8))
+    (tmp_path / "pickled.npy").write_bytes(pickle.dumps([1]))
+    (tmp_path / "cut.xz").write_bytes(lzma.compress((tmp_path / "floats.npy").read_bytes())[:40])
+    (tmp_path / "empty.npy").touch()
+    for name, text in {
+        "objects.npy": "found Python objects",
+        "floats.npy": "found float64",
+        "cut.npy": "found none: ",
+        "several.npz": "found none$",
+        "pickled.npy": "found none$",
+        "cut.xz": "found none: ",
+        "empty.npy": "found none$",
+        "nowhere.npy": "found none: .*No such file",
+    }.items():
+        with pytest.raises(InputError, match=text) as caught:
+            read_samples(tmp_path / name)
+        assert "pickle" not in str(caught.value).replace(name, "")

@@ -76,7 +76,7 @@ def test_a_run_is_what_another_starts_from(data: Path, recipe: str, other: Path,
 def test_a_run_of_another_kind_is_named(data: Path, recipe: str, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     torch.save({"nets": {"net.weight": torch.zeros(3)}}, tmp_path / "run" / "checkpoint.pt")
-    with pytest.raises(InputError, match="--from takes a run of the task causal") as caught:
+    with pytest.raises(InputError, match="`start` takes a run of the task causal") as caught:
         train.run(recipe, data, tmp_path / "new", start=str(tmp_path / "run"))
     assert "delete" not in str(caught.value)
 
@@ -100,7 +100,7 @@ def test_a_full_disk_is_named_and_the_earlier_state_kept(tmp_path: Path) -> None
         descent.save(path, {"nets": torch.zeros(9999)})
     assert list(tmp_path.iterdir()) == []
     descent.save(path, {"nets": torch.ones(3)})
-    with files_of_at_most(5000), pytest.raises(InputError, match=r"the earlier checkpoint\.pt is kept: .*--resume"):
+    with files_of_at_most(5000), pytest.raises(InputError, match=r"the earlier checkpoint\.pt is kept: .*`resume`"):
         descent.save(path, {"nets": torch.zeros(9999)})
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
     found: list[Any] = []
@@ -118,7 +118,7 @@ def test_a_log_on_a_full_disk_is_named(data: Path, recipe: str, tmp_path: Path) 
 
 def test_a_folder_that_cannot_be_made(data: Path, recipe: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"--out: .* cannot be made"):
+    with pytest.raises(InputError, match=r"`out`: .* cannot be made"):
         train.run(recipe, data, tmp_path / "file" / "run")
 
 

@@ -92,7 +92,7 @@ def test_a_run_starts_from_a_finished_model(data: Path, recipe: str, tmp_path: P
     assert exact
     for name in exact:
         np.testing.assert_allclose(new[name] * 1.0, old[name] * 1.0, atol=2)
-    with pytest.raises(InputError, match="--from: expected a network of"):
+    with pytest.raises(InputError, match="`start`: expected a network of"):
         run(recipe, data, tmp_path / "other", ["model.blocks=2"], start=str(model))
 
 

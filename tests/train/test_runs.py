@@ -129,7 +129,7 @@ def test_a_start_from_a_model_computes_the_same(data: Path, recipe: str, tmp_pat
     assert meta["training"]["from"] == f"tiny {modelfile.sha256(first)}"
     run = train.run(recipe, data, tmp_path / "third", ["steps=1", "lr=1e-9"], start=str(tmp_path / "first"))
     assert modelfile.read_meta(run)["known_answer"] == meta["known_answer"]
-    with pytest.raises(InputError, match="--from"):
+    with pytest.raises(InputError, match="`start`"):
         train.run(recipe, data, tmp_path / "fourth", start=str(tmp_path / "data"))
 
 

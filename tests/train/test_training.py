@@ -88,7 +88,7 @@ def test_runs_are_not_overwritten(data: Path, recipe: str, tmp_path: Path) -> No
     with pytest.raises(InputError, match="expected checkpoint"):
         run(recipe, data, tmp_path / "run", resume=True)
     run(recipe, data, tmp_path / "run")
-    with pytest.raises(InputError, match="--resume"):
+    with pytest.raises(InputError, match="`resume`"):
         run(recipe, data, tmp_path / "run")
 
 
@@ -125,7 +125,7 @@ def test_unusable_recipes_data_and_devices(data: Path, recipe: str, tmp_path: Pa
     empty.mkdir()
     with pytest.raises(InputError, match="found none usable"):
         run(recipe, empty, tmp_path / "run")
-    with pytest.raises(InputError, match="--device"):
+    with pytest.raises(InputError, match="`device`"):
         run(recipe, data, tmp_path / "run", device="abacus")
 
 

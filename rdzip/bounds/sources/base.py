@@ -161,5 +161,5 @@ def _opened(spec: str, dim: int | None, data: Path | None, seed: int, held_out: 
 
 def _folder(spec: str, data: Path | None) -> Path:
     if data is None:
-        raise InputError(f"{spec}: give the folder that has {spec.partition('-')[0]}/ in it (--data)")
+        raise InputError(f"{spec}: give the folder that has {spec.partition('-')[0]}/ in it (`data`)")
     return data

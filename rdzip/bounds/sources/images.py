@@ -37,7 +37,7 @@ def image_folder(folder: Path, seed: int, held_out: float, crop: int | None) -> 
         if array.shape != first.shape:
             raise InputError(
                 f"{folder}: expected images of one size, found {_size(first)} ({first_name}) and {_size(array)} "
-                f"({name}): make them equal, or cut squares from them (--crop SIDE)"
+                f"({name}): make them equal, or cut squares from them (`crop=SIDE`)"
             )
     return split(folder.name, np.stack(list(arrays.values())), seed, held_out)
 

@@ -41,7 +41,7 @@ def speech(data: Path, *, marginal: bool) -> FiniteSource:
                     features = log_spectra(_samples(file.read()))
                     parts[int(name[1]) < HELD_OUT].append(features[:, MARGINAL] if marginal else features)
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file: give the folder that has speech/ in it (--data)") from error
+        raise InputError(f"{path}: no such file: give the folder that has speech/ in it (`data`)") from error
     except (OSError, tarfile.TarError, lzma.LZMAError, EOFError, wave.Error) as error:
         raise InputError(f"{path}: expected a .tar.xz of recordings: {' '.join(str(error).split())[:80]}") from error
     if not all(parts):

@@ -105,7 +105,7 @@ def encode(model: Any, pixels: Pixels, codec: str, options: Options, progress: P
     The bits of the first rows count as they are in ideal and net.
     """
     if chain.is_sequence_model(model):
-        raise InputError("expected a model of images, found one of sequences: choose another with -m")
+        raise InputError("expected a model of images, found one of sequences: choose another with `model`")
     if pixels.dtype != np.uint8 or not pixels.size or int(pixels.max()) >= model.values():
         raise InputError(f"expected uint8 pixels of {model.values()} values: choose another model")
     model.check_item(pixels.shape)

@@ -45,7 +45,7 @@ def read_ways(data: bytes, *, max_pixels: int | None = None) -> list[Batch] | No
         return None
     pixels = ways[0].pixels
     if pixels > limit:
-        raise InputError(f"the file has {pixels} pixels in all, at most {limit} are allowed: raise --max-pixels")
+        raise InputError(f"the file has {pixels} pixels in all, at most {limit} are allowed: raise `max_pixels`")
     return ways
 
 

@@ -158,5 +158,5 @@ def check_items(items: Sequence[int], count: int) -> list[int]:
         if not 0 <= number < count:
             raise InputError(f"expected items of 0 to {count - 1}, found {number}: rdzip info tells how many there are")
     if len(set(items)) < len(items) or not items:
-        raise InputError("expected each item once, found none or one several times: list each once after --items")
+        raise InputError("expected each item once, found none or one several times: list each once in `items`")
     return list(items)

@@ -30,7 +30,7 @@ def read_sequences(
             size = sum(member.file_size for member in file.infolist())
             if size > max_samples + _SPARE:
                 raise InputError(
-                    f"{size} bytes unpacked, {max_samples} samples at most are allowed: raise --max-pixels"
+                    f"{size} bytes unpacked, {max_samples} samples at most are allowed: raise `max_pixels`"
                 )
             names = sorted(file.namelist())
             if names == ["data.npy", "lengths.npy"]:

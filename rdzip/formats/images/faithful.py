@@ -77,7 +77,7 @@ def check(data: bytes, picture: Picture, keep: str = "all") -> Returned:
         why = f"what its .rdz brings back is an equal picture, but not the same {picture.source_format} file"
         note = note or f"the picture comes back, but other things that the {picture.source_format} holds may not"
     elif keep == "none" and parts:
-        why = "its metadata are left out (--metadata none)"
+        why = "its metadata are left out (`metadata=none`)"
     else:
         why = f"not all of it comes back: {_names(parts)}" if parts else ""
     return Returned(why, note)

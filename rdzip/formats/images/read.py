@@ -116,7 +116,7 @@ def _read(data: bytes, max_pixels: int) -> Picture:
             if width * height > max_pixels:
                 raise InputError(
                     f"the image has {width} x {height} = {width * height} pixels, at most {max_pixels} are allowed: "
-                    "raise --max-pixels"
+                    "raise `max_pixels`"
                 )
             _check_frames(image)
             if chunks:
@@ -199,7 +199,7 @@ def _check_frames(image: Image.Image) -> None:
         what = {"PSD": "layers", "TIFF": "pages", "MPO": "pictures", "DCX": "pages"}.get(image.format or "", "frames")
         raise InputError(
             f"the {image.format} holds {frames} {what}, rdzip codes one picture a file: extract them, then compress "
-            "each (or --archive)"
+            "each (or all into an archive)"
         )
     sizes = image.info.get("sizes")
     if image.format in ("ICO", "ICNS", "CUR") and sizes and len(sizes) > 1:

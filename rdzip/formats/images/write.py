@@ -21,6 +21,7 @@ from rdzip.formats.images.facts_base import Facts
 from rdzip.formats.images.losses import facts_written, lost
 from rdzip.formats.images.read import pillow_limit, read_picture
 from rdzip.formats.images.transparency import as_shown, with_alpha
+from rdzip.formats.notes import Note, NoteKind
 from rdzip.system.strips import same as same_samples
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Written:
     data: bytes
     format: str
     suffix: str
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 def format_of_suffix(suffix: str) -> str | None:
@@ -106,14 +107,17 @@ def write_picture(picture: Picture, format: str | None = None, *, quick: bool = 
         data, back = result
         notes = []
         if not format and picture.source_format not in ("", name):
-            notes.append(
+            text = (
                 f"the original was {picture.source_format}, which is not written without loss: this file holds its "
                 f"pixels as {name}"
             )
+            notes.append(Note(NoteKind.OTHER_FORMAT, text))
         if shown is not picture:
-            notes.append(f"its transparent colour is a channel of alpha in this {name}")
+            text = f"its transparent colour is a channel of alpha in this {name}"
+            notes.append(Note(NoteKind.CONVERTED, text))
         if gone := _lost(shown, back, data):
-            notes.append(f"{name} does not hold this metadata, which was left out: {', '.join(gone)}")
+            text = f"{name} does not hold this metadata, which was left out: {', '.join(gone)}"
+            notes.append(Note(NoteKind.LEFT_OUT, text))
         return Written(data, name, suffix_of(name, picture.mode), notes)
     if format:
         raise InputError(

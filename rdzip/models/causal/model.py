@@ -131,7 +131,7 @@ class CausalModel:
         where = usable_device(device)
         nets = {kind: TorchNet(net, where) for kind, net in self.nets.items()}
         if known_answer(nets, self.tables) != self.known_answer():
-            raise ModelError(f"the device {device} does not compute this model exactly: use --device cpu")
+            raise ModelError(f"the device {device} does not compute this model exactly: use `device=cpu`")
         return nets
 
     def pixel_time(self, kind: str) -> float:

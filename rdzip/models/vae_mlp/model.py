@@ -80,7 +80,7 @@ class VaeMlpModel:
                 layer.to(where)
             self._device = where
             if self.known_answer() != self.answer:
-                raise ModelError(f"the device {device} does not compute this model exactly: use --device cpu")
+                raise ModelError(f"the device {device} does not compute this model exactly: use `device=cpu`")
         return self
 
     def check_item(self, shape: Shape) -> None:

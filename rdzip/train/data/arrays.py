@@ -7,9 +7,10 @@ import hashlib
 import json
 import lzma
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from numpy.lib.format import MAGIC_PREFIX, read_array_header_1_0, read_array_header_2_0, read_magic
 from numpy.typing import NDArray
 
 from rdzip.errors import InputError
@@ -32,18 +33,30 @@ def sha256(path: Path) -> str:
 def read_samples(path: Path) -> Samples:
     """Images uint8 [n, h, w] or [n, h, w, c] of a .npy (mapped into memory), .npy.xz, idx or idx .gz file; InputError
     for anything else."""
+    opened: Any = gzip.open if path.suffix == ".gz" else lzma.open if path.suffix == ".xz" else open
     try:
-        if path.suffix == ".npy":
-            return _checked(path, np.load(path, mmap_mode="r", allow_pickle=False))
-        opened = gzip.open if path.suffix == ".gz" else lzma.open if path.suffix == ".xz" else open
         with opened(path, "rb") as file:
-            start = file.read(4)
+            start = file.read(len(MAGIC_PREFIX))
             file.seek(0)
-            found: Any = _idx(file.read()) if start[:3] == b"\0\0\x08" else np.load(file, allow_pickle=False)
+            if start == MAGIC_PREFIX:
+                return _checked(path, _npy(path, file))
+            if start[:3] == b"\0\0\x08":
+                return _checked(path, _idx(file.read()))
     except (OSError, ValueError, EOFError, lzma.LZMAError) as error:
-        why = "" if "pickle" in str(error) else f": {error}"  # numpy's advice to load it unsafely is none of ours
-        raise InputError(f"{path}: expected images in .npy or idx format, found none{why}") from error
-    return _checked(path, found)
+        raise InputError(f"{path}: expected images in .npy or idx format, found none: {error}") from error
+    raise InputError(f"{path}: expected images in .npy or idx format, found none")
+
+
+def _npy(path: Path, file: IO[bytes]) -> NDArray[Any]:
+    """Array of an open .npy file, mapped into memory where the path is that of the array itself."""
+    version = read_magic(file)
+    dtype = (read_array_header_1_0 if version == (1, 0) else read_array_header_2_0)(file)[2]
+    if dtype.hasobject:
+        raise InputError(f"{path}: expected uint8 samples, found Python objects")
+    file.seek(0)
+    mapped = path.suffix == ".npy"
+    found: NDArray[Any] = np.load(path if mapped else file, mmap_mode="r" if mapped else None, allow_pickle=False)
+    return found
 
 
 def _checked(path: Path, found: Any) -> Samples:

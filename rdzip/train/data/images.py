@@ -59,7 +59,7 @@ def read_split(data: Path, smallest: int) -> tuple[ImageFolder, ImageFolder | No
     if data.is_file():
         return _of_array(data, smallest)
     if not data.is_dir():
-        raise InputError(f"--data: expected a folder of images or an array of them (.npy), found {data}")
+        raise InputError(f"`data`: expected a folder of images or an array of them (.npy), found {data}")
     if (data / "train").is_dir():
         held_out = data / "valid"
         training = read_folder(data / "train", smallest)

@@ -96,11 +96,11 @@ class LossyTask:
     def start(self, name: str) -> None:
         """Take the weights of a finished model of the architecture transform-code and of the recipe's sizes."""
         if not isinstance(self.net, TransformNet):
-            raise InputError(f"--from: expected the folder of a run for this recipe, found {name!r}")
+            raise InputError(f"`start`: expected the folder of a run for this recipe, found {name!r}")
         ref = hub.resolve(name)
         found = transform_file.trainable(*model_file.read(ref.path))
         if found.config != self.net.config:
-            raise InputError(f"--from: expected a network of {self.net.config}, found {found.config}")
+            raise InputError(f"`start`: expected a network of {self.net.config}, found {found.config}")
         self.net.load_state_dict(found.state_dict())
         self.facts |= {"from": f"{ref.id} {ref.sha256}", "licence": ref.licence}
 

@@ -160,7 +160,7 @@ def test_files_of_sequences(rolls: str, tmp_path: Path) -> None:
     for bad in (b"PK\3\4", out.getvalue()[:-9], broken):
         with pytest.raises(InputError, match="expected"):
             batch_files.read_ways(bad)
-    with pytest.raises(InputError, match="raise --max-pixels"):
+    with pytest.raises(InputError, match="raise `max_pixels`"):
         batch_files.read_ways(deflated.getvalue(), max_pixels=1000)
 
 
@@ -208,26 +208,26 @@ def test_arrays_that_do_not_suit_the_model(grey: str, array: np.ndarray, what: s
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        ({"codec": "bit-swap", "particles": 4}, "--particles with a codec that has it"),
-        ({"codec": "bb-is", "steps": 4}, "--steps"),
-        ({"codec": "bb-ans", "resample": "always"}, "--resample"),
+        ({"codec": "bit-swap", "particles": 4}, "`particles` with a codec that has it"),
+        ({"codec": "bb-is", "steps": 4}, "`steps`"),
+        ({"codec": "bb-ans", "resample": "always"}, "`resample`"),
         ({"codec": "bb-smc", "resample": "sometimes"}, "sometimes"),
-        ({"codec": "bb-cis", "interleave": False}, "--plain"),
-        ({"codec": "bb-cis", "particles": 0}, "particles: expected a whole number of 1 or more, found 0"),
+        ({"codec": "bb-cis", "interleave": False}, "`interleave=False`"),
+        ({"codec": "bb-cis", "particles": 0}, "`particles`: expected a whole number of 1 or more, found 0"),
         ({"codec": "bb-cis", "particles": 4097}, "1 to 4096, found 4097"),
-        ({"codec": "bb-ans", "refine": -1}, "refine: expected a whole number of 0 or more"),
+        ({"codec": "bb-ans", "refine": -1}, "`refine`: expected a whole number of 0 or more"),
         ({"codec": "bb-ans", "refine": 3}, "has iterative inference, found grey"),
         ({"codec": "causal"}, "has the codecs stochastic"),
         ({"codec": "jpeg"}, "found jpeg"),
-        ({"segment": 0}, "segment: expected a whole number of 1 or more"),
-        ({"codec": "irec", "omega": 0.0}, "omega of 0.2 to 6.9, found 0.0"),
-        ({"codec": "irec", "omega": math.nan}, "omega: expected a number, found nan"),
-        ({"codec": "irec", "epsilon": -0.1}, "epsilon of 0.0 to 10.0, found -0.1"),
+        ({"segment": 0}, "`segment`: expected a whole number of 1 or more"),
+        ({"codec": "irec", "omega": 0.0}, "`omega` of 0.2 to 6.9, found 0.0"),
+        ({"codec": "irec", "omega": math.nan}, "`omega`: expected a number, found nan"),
+        ({"codec": "irec", "epsilon": -0.1}, "`epsilon` of 0.0 to 10.0, found -0.1"),
         ({"codec": "irec", "omega": 6.0, "epsilon": 1.0}, "at most 6.93 nats.* found 12.00"),
-        ({"codec": "irec", "beams": 0}, "beams: expected a whole number of 1 or more, found 0"),
-        ({"codec": "irec", "seed": -1}, "seed: expected a whole number of 0 or more, found -1"),
-        ({"codec": "irec", "particles": 3}, "--particles with a codec that has it"),
-        ({"codec": "bb-ans", "beams": 3}, "--beams with a codec that has it"),
+        ({"codec": "irec", "beams": 0}, "`beams`: expected a whole number of 1 or more, found 0"),
+        ({"codec": "irec", "seed": -1}, "`seed`: expected a whole number of 0 or more, found -1"),
+        ({"codec": "irec", "particles": 3}, "`particles` with a codec that has it"),
+        ({"codec": "bb-ans", "beams": 3}, "`beams` with a codec that has it"),
         ({"codec": "bb-ans", "model": None}, "needs a model with latents"),
         ({"particles": 4, "model": None}, "without latents"),
     ],

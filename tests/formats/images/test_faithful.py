@@ -180,7 +180,7 @@ def test_a_tag_that_the_writer_would_spoil_is_left_out_and_named() -> None:
     with Image.open(io.BytesIO(written.data)) as image:
         assert 297 not in image.tag_v2
         assert image.tag_v2[305] == "scanner"
-    assert "297" in written.notes[0]
+    assert "297" in written.notes[0].text
 
 
 def test_many_tags_that_cannot_be_written_take_no_time() -> None:
@@ -321,23 +321,23 @@ def test_transparency_becomes_alpha_or_is_refused(name: str, format: str) -> Non
     if name != "4 bits":  # of which Pillow compares scaled samples with the colour as it is stored
         np.testing.assert_array_equal(found, expected)
     assert (found[..., 3] < 255).any()
-    assert "alpha" in written.notes[0]
+    assert "alpha" in written.notes[0].text
 
 
 def test_every_loss_of_a_conversion_is_named() -> None:
     data = chunked(rich(None), (b"cICP", bytes([9, 16, 0, 1])), (b"tEXt", b"Title\0words"))
     picture = read_picture(data)
     written = write_picture(picture, "TIFF")
-    assert "cICP" in written.notes[0]
-    assert "eXIf" in written.notes[0]
-    assert "Title" in written.notes[0]
-    assert "pHYs" not in written.notes[0]
+    assert "cICP" in written.notes[0].text
+    assert "eXIf" in written.notes[0].text
+    assert "Title" in written.notes[0].text
+    assert "pHYs" not in written.notes[0].text
     with Image.open(io.BytesIO(written.data)) as image:
         assert image.getexif()[274] == 6
     webp = write_picture(picture, "WEBP")
-    assert "cICP" in webp.notes[0]
-    assert "eXIf" not in webp.notes[0]
-    assert "pHYs" in webp.notes[0]
+    assert "cICP" in webp.notes[0].text
+    assert "eXIf" not in webp.notes[0].text
+    assert "pHYs" in webp.notes[0].text
 
 
 @pytest.mark.parametrize("how", range(1, 9))

@@ -91,7 +91,7 @@ def test_known_answer(file: Path) -> None:
     model.nets["grey"].layers.stem.bias[0] += 9  # after which numpy computes something else than the integers say
     with pytest.raises(ModelError, match="compiled here"):
         model.check_compiled()
-    with pytest.raises(ModelError, match="use --device cpu"):
+    with pytest.raises(ModelError, match="use `device=cpu`"):
         model.to("cpu:0")
     assert model.device == "cpu"
 

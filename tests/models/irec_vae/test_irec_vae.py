@@ -193,11 +193,11 @@ def test_options_of_the_search_are_in_the_file_or_refused(folder: Path) -> None:
     }  # fmt: skip
     assert np.asarray(rdzip.decompress(data)).shape == pixels.shape
     for wrong, message in (
-        ({"omega": 0.0}, "omega of 0.2 to 6.9, found 0.0"),
+        ({"omega": 0.0}, "`omega` of 0.2 to 6.9, found 0.0"),
         ({"omega": 6.0, "epsilon": 1.0}, "at most 6.93 nats"),
-        ({"beams": 0}, "beams: expected a whole number of 1 or more, found 0"),
-        ({"seed": -1}, "seed: expected a whole number of 0 or more, found -1"),
-        ({"particles": 3}, "expected --particles with a codec that has it"),
+        ({"beams": 0}, "`beams`: expected a whole number of 1 or more, found 0"),
+        ({"seed": -1}, "`seed`: expected a whole number of 0 or more, found -1"),
+        ({"particles": 3}, "expected `particles` with a codec that has it"),
     ):
         with pytest.raises(InputError, match=message):
             code(**wrong)
