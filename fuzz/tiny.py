@@ -1,6 +1,6 @@
 """Tiny models of every kind, those of the tests, by a name, and a hub that knows only them.
 
-A stamp in a header whose hash belongs to none of them is read as one of them, so that mutants reach the codecs.
+A reference in a header whose hash belongs to none of them is read as one of them, so that mutants reach the codecs.
 """
 
 from __future__ import annotations

@@ -173,7 +173,7 @@ def lossless(rng: np.random.Generator, codec: str) -> Made:
         target.shape[1],
         BY_NAME[target.mode].number,
         target.pixel_hash(),
-        stamp(model) if any(needs_model for _, needs_model in planes) else None,
+        reference(model) if any(needs_model for _, needs_model in planes) else None,
         int(rng.integers(0, 9)),
         int(arrangement),
         target.source_format,
@@ -182,7 +182,7 @@ def lossless(rng: np.random.Generator, codec: str) -> Made:
     return Made(packed(rng, header, target, [body for body, _ in planes], traits), target, traits)
 
 
-def stamp(model: str) -> Any:
+def reference(model: str) -> Any:
     """What a header says of a tiny model."""
     with tiny.known():
         return ModelHandle(str(tiny.path(model))).reference
@@ -302,10 +302,10 @@ def lossy(rng: np.random.Generator) -> Made:
     traits["arrangement"] = arrangement.name.lower()
     colour, alpha = apart(samples)
     step = int(one_of(rng, (0, found.setting_count // 2, found.setting_count - 1)))
-    settings = options_of(rng, "irec", "").settings if name.startswith("irec") else None
+    rec_settings = options_of(rng, "irec", "").rec_settings if name.startswith("irec") else None
     quality = int(rng.integers(0, 101))
     with mock.patch.object(transform_tiles, "TILE", 16 if name == "transform" else 64):
-        coded = transform.encode(found, colour, step, quality=quality, settings=settings)
+        coded = transform.encode(found, colour, step, quality=quality, rec_settings=rec_settings)
     traits["codec"], traits["model"] = f"lossy/{LOSSY_CODECS[coded.layout]}", name
     if many:
         traits["tiles"] = "several"
@@ -318,7 +318,7 @@ def lossy(rng: np.random.Generator) -> Made:
         width,
         BY_NAME[target.mode].number,
         b"",
-        stamp(name),
+        reference(name),
         arrangement=int(arrangement),
         symbols_hash=symbols_hash(coded.digest, target.mode, target.shape, step, alpha),
     )

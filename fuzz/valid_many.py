@@ -13,8 +13,8 @@ import rdzip
 from fuzz import tiny, valid
 from fuzz.valid import Made, chance, one_of, rng_of, samples_of, sides
 from rdzip.errors import InputError
-from rdzip.formats.batch import items as batch
 from rdzip.formats.batch.header import DTYPES, LENGTH_DTYPES, Form
+from rdzip.formats.batch.items import Batch, of_sequences
 from rdzip.pipeline.batch_compress import compress_batch
 from rdzip.pipeline.codec_options import NO_OPTIONS, CodecOptions
 from rdzip.pipeline.decompress import decompress
@@ -82,7 +82,7 @@ def options_of(rng: np.random.Generator, codec: str, model: str) -> CodecOptions
     return CodecOptions(**more)
 
 
-def array_of(rng: np.random.Generator, model: str | None) -> batch.Batch:
+def array_of(rng: np.random.Generator, model: str | None) -> Batch:
     """Items of an array, or of images with names."""
     count = int(rng.integers(1, 6))
     height, width = sides(rng, 12)
@@ -109,14 +109,14 @@ def array_of(rng: np.random.Generator, model: str | None) -> batch.Batch:
         made = [NAMES[i] for i in names]
         formats = [one_of(rng, ("PNG", "TIFF")) for _ in made]
         samples = samples[: len(made)]
-        return batch.Batch(samples, Form.IMAGES, mode=mode, names=made, formats=formats)
+        return Batch(samples, Form.IMAGES, mode=mode, names=made, formats=formats)
     samples = samples.astype(samples.dtype.newbyteorder(kind[0])) if dtype.itemsize > 1 else samples
     single = len(samples) == 1 and chance(rng, 0.5)
     fortran = chance(rng, 0.3)
-    return batch.Batch(samples, fortran=fortran, single=single)
+    return Batch(samples, fortran=fortran, single=single)
 
 
-def sequences_of(rng: np.random.Generator, model: str | None) -> batch.Batch:
+def sequences_of(rng: np.random.Generator, model: str | None) -> Batch:
     """Sequences of an .npz."""
     dims = {"vrnn": 88, "toy-hmm": 1}.get(model or "", int(rng.integers(1, 9)))
     lengths = [int(n) for n in rng.integers(0, 4, int(rng.integers(1, 6)))]
@@ -125,7 +125,7 @@ def sequences_of(rng: np.random.Generator, model: str | None) -> batch.Batch:
     steps = [rng.integers(0, values, (n, dims)).astype(np.uint8) for n in lengths]
     if dims == 88:
         steps = [(rng.random((n, dims)) < 0.05).astype(np.uint8) for n in lengths]
-    return batch.of_sequences(steps, length_dtype=one_of(rng, LENGTH_DTYPES))
+    return of_sequences(steps, length_dtype=one_of(rng, LENGTH_DTYPES))
 
 
 def made_archive(number: int) -> Made:

@@ -65,7 +65,7 @@ def compress(
     ("cuda", ...; None: the processor); the file is the same.
     Raises InputError, ModelError or FormatError (rdzip.errors).
     """
-    from rdzip import arguments as given
+    from rdzip import arguments
     from rdzip.errors import InputError
     from rdzip.pipeline.batch_compress import compress_batch
     from rdzip.pipeline.codec_options import CodecOptions
@@ -74,33 +74,35 @@ def compress(
     from rdzip.pipeline.request import Request
 
     loss = Loss(
-        given.whole("quality", quality), given.number("target_bpp", target_bpp), given.whole("max_error", max_error)
+        arguments.whole("quality", quality),
+        arguments.number("target_bpp", target_bpp),
+        arguments.whole("max_error", max_error),
     )
     options = CodecOptions(
-        given.whole("particles", particles),
-        given.whole("refine", refine, 0),
-        given.whole("steps", steps, 0),
-        given.text("resample", resample),
-        given.flag("interleave", interleave),
-        given.number("omega", omega),
-        given.number("epsilon", epsilon),
-        given.whole("beams", beams),
-        given.whole("seed", seed, 0),
+        arguments.whole("particles", particles),
+        arguments.whole("refine", refine, 0),
+        arguments.whole("steps", steps, 0),
+        arguments.text("resample", resample),
+        arguments.flag("interleave", interleave),
+        arguments.number("omega", omega),
+        arguments.number("epsilon", epsilon),
+        arguments.whole("beams", beams),
+        arguments.whole("seed", seed, 0),
     )
     request = Request(
-        given.text("model", model, path=True),
-        given.text("codec", codec),
+        arguments.text("model", model, path=True),
+        arguments.text("codec", codec),
         loss,
-        given.whole("effort", effort),
+        arguments.whole("effort", effort),
         options,
-        given.whole("segment", segment),
-        given.text("metadata", metadata) or "all",
-        given.flag("verify", verify) is not False,
+        arguments.whole("segment", segment),
+        arguments.text("metadata", metadata) or "all",
+        arguments.flag("verify", verify) is not False,
     )
-    compute, batch = given.compute(None, threads, device, offline), given.flag("batch", batch)
+    compute, batch = arguments.compute(None, threads, device, offline), arguments.flag("batch", batch)
     image, readings = _readings(image, batch)
     if readings is not None:
-        if loss.wanted:
+        if loss.is_lossy:
             raise InputError(
                 "a quality, a rate or an error is for images, found an array of many or sequences: leave it out"
             )
@@ -161,11 +163,11 @@ def decompress_array(
 
 def open_rdz(path: str | os.PathLike[str], *, max_pixels: int | None = None) -> Any:
     """Return what is in a .rdz file, as decompress: a Pillow image, or the items of a batch."""
-    from rdzip import arguments as given
+    from rdzip import arguments
     from rdzip.errors import InputError
 
-    if not given.is_path(path):
-        raise InputError(f"`path`: expected the path of a file, found {given.found(path)}")
+    if not arguments.is_path(path):
+        raise InputError(f"`path`: expected the path of a file, found {arguments.found(path)}")
     return decompress(path, max_pixels=max_pixels)
 
 
@@ -173,10 +175,10 @@ def info(source: Given) -> dict[str, Any]:
     """Return what a .rdz file (its path, its bytes, or open for reading) says of itself: codec, reason, model, shape,
     mode, sizes; nothing is decoded.
     """
-    from rdzip import arguments as given
+    from rdzip import arguments
     from rdzip.formats.describe import describe
 
-    return describe(given.read(source, "source"))
+    return describe(arguments.read(source, "source"))
 
 
 def bound(
@@ -261,21 +263,21 @@ def _decode(
     data: Any, items: Any, max_pixels: Any, threads: Any, device: Any, offline: Any, fetch: Any
 ) -> Picture | Batch:
     """Return the picture in a .rdz file, or its items if it is a batch; fetches missing models if asked to."""
-    from rdzip import arguments as given
+    from rdzip import arguments
     from rdzip.errors import InputError
     from rdzip.formats.batch.items import check_items, is_batch
     from rdzip.pipeline.batch_decompress import decompress_batch
     from rdzip.pipeline.decompress import decompress as decompress_picture
 
-    compute = given.compute(max_pixels, threads, device, offline)
-    data = given.read(data, "data")
-    if given.flag("fetch", fetch):
+    compute = arguments.compute(max_pixels, threads, device, offline)
+    data = arguments.read(data, "data")
+    if arguments.flag("fetch", fetch):
         if compute.offline:
             raise InputError("expected `fetch` or `offline`, found both: leave one out")
         from rdzip.pipeline.fetching import fetch_models
 
         fetch_models(data)
-    items = given.numbers_of_items(items)
+    items = arguments.numbers_of_items(items)
     if is_batch(data):
         return decompress_batch(data, compute, items=items).batch
     if items is not None:
@@ -288,7 +290,7 @@ def _readings(image: Any, batch: bool | None) -> tuple[Any, list[Batch] | None]:
     import numpy as np
     from PIL import Image
 
-    from rdzip import arguments as given
+    from rdzip import arguments
     from rdzip.errors import InputError
     from rdzip.formats.batch import files as batch_files
     from rdzip.formats.batch.items import of_array, of_sequences
@@ -309,8 +311,8 @@ def _readings(image: Any, batch: bool | None) -> tuple[Any, list[Batch] | None]:
             raise InputError(f"expected an array of many images [n, h, w] or [n, h, w, c], found {list(image.shape)}")
         return image, readings
     kinds = "a path, bytes, an open binary file, a Pillow image, an array or a list of sequences"
-    data = given.read(image, "image", kinds)
-    return data, batch_files.read_ways(data)
+    data = arguments.read(image, "image", kinds)
+    return data, batch_files.readings_of(data)
 
 
 def _picture(image: Any, keep: str) -> Picture:

@@ -390,8 +390,8 @@ def bound(
     finish(out)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(show: bool) -> None:
+    if show:
         from rdzip.commands.info import print_versions
 
         print_versions()

@@ -8,7 +8,7 @@ from typing import Any
 
 from rdzip.errors import RdzipError
 from rdzip.formats import archive, cbor, metadata
-from rdzip.formats.batch import tables as batch_frame
+from rdzip.formats.batch import tables as batch_tables
 from rdzip.formats.batch.header import BatchHeader
 from rdzip.formats.header import ImageHeader, model_of
 from rdzip.hub import origin
@@ -43,8 +43,8 @@ READERS: list[Callable[[Any, bytes], object]] = [
     lambda value, _: BatchHeader.from_map(value).to_map() if isinstance(value, dict) else None,
     lambda _, data: metadata.info_of(metadata.unpack(data), "L"),
     lambda value, _: archive._members(value, 14, 94),
-    lambda value, data: batch_frame.unpack_names(b"\0" + data, len(value) if isinstance(value, list) else 0),
-    lambda value, data: batch_frame.unpack_lengths(b"\0" + data, 3),
+    lambda value, data: batch_tables.unpack_names(b"\0" + data, len(value) if isinstance(value, list) else 0),
+    lambda value, data: batch_tables.unpack_lengths(b"\0" + data, 3),
     lambda value, _: origin.from_list(value),
     lambda value, _: model_of(value),
 ]

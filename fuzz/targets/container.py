@@ -37,15 +37,17 @@ def seeds() -> Iterator[bytes]:
     yield container.pack({0: [3, 4], 2: bytes(8)}, [Section(4, packing.pack_bytes(cbor.dumps({"a": bytes(999)})))])
     batch = {0: [2, 3, 4], 1: 2, 7: 2, 8: 1, 9: 1}
     yield container.pack(batch, [Section(9, packed[3]), Section(5, image()), Section(5, image())])
-    stamp = ["tiny", b"12345678", 5]
+    reference = ["tiny", b"12345678", 5]
     chain = bytes(8) + bytes.fromhex("010100000a0001010100000001")
     yield container.pack(
-        {0: [2, 6, 7], 3: stamp, 7: 2}, [Section(8, chain), Section(128, cbor.dumps(values.OTHERS[5]))]
+        {0: [2, 6, 7], 3: reference, 7: 2}, [Section(8, chain), Section(128, cbor.dumps(values.OTHERS[5]))]
     )
-    yield container.pack({0: [2, 88], 3: stamp, 7: 2, 8: 2}, [Section(8, chain), Section(10, packed[4])])
-    yield container.pack({0: [9, 9], 3: stamp, 14: b"12345678"}, [Section(1, bytes.fromhex("03010a1401010100000001"))])
+    yield container.pack({0: [2, 88], 3: reference, 7: 2, 8: 2}, [Section(8, chain), Section(10, packed[4])])
     yield container.pack(
-        {0: [9, 9], 3: stamp, 2: b"12345678"}, [Section(1, bytes.fromhex("020140000000010100000a00010101"))]
+        {0: [9, 9], 3: reference, 14: b"12345678"}, [Section(1, bytes.fromhex("03010a1401010100000001"))]
+    )
+    yield container.pack(
+        {0: [9, 9], 3: reference, 2: b"12345678"}, [Section(1, bytes.fromhex("020140000000010100000a00010101"))]
     )
     archive = pack_archive([("a.png", image()), ("b/c.png", image(b"x" * 12))])
     yield archive

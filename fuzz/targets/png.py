@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from fuzz import seal
-from rdzip.codecs.classic import png as pngstream
+from rdzip.codecs.classic import png
 from rdzip.codecs.classic.png import PngError
 from rdzip.errors import RdzipError
 from rdzip.formats import metadata
@@ -45,13 +45,13 @@ def seeds() -> Iterator[bytes]:
         yield out.getvalue()
     for channels, kind in ((1, 0), (2, 4), (3, 2), (4, 6)):
         samples = rng.integers(0, 1 << 16, (3, 4, channels)).astype(np.uint16)
-        rows = pngstream.filter_rows(samples[:, :, 0] if channels == 1 else samples)
-        chunks = [pngstream.header(3, 4, 16, kind), (b"tRNS", bytes(6)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
-        yield pngstream.write_chunks(chunks)
+        rows = png.filter_rows(samples[:, :, 0] if channels == 1 else samples)
+        chunks = [png.header(3, 4, 16, kind), (b"tRNS", bytes(6)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+        yield png.write_chunks(chunks)
     for depth in (1, 2, 4):
         rows = b"".join(b"\0" + bytes(-(-5 * depth // 8)) for _ in range(3))
-        yield pngstream.write_chunks(
-            [pngstream.header(3, 5, depth, 0), (b"gAMA", bytes(4)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+        yield png.write_chunks(
+            [png.header(3, 5, depth, 0), (b"gAMA", bytes(4)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
         )
 
 
@@ -60,8 +60,8 @@ def one(data: bytes) -> None:
     if len(data) % 8:
         data = seal.seal_png(data)
     with suppress(PngError):
-        chunks = pngstream.read_chunks(data)
-        assert data.startswith(pngstream.write_chunks(chunks))
+        chunks = png.read_chunks(data)
+        assert data.startswith(png.write_chunks(chunks))
         for mode in ("L", "P", "RGB", "RGBA;16", "1"):
             with suppress(RdzipError):
                 metadata.info_of({"png": [list(chunk) for chunk in chunks]}, mode)

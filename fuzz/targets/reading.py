@@ -79,16 +79,16 @@ def mutate(data: bytes, max_size: int, seed: int, mutate: seal.Mutate) -> bytes:
 def one(data: bytes) -> None:
     """Read as items and as a picture. What is read as an array is what numpy reads."""
     with suppress(InputError):
-        ways = batch_files.read_ways(data, max_pixels=MAX_PIXELS)
-        for way in ways or []:
-            written = batch_files.write_items(way).data
+        readings = batch_files.readings_of(data, max_pixels=MAX_PIXELS)
+        for reading in readings or []:
+            written = batch_files.write_items(reading).data
             if data.startswith(npy.MAGIC):
                 array = npy.read_npy(data).array
                 assert array.dtype == bool or np.load(io.BytesIO(written)).tobytes() == array.tobytes()
             else:
                 steps, lengths = npz.read_sequences(written, "it")
-                assert (lengths.dtype.str, lengths.tolist()) == (way.length_dtype, way.lengths)
-                assert np.array_equal(steps, way.samples)
+                assert (lengths.dtype.str, lengths.tolist()) == (reading.length_dtype, reading.lengths)
+                assert np.array_equal(steps, reading.samples)
     picture = read_picture(data, max_pixels=MAX_PIXELS)
     packed = metadata.pack(picture.metadata)
     assert metadata.pack(metadata.unpack(packed)) == packed

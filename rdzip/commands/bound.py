@@ -170,8 +170,8 @@ def _of_runs(args: BoundArgs) -> dict[str, object]:
 
 
 def _request(args: BoundArgs) -> Request:
-    from rdzip.bounds import methods as table
     from rdzip.bounds.defaults import SANDWICH
+    from rdzip.bounds.methods import METHODS
     from rdzip.bounds.run import Request
     from rdzip.bounds.tasks import SourceSpec
 
@@ -179,8 +179,8 @@ def _request(args: BoundArgs) -> Request:
     if args.method is not None:
         methods = tuple(name.strip() for name in args.method.split(","))
         for name in methods:
-            if name not in table.METHODS and name != SANDWICH:
-                known = ", ".join(table.METHODS)
+            if name not in METHODS and name != SANDWICH:
+                known = ", ".join(METHODS)
                 raise UsageError(f"--method: expected {SANDWICH} or some of {known}, found {name!r}")
     assert args.source is not None
     where = SourceSpec(args.source, args.dim, str(args.data) if args.data else None, args.seed, args.crop)
@@ -205,14 +205,14 @@ def _lambdas(text: str) -> tuple[float, ...]:
 
 
 def _options(texts: Sequence[str]) -> dict[str, dict[str, str]]:
-    from rdzip.bounds import methods as table
+    from rdzip.bounds.methods import METHODS
 
     found: dict[str, dict[str, str]] = {}
     for text in texts:
         key, sign, value = text.partition("=")
         name, dot, option = key.partition(".")
-        if not (sign and dot and option) or name not in table.METHODS:
-            known = ", ".join(table.METHODS)
+        if not (sign and dot and option) or name not in METHODS:
+            known = ", ".join(METHODS)
             raise UsageError(f"--set: expected METHOD.KEY=VALUE with a method of {known}, found {text!r}")
         found.setdefault(name, {})[option] = value
     return found

@@ -17,7 +17,7 @@ from rdzip.commands.progress_bar import bar
 from rdzip.commands.removal import Coded
 from rdzip.errors import InputError
 from rdzip.formats import archive, member_names, metadata
-from rdzip.formats.batch import items as batch
+from rdzip.formats.batch.items import of_pictures
 from rdzip.formats.images import faithful
 from rdzip.formats.images.faithful import Returned
 from rdzip.formats.images.picture import Picture
@@ -40,7 +40,7 @@ def compress_archive(
     A model with latents codes all images of one shape and mode in one chain.
     Raises InputError if the archive cannot be written or all inputs fail.
     """
-    model = None if coding.request.loss.wanted else resolve(coding.request, coding.compute)
+    model = None if coding.request.loss.is_lossy else resolve(coding.request, coding.compute)
     if model is not None and model.role is Role.LATENT:
         compress_chained(inputs, destination, coding, out, remove=remove)
         return
@@ -180,7 +180,7 @@ def _chain_and_members(
 def _chain(chained: list[One], target: Path | None, coding: Coding, out: Output, coded: list[Coded]) -> bytes:
     """Return the .rdz file of images in one chain."""
     with bar(f"{len(chained)} images in a chain", quiet=out.quiet) as progress:
-        items = batch.of_pictures([(one.item.relative.as_posix(), one.picture) for one in chained])
+        items = of_pictures([(one.item.relative.as_posix(), one.picture) for one in chained])
         for one in chained:
             for note in one.picture.notes:
                 out.note_once(note.text, note.text)

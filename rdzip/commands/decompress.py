@@ -39,7 +39,7 @@ def decompress(
 
     The images of an archive go into a folder. Raises UsageError for a name after -o that asks for a lossy format.
     """
-    wanted = _wanted_format(destination)
+    image_format = _output_format(destination)
     destination.confirm = remove
     for item, label in one_by_one(inputs):
         with notes(out), out.guard(item.name), files.opened(item) as (file, status):
@@ -49,7 +49,9 @@ def decompress(
             elif is_batch(packed):
                 complete = _items(item, packed, status, destination, coding, out, label=label)
             else:
-                complete = _image(item, packed, status, destination, coding, out, label=label, wanted=wanted)
+                complete = _image(
+                    item, packed, status, destination, coding, out, label=label, image_format=image_format
+                )
             if remove and complete:
                 files.remove_source(item, status)
             elif remove:
@@ -96,14 +98,14 @@ def _image(
     out: Output,
     *,
     label: str,
-    wanted: str | None = None,
+    image_format: str | None = None,
     folder: Path | None = None,
 ) -> bool:
     """Write one image; return whether all that is in it could be kept.
 
     item, data, status: the .rdz file, its bytes, and its status when it was read (None: a stream).
     label: that of the progress bar.
-    wanted: the format to write, None for that of the original.
+    image_format: what to write, None for that of the original.
     folder: that of the archive whose member it is, if any.
     """
     if coding.items is not None:
@@ -112,9 +114,9 @@ def _image(
     crowded = free and destination.crowded(item, folder)
     name = _expected_name(item, data, crowded=crowded) if free else ""
     target = destination.place(item, name, folder)
-    fetch(data, item.name, out, wanted=coding.fetch)
+    fetch(data, item.name, out, allowed=coding.fetch)
     decoded = _decode_image(data, coding, label, out)
-    written = write.write_picture(decoded.picture, wanted)
+    written = write.write_picture(decoded.picture, image_format)
     if free and written.format != decoded.picture.source_format:
         better = restored_name(item, written.suffix, own=False, crowded=crowded)
         target = target if better == name else destination.place(item, better, folder)
@@ -155,7 +157,7 @@ def _items(
             )
         free = not (destination.stdout or destination.output)
         target = destination.place(item, items_name(item, suffix) if free else "")
-    fetch(data, item.name, out, wanted=coding.fetch)
+    fetch(data, item.name, out, allowed=coding.fetch)
     found = _decode_items(data, coding, label, out)
     whole = coding.items is None
     if images:
@@ -255,14 +257,14 @@ def _decode_items(data: bytes, coding: Coding, label: str, out: Output) -> Decod
         return decompress_batch(data, coding.compute, progress, items=coding.items)
 
 
-def _wanted_format(destination: Destination) -> str | None:
+def _output_format(destination: Destination) -> str | None:
     if destination.output is None:
         return None
     suffix = destination.output.suffix.lower()
-    wanted = write.format_of_suffix(suffix)
-    if wanted is None and suffix in IMAGE_SUFFIXES:
+    found = write.format_of_suffix(suffix)
+    if found is None and suffix in IMAGE_SUFFIXES:
         raise UsageError(f"expected a format that rdzip writes without loss, found {suffix}; name the file .png")
-    return wanted
+    return found
 
 
 def _expected_name(item: Input, data: bytes, *, crowded: bool) -> str:

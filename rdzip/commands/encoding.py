@@ -25,10 +25,10 @@ def encode_data(data: bytes, label: str, coding: Coding, *, quiet: bool, image: 
 
     image: refuse an array or sequences.
     """
-    readings = batch_files.read_ways(data, max_pixels=coding.compute.max_pixels)
+    readings = batch_files.readings_of(data, max_pixels=coding.compute.max_pixels)
     if readings is not None and image:
         raise InputError("expected an image for the archive, found an array: compress it into a file of its own")
-    if readings is not None and coding.request.loss.wanted:
+    if readings is not None and coding.request.loss.is_lossy:
         raise InputError(
             f"expected an image with `{coding.request.loss.argument}`, found an array or sequences: leave it out"
         )

@@ -12,14 +12,14 @@ from rdzip.pipeline import fetching
 from rdzip.system.atomic import shown
 
 
-def fetch(data: bytes, name: str, out: Output, *, wanted: bool) -> None:
-    """Fetch what a file called `name` needs, where --fetch is given (`wanted`) or a yes at the terminal.
+def fetch(data: bytes, name: str, out: Output, *, allowed: bool) -> None:
+    """Fetch what a file called `name` needs, where --fetch is given (`allowed`) or a yes at the terminal.
 
     Without either nothing is fetched, and decoding says what is missing. Raises ModelError where it cannot be had.
     """
-    if wanted or not (out.quiet or hub.is_offline()):
-        with bar(f"{name}: its model", quiet=out.quiet or not wanted) as progress:
-            fetching.fetch_models(data, wanted=lambda place: wanted or ask(name, place), progress=progress)
+    if allowed or not (out.quiet or hub.is_offline()):
+        with bar(f"{name}: its model", quiet=out.quiet or not allowed) as progress:
+            fetching.fetch_models(data, confirm=lambda place: allowed or ask(name, place), progress=progress)
 
 
 def ask(name: str, place: Origin) -> bool:

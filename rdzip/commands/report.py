@@ -10,7 +10,7 @@ from typing import Any
 
 from rdzip.commands.files import STDIO, Input
 from rdzip.commands.output import Output, bytes_text, shape_text
-from rdzip.formats.batch import items as batch
+from rdzip.formats.batch.items import Batch
 from rdzip.formats.header import Reason
 from rdzip.formats.notes import NoteKind
 from rdzip.pipeline.batch_decompress import DecodedBatch
@@ -110,7 +110,7 @@ def decoded_items(item: Input, target: Path | None, done: DecodedBatch, out: Out
     out.result(record, line, f"seconds: {_times(seconds)}")
 
 
-def items_text(items: batch.Batch) -> str:
+def items_text(items: Batch) -> str:
     """Return what a batch is: ``100 items of 28 x 28``."""
     of = " x ".join(str(n) for n in items.item_shape)
     what = "sequence" if items.sequences else "item"

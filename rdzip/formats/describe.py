@@ -17,7 +17,7 @@ from rdzip.formats.header import (
     REASONS,
     Arrangement,
     ImageHeader,
-    ModelStamp,
+    ModelReference,
     Reason,
 )
 from rdzip.formats.modes import BY_NUMBER
@@ -128,11 +128,11 @@ def _loss(header: ImageHeader, colour: dict[str, Any], size: int) -> dict[str, A
     return {"lossy": False}
 
 
-def _model(stamp: ModelStamp | None) -> dict[str, Any]:
+def _model(reference: ModelReference | None) -> dict[str, Any]:
     return {
-        "model": stamp.id if stamp else None,
-        "model_hash": stamp.hash.hex() if stamp else None,
-        "coder": stamp.coder if stamp else None,
+        "model": reference.id if reference else None,
+        "model_hash": reference.hash.hex() if reference else None,
+        "coder": reference.coder if reference else None,
     }
 
 
@@ -159,14 +159,14 @@ def _settings(payload: bytes | memoryview, layout: int) -> dict[str, Any]:
 
 
 def _batch(parsed: Container, size: int) -> dict[str, Any]:
-    from rdzip.formats.batch import tables as batch_frame
+    from rdzip.formats.batch import tables as batch_tables
     from rdzip.formats.batch.header import IMAGE_MODES, BatchHeader, Form
 
     header = BatchHeader.from_map(parsed.header)
-    frame = batch_frame.read_frame(parsed, header)
-    bodies = batch_frame.segments(parsed, header)
+    frame = batch_tables.read_frame(parsed, header)
+    bodies = batch_tables.segments(parsed, header)
     if header.model:
-        facts = _options(max(bodies, key=len)[batch_frame.HASH :])
+        facts = _options(max(bodies, key=len)[batch_tables.HASH :])
     else:
         pictures = [_image(container.unpack(body), len(body)) for body in bodies if len(body)]
         facts = {"codec": "+".join(dict.fromkeys(picture["codec"] for picture in pictures))}

@@ -19,8 +19,8 @@ ARCHIVE_KIND, BATCH_KIND = 1, 2  # values of MEMBERS
 class Reason(IntEnum):
     """Why the codec was chosen; the texts are `REASONS`."""
 
-    NEURAL_QUICK = 0
-    NEURAL_SMALLER = 1
+    MODEL_QUICK = 0
+    MODEL_SMALLER = 1
     CLASSIC_SMALLER = 2
     CLASSIC_MODE = 3
     CLASSIC_NO_MODEL = 4
@@ -30,8 +30,8 @@ class Reason(IntEnum):
 
 
 REASONS = {
-    Reason.NEURAL_QUICK: "a photograph: quick statistics leave no chance to the classic codecs",
-    Reason.NEURAL_SMALLER: "the neural model was smaller than every classic codec",
+    Reason.MODEL_QUICK: "a photograph: quick statistics leave no chance to the classic codecs",
+    Reason.MODEL_SMALLER: "the neural model was smaller than every classic codec",
     Reason.CLASSIC_SMALLER: "a classic codec was smaller than the neural model",
     Reason.CLASSIC_MODE: "the neural model does not code this pixel mode",
     Reason.CLASSIC_NO_MODEL: "no neural model was at hand when the file was written",
@@ -52,7 +52,7 @@ class Arrangement(IntEnum):
 
 
 @dataclass(frozen=True)
-class ModelStamp:
+class ModelReference:
     """The model that a file needs: its id, the first 8 bytes of its file's SHA-256, and the number of the entropy
     coder.
     """
@@ -74,7 +74,7 @@ class ImageHeader:
     width: int
     mode: int
     pixel_hash: bytes
-    model: ModelStamp | None = None
+    model: ModelReference | None = None
     reason: int = 0
     arrangement: int = 0
     source_format: str = "PNG"
@@ -149,8 +149,8 @@ class ImageHeader:
         return cls(shape[0], shape[1], mode, pixel_hash, model, reason, arrangement, source, symbols_hash, quantiser)
 
 
-def model_of(value: Any) -> ModelStamp | None:
-    """Return the model's stamp that a header's entry holds, None for none; FormatError if it is none."""
+def model_of(value: Any) -> ModelReference | None:
+    """Return the model that a header's entry names, None for none; FormatError if it is none."""
     if value is None:
         return None
     if not (isinstance(value, list) and len(value) == 3):
@@ -160,7 +160,7 @@ def model_of(value: Any) -> ModelStamp | None:
         raise bad("the model's id", name)
     if not (isinstance(digest, bytes) and len(digest) == 8 and is_int(coder, 0, 1 << 16)):
         raise bad("the model's hash", digest)
-    return ModelStamp(name, digest, coder)
+    return ModelReference(name, digest, coder)
 
 
 def _quantiser_of(header: dict[int | str, Any], mode: str) -> Quantiser | None:

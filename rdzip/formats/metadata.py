@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from rdzip.codecs.classic import png as pngstream
+from rdzip.codecs.classic import png
 from rdzip.errors import FormatError
 from rdzip.formats import cbor
 from rdzip.formats.container import Container, SectionType
@@ -145,9 +145,9 @@ def info_of(metadata: Mapping[str, Any], mode: str) -> dict[str, Any]:
     if not chunks or mode not in _PNG_HEADERS:
         return info
     depth, colour_type = _PNG_HEADERS[mode]
-    ihdr = pngstream.header(1, 1, metadata.get("depth", depth) if mode == "L" else depth, colour_type)
+    ihdr = png.header(1, 1, metadata.get("depth", depth) if mode == "L" else depth, colour_type)
     stream = [ihdr] + [(kind, bytes(768) if kind == b"PLTE" else body) for kind, body in chunks if kind != b"IDAT"]
-    data = pngstream.write_chunks([*stream, (b"IDAT", b""), (b"IEND", b"")])
+    data = png.write_chunks([*stream, (b"IDAT", b""), (b"IEND", b"")])
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             found = plain_info(image.info)

@@ -34,14 +34,14 @@ class LossyModel(Protocol):
     - stride: pixels, by row and by column
     - halo: strides around a region beyond which neither transform sees
     - setting_count: the quantiser has settings 0 ... setting_count - 1, from the finest step to the coarsest
-    - settings: of relative entropy coding, None for models that quantise
+    - rec_settings: of relative entropy coding, None for models that quantise
     """
 
     codecs: tuple[str, ...]
     stride: int
     halo: int
     setting_count: int
-    settings: Settings | None
+    rec_settings: Settings | None
 
     def setting_of(self, quality: int) -> int:
         """Setting for a quality of 1 (coarse) to 100 (fine), strictly monotone."""
@@ -75,7 +75,7 @@ class LossyModel(Protocol):
 class SearchedModel(LossyModel, Protocol):
     """One whose latents are coded by relative entropy coding."""
 
-    def searching(self, settings: Settings | None, *, guess: bool = False) -> LossyModel:
+    def searching(self, rec_settings: Settings | None, *, guess: bool = False) -> LossyModel:
         """The model with these settings, None for its own. guess: for estimates of rates, without a search; it codes
         nothing."""
         ...

@@ -107,9 +107,9 @@ def _indices(samples: NDArray[Any], palette: bytes, palette_mode: str) -> NDArra
     keys, first = np.unique(entries @ weights, return_index=True)
     result = np.empty(samples.shape[:2], np.uint8)
     for s in strips(samples):
-        wanted = samples[s] @ weights
-        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        if not np.array_equal(keys[place], wanted):
+        colours = samples[s] @ weights
+        place = np.minimum(np.searchsorted(keys, colours), len(keys) - 1)
+        if not np.array_equal(keys[place], colours):
             raise FormatError("the payload has a colour that the palette lacks; the file is corrupt")
         result[s] = first[place]
     return result

@@ -12,11 +12,11 @@ from rdzip.codecs.result import Bits
 from rdzip.errors import FormatError, InputError
 from rdzip.formats import container
 from rdzip.formats.batch import mosaic
-from rdzip.formats.batch import tables as batch_frame
+from rdzip.formats.batch import tables as batch_tables
 from rdzip.formats.batch.header import BatchHeader, Form
 from rdzip.formats.batch.items import Batch
 from rdzip.formats.container import Section, SectionType
-from rdzip.formats.header import ModelStamp, Reason
+from rdzip.formats.header import ModelReference, Reason
 from rdzip.formats.images.picture import from_array
 from rdzip.formats.modes import BY_NAME
 from rdzip.pipeline import latent
@@ -160,7 +160,7 @@ def _as_pictures(batch: Batch, request: Request, compute: Compute, progress: Pro
     return _Made(header, sections, outcome, load)
 
 
-def _header(batch: Batch, segment: int | None, model: ModelStamp | None, factor: int) -> BatchHeader:
+def _header(batch: Batch, segment: int | None, model: ModelReference | None, factor: int) -> BatchHeader:
     shape = (batch.count, *batch.item_shape)
     return BatchHeader(
         shape=shape,
@@ -177,9 +177,9 @@ def _header(batch: Batch, segment: int | None, model: ModelStamp | None, factor:
 
 def _tables(batch: Batch) -> list[Section]:
     if batch.form == Form.IMAGES:
-        return [Section(SectionType.NAMES, batch_frame.pack_names(batch.names, batch.formats))]
+        return [Section(SectionType.NAMES, batch_tables.pack_names(batch.names, batch.formats))]
     if batch.sequences:
-        return [Section(SectionType.SEQUENCES, batch_frame.pack_lengths(batch.lengths, batch.length_dtype))]
+        return [Section(SectionType.SEQUENCES, batch_tables.pack_lengths(batch.lengths, batch.length_dtype))]
     return []
 
 

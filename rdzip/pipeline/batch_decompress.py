@@ -14,7 +14,7 @@ import numpy as np
 from rdzip.errors import CoderError, FormatError, InputError
 from rdzip.formats import container
 from rdzip.formats.batch import mosaic
-from rdzip.formats.batch import tables as batch_frame
+from rdzip.formats.batch import tables as batch_tables
 from rdzip.formats.batch.header import IMAGE_MODES, BatchHeader, Form
 from rdzip.formats.batch.items import Batch, check_items
 from rdzip.formats.batch.tables import HASH, Frame
@@ -55,7 +55,7 @@ def decompress_batch(
     start = time.perf_counter()
     parsed = container.unpack(data)
     header = BatchHeader.from_map(parsed.header)
-    frame = _frame(batch_frame.read_frame(parsed, header), header)
+    frame = _frame(batch_tables.read_frame(parsed, header), header)
     limit = limits.MAX_PIXELS if compute.max_pixels is None else compute.max_pixels
     pixels = sum(frame.lengths) * header.shape[1] if header.sequences else prod(header.shape[:3])
     if pixels > limit:
@@ -63,7 +63,7 @@ def decompress_batch(
             f"the batch has {header.count} items of {pixels} pixels in all, at most {limit} are allowed: raise "
             "`max_pixels` if you trust the file"
         )
-    bodies = batch_frame.segments(parsed, header)
+    bodies = batch_tables.segments(parsed, header)
     numbers = range(header.count) if items is None else check_items(items, header.count)
     needed = range(header.segments) if items is None else sorted({number // header.segment for number in numbers})
     if header.model:
@@ -123,18 +123,18 @@ def _chain(
 ) -> NDArray[np.uint8]:
     first, end = items
     shape: Any = [(n, header.shape[1]) for n in lengths if n] if header.sequences else (end - first, *header.shape[1:])
-    wanted = (sum(lengths), header.shape[1]) if header.sequences else shape
+    expected = (sum(lengths), header.shape[1]) if header.sequences else shape
     try:
         if header.sequences:
             latent.check_item(model, header.shape[1:])
         else:
             latent.check_item(model, shape[1:])
-        found = _decode_chain(model, bytes(body[HASH:]), shape, progress) if shape else [np.empty(wanted, np.uint8)]
+        found = _decode_chain(model, bytes(body[HASH:]), shape, progress) if shape else [np.empty(expected, np.uint8)]
     except (CoderError, InputError) as error:
         raise FormatError(f"{error}; get another copy") from error
     samples: NDArray[Any] = np.concatenate(found) if header.sequences else np.asarray(found)
-    if samples.shape != wanted or samples.dtype != np.uint8 or (header.factor > 1 and samples.max() > 1):
-        raise FormatError(f"the chain holds other samples than {list(wanted)}; the file is corrupt")
+    if samples.shape != expected or samples.dtype != np.uint8 or (header.factor > 1 and samples.max() > 1):
+        raise FormatError(f"the chain holds other samples than {list(expected)}; the file is corrupt")
     if header.factor > 1:
         samples = samples * np.uint8(header.factor)
     if segment_hash(samples, first, lengths) != bytes(body[:HASH]):

@@ -8,8 +8,8 @@ from rdzip.codecs.threads import thread_limit
 from rdzip.errors import FormatError
 from rdzip.formats import container
 from rdzip.formats.header import ImageHeader
-from rdzip.pipeline import planes as sections
 from rdzip.pipeline.model_handle import ModelHandle, check_coder, origin_of
+from rdzip.pipeline.planes import picture_of
 from rdzip.pipeline.report import Decoded
 from rdzip.pipeline.request import DEFAULT_COMPUTE, Compute
 from rdzip.system import limits
@@ -39,7 +39,7 @@ def decompress(
         check_coder(header.model)
         model = ModelHandle(header.model.hash, compute, origin_of(parsed))
     with thread_limit(compute.threads), limits.bounded(len(data), limits.Budget(compute.max_pixels)):
-        picture = sections.picture_of(parsed, header, model, progress)
+        picture = picture_of(parsed, header, model, progress)
     if progress:
         progress(1.0)
     load = model.seconds if model else 0.0

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from rdzip import hub
 from rdzip.formats import container
-from rdzip.formats.batch import tables as batch_frame
+from rdzip.formats.batch import tables as batch_tables
 from rdzip.formats.batch.header import BatchHeader
 from rdzip.formats.container import Container
 from rdzip.formats.header import BATCH_KIND, MEMBERS, ImageHeader
@@ -40,7 +40,7 @@ def _headers(data: bytes | memoryview) -> Iterator[tuple[ImageHeader | BatchHead
     header = BatchHeader.from_map(first)
     yield header, lambda: container.unpack(data)
     if header.model is None:
-        for body in batch_frame.segments(container.unpack(data), header):
+        for body in batch_tables.segments(container.unpack(data), header):
             if len(body):
                 yield from _headers(body)
 
@@ -49,10 +49,10 @@ def fetch_models(
     data: bytes | memoryview,
     *,
     offline: bool = False,
-    wanted: Callable[[Origin], bool] = lambda place: True,
+    confirm: Callable[[Origin], bool] = lambda place: True,
     progress: Callable[[float], None] | None = None,
 ) -> None:
     """Fetch the missing models of a file, those that are wanted. Raises ModelError where one cannot be had."""
     for hash, place in missing_models(data):
-        if wanted(place):
+        if confirm(place):
             hub.fetch_from(hash, place, offline=offline, progress=progress)

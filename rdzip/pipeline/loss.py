@@ -35,7 +35,7 @@ class Loss:
             raise InputError(f"`max_error`: expected an error of 1 to {MAX_ERROR}, found {error}")
 
     @property
-    def wanted(self) -> bool:
+    def is_lossy(self) -> bool:
         """Whether loss is asked for."""
         return self.by_model or self.max_error is not None
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from rdzip.codecs.threads import thread_limit
 from rdzip.formats.images.picture import Picture
-from rdzip.pipeline import planes
 from rdzip.pipeline.codec_options import codec_for
 from rdzip.pipeline.effort import coder_for
 from rdzip.pipeline.model_handle import ModelHandle, Role
 from rdzip.pipeline.plane_codecs import ChainOptions
+from rdzip.pipeline.planes import pack_picture
 from rdzip.pipeline.report import Clock, Compressed, Near, compressed, limit_notes
 from rdzip.pipeline.request import Compute, Request
 from rdzip.pipeline.selection import Choice, choose, choose_latent
@@ -73,7 +73,7 @@ def write(
     source: what the report is on. target: what the planes decode to.
     near: what to report of an error that was allowed, given the bytes of the file.
     """
-    data = planes.pack(target, choice, model)
+    data = pack_picture(target, choice, model)
     clock.encoded()
     budget = limits.Budget(strict=False)
     if request.verify:

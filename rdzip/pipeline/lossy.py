@@ -19,7 +19,6 @@ from rdzip.formats.images.picture import Picture, symbols_hash
 from rdzip.formats.images.to_8bit import to_eight_bits
 from rdzip.formats.notes import Note, NoteKind, without
 from rdzip.metrics.psnr import psnr
-from rdzip.pipeline import planes as sections
 from rdzip.pipeline.alpha_fill import fill
 from rdzip.pipeline.arrangement import arrange
 from rdzip.pipeline.codec_options import codec_for
@@ -27,9 +26,10 @@ from rdzip.pipeline.loss import DEFAULT_QUALITY, Loss
 from rdzip.pipeline.lossless import compress_lossless
 from rdzip.pipeline.model_handle import ModelHandle, Role
 from rdzip.pipeline.plane_codecs import Coder, Context, TransformOptions
+from rdzip.pipeline.planes import pack_picture, picture_of
 from rdzip.pipeline.report import Clock, Compressed, Lossy, compressed, limit_notes
 from rdzip.pipeline.request import Compute, Request
-from rdzip.pipeline.selection import Choice, Plane, apart, lossless_rival
+from rdzip.pipeline.selection import Choice, Plane, apart, lossless_choice
 from rdzip.pipeline.verify import check_lossless
 from rdzip.system import limits
 from rdzip.system.progress import Progress, part_of
@@ -93,8 +93,8 @@ def compress_lossy(
     planes = _planes(plain)
     shares = (0.5, 0.75) if loss.target_bpp is not None else (0.0, 0.5)
     setting = _setting(plain, planes, model, loss, quality, options, part_of(progress, 0.0, shares[0]))
-    wanted = TransformOptions(setting, quality or 0, name, options)
-    file = _lossy_file(plain, planes, model, wanted, part_of(progress, *shares))
+    transform_options = TransformOptions(setting, quality or 0, name, options)
+    file = _lossy_file(plain, planes, model, transform_options, part_of(progress, *shares))
     if codec is None:
         file = _smaller(file, picture)
     clock.encoded()
@@ -144,7 +144,7 @@ def _planes(picture: Picture) -> _Planes:
 def _choice(planes: _Planes, picture: Picture, encoded: Encoded, setting: int, name: str) -> Choice:
     checked = symbols_hash(encoded.digest, picture.mode, picture.shape, setting, planes.alpha)
     coded = [Plane(SectionType.COLOUR, PlaneCodec.TRANSFORM, encoded), *([planes.plane] if planes.plane else [])]
-    return Choice(planes.arrangement, coded, Reason.NEURAL_QUICK, name, checked)
+    return Choice(planes.arrangement, coded, Reason.MODEL_QUICK, name, checked)
 
 
 def _setting(
@@ -163,10 +163,10 @@ def _setting(
     from rdzip.codecs.transform import rate_control
 
     empty = _choice(planes, picture, Encoded(b"", Bits(0.0, 0.0, 0.0), 0), 0, "")
-    extra = 8.0 * (len(sections.pack(picture, empty, model)) + _LENGTH_BYTES)
+    extra = 8.0 * (len(pack_picture(picture, empty, model)) + _LENGTH_BYTES)
     bits = (loss.target_bpp or 0.0) * picture.shape[0] * picture.shape[1]
-    settings = options.settings if options else None
-    return rate_control.find_setting(loaded, planes.colour, bits, extra, progress, settings=settings)
+    rec_settings = options.rec_settings if options else None
+    return rate_control.find_setting(loaded, planes.colour, bits, extra, progress, rec_settings=rec_settings)
 
 
 def _lossy_file(
@@ -175,17 +175,17 @@ def _lossy_file(
     context = Context(() if planes.alpha is None else (planes.alpha,), progress)
     coded = Coder(PlaneCodec.TRANSFORM, model, options).encode(planes.colour, context)
     choice = _choice(planes, picture, coded, options.setting, options.codec)
-    data = sections.pack(picture, choice, model)
+    data = pack_picture(picture, choice, model)
     return _File(data, picture, choice, coded.estimated + 8 * (len(data) - len(coded.payload)))
 
 
 def _smaller(file: _File, picture: Picture) -> _File:
     """Return a lossy file, or that of the original picture by the best classic codec if it is no larger."""
-    rival = lossless_rival(picture, arrange(file.picture)[1], len(file.data))
-    if rival is None:
+    lossless = lossless_choice(picture, arrange(file.picture)[1], len(file.data))
+    if lossless is None:
         return file
-    data = sections.pack(picture, rival, None)
-    return _File(data, picture, rival, 8.0 * len(data)) if len(data) <= len(file.data) else file
+    data = pack_picture(picture, lossless, None)
+    return _File(data, picture, lossless, 8.0 * len(data)) if len(data) <= len(file.data) else file
 
 
 def _check(file: _File, planes: _Planes, model: ModelHandle, progress: Progress | None) -> float:
@@ -199,7 +199,7 @@ def _check(file: _File, planes: _Planes, model: ModelHandle, progress: Progress 
         return math.inf
     parsed = container.unpack(file.data)
     header = ImageHeader.from_map(parsed.header)
-    back = sections.picture_of(parsed, header, model, progress)
+    back = picture_of(parsed, header, model, progress)
     same = (
         header.symbols_hash == file.choice.symbols_hash
         and (back.mode, back.shape, back.source_format) == (picture.mode, picture.shape, picture.source_format or "PNG")

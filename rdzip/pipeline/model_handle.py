@@ -10,7 +10,7 @@ from rdzip.codecs.names import LATENT_CODECS, LOSSY_CODECS
 from rdzip.errors import FormatError, InputError, ModelError
 from rdzip.formats import cbor
 from rdzip.formats.container import Container, Section, SectionType
-from rdzip.formats.header import ModelStamp
+from rdzip.formats.header import ModelReference
 from rdzip.hub import origin
 from rdzip.hub.origin import Origin
 from rdzip.pipeline.request import DEFAULT_COMPUTE, Compute
@@ -59,10 +59,10 @@ class ModelHandle:
         return True
 
     @property
-    def reference(self) -> ModelStamp:
+    def reference(self) -> ModelReference:
         """What the header says of the model; ModelError if it cannot be found."""
         ref = self._resolve()
-        return ModelStamp(ref.id, bytes.fromhex(ref.sha256)[:8], CODER)
+        return ModelReference(ref.id, bytes.fromhex(ref.sha256)[:8], CODER)
 
     @property
     def id(self) -> str:
@@ -134,9 +134,9 @@ def origin_of(parsed: Container) -> Origin | None:
         return None  # a newer rdzip may write it in another way
 
 
-def check_coder(stamp: ModelStamp) -> None:
-    """Raise FormatError unless this rdzip's entropy coder reads what the stamp names."""
-    if stamp.coder != CODER:
+def check_coder(reference: ModelReference) -> None:
+    """Raise FormatError unless this rdzip's entropy coder reads what the reference names."""
+    if reference.coder != CODER:
         raise FormatError(
-            f"the file needs entropy coder {stamp.coder}, this rdzip has {CODER}: use another version of rdzip"
+            f"the file needs entropy coder {reference.coder}, this rdzip has {CODER}: use another version of rdzip"
         )

@@ -16,7 +16,7 @@ from rdzip.pipeline.model_handle import ModelHandle
 from rdzip.pipeline.quantisation import Quantised, quantise, why_exact
 from rdzip.pipeline.report import Clock, Compressed, Near
 from rdzip.pipeline.request import Compute, Request
-from rdzip.pipeline.selection import Choice, lossless_rival
+from rdzip.pipeline.selection import Choice, lossless_choice
 from rdzip.system.progress import Progress, part_of
 
 
@@ -42,7 +42,7 @@ def compress_near_lossless(
     choice, model = choose_planes(quantised.indices if quantised else source, model, request, compute, part)
     target = source
     if quantised:
-        choice, target = _settled(choice, quantised, source, request.codec)
+        choice, target = _smaller(choice, quantised, source, request.codec)
     return write(
         source,
         target,
@@ -56,14 +56,14 @@ def compress_near_lossless(
     )
 
 
-def _settled(choice: Choice, near: Quantised, original: Picture, codec: str | None) -> tuple[Choice, Picture]:
+def _smaller(choice: Choice, near: Quantised, original: Picture, codec: str | None) -> tuple[Choice, Picture]:
     """Return what to write, and the picture that it decodes to: the coded indices, or the original without loss by the
     best classic codec, where that is no larger and no codec was asked for.
     """
     if codec is None and choice.planes[0].codec == PlaneCodec.CLASSIC and depth(original.mode) == 8:
-        rival = lossless_rival(original, arrange(original)[1], choice.size)
-        if rival is not None and rival.size <= choice.size:
-            return rival, original
+        lossless = lossless_choice(original, arrange(original)[1], choice.size)
+        if lossless is not None and lossless.size <= choice.size:
+            return lossless, original
     return replace(choice, quantiser=near.quantiser), near.picture
 
 

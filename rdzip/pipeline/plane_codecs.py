@@ -48,7 +48,7 @@ _KINDS = {
     Kind.COLOUR: ("RGB", "RGBA", "RGB;16", "RGBA;16"),
 }
 ANY_KIND = frozenset(Kind)
-NEURAL_KINDS = frozenset({Kind.GREY, Kind.COLOUR, Kind.ALPHA})
+CONTINUOUS_TONE = frozenset({Kind.GREY, Kind.COLOUR, Kind.ALPHA})
 
 
 def kind_of(mode: str) -> Kind:
@@ -263,11 +263,11 @@ def _encode_transform(
 ) -> Encoded:
     from rdzip.codecs.transform import codec as transform
 
-    setting, quality, codec, wanted = options
-    settings = wanted.settings if wanted else None
+    setting, quality, codec, rec_options = options
+    rec_settings = rec_options.rec_settings if rec_options else None
     loaded = _loaded(model, Role.LOSSY)
     return transform.encode(
-        loaded, array, setting, quality=quality, codec=codec, settings=settings, progress=context.progress
+        loaded, array, setting, quality=quality, codec=codec, rec_settings=rec_settings, progress=context.progress
     )
 
 
@@ -295,19 +295,19 @@ def _loaded(model: ModelHandle | None, role: Role) -> Any:
     return model.load(role)
 
 
-_NEURAL: dict[str, Any] = {"kinds": NEURAL_KINDS, "dtypes": ("u1",), "channels": (1, 3)}
+_CONTINUOUS_TONE: dict[str, Any] = {"kinds": CONTINUOUS_TONE, "dtypes": ("u1",), "channels": (1, 3)}
 CODECS: dict[int, Row] = {
     row.number: row
     for row in (
         Row(PlaneCodec.CLASSIC, "classic", _encode_classic, _decode_classic),
-        Row(PlaneCodec.CAUSAL, "causal", _encode_causal, _decode_causal, needs_model=_always, **_NEURAL),
+        Row(PlaneCodec.CAUSAL, "causal", _encode_causal, _decode_causal, needs_model=_always, **_CONTINUOUS_TONE),
         Row(
             PlaneCodec.LATENT,
             "latent",
             _encode_latent,
             _decode_latent,
             needs_model=_always,
-            **{**_NEURAL, "kinds": NEURAL_KINDS | {Kind.BILEVEL}},
+            **{**_CONTINUOUS_TONE, "kinds": CONTINUOUS_TONE | {Kind.BILEVEL}},
         ),
         Row(
             PlaneCodec.TRANSFORM,
@@ -316,9 +316,9 @@ CODECS: dict[int, Row] = {
             _decode_transform,
             needs_model=_always,
             lossy=True,
-            **_NEURAL,
+            **_CONTINUOUS_TONE,
         ),
-        Row(PlaneCodec.MIXING, "mixing", _encode_mixing, _decode_mixing, needs_model=has_network, **_NEURAL),
+        Row(PlaneCodec.MIXING, "mixing", _encode_mixing, _decode_mixing, needs_model=has_network, **_CONTINUOUS_TONE),
     )
 }
 """By number."""

@@ -14,8 +14,7 @@ from rdzip.formats.header import ImageHeader
 from rdzip.formats.images.picture import Picture, symbols_hash
 from rdzip.formats.modes import BY_NAME, BY_NUMBER
 from rdzip.formats.packing import pack_bytes, pack_value, unpack_bytes
-from rdzip.pipeline import arrangement as arranging
-from rdzip.pipeline import plane_codecs, quantisation
+from rdzip.pipeline import arrangement, plane_codecs, quantisation
 from rdzip.pipeline.plane_codecs import Context, Row
 from rdzip.pipeline.selection import Choice
 from rdzip.system import limits
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from rdzip.system.progress import Progress
 
 
-def pack(picture: Picture, choice: Choice, model: ModelHandle | None) -> bytes:
+def pack_picture(picture: Picture, choice: Choice, model: ModelHandle | None) -> bytes:
     """Return the file of a picture's coded planes."""
     height, width = picture.shape[:2]
     header = ImageHeader(
@@ -62,7 +61,7 @@ def picture_of(parsed: Container, header: ImageHeader, model: ModelHandle | None
     palette, palette_mode = palette_of(parsed, mode.name)
     kept = metadata.of_container(parsed)
     coded = header.coded_mode
-    shape = arranging.arranged_shape(coded, header.height, header.width, header.arrangement, palette_mode)
+    shape = arrangement.arranged_shape(coded, header.height, header.width, header.arrangement, palette_mode)
     alpha = parsed.find(SectionType.ALPHA)
     colour = parsed.find(SectionType.COLOUR)
     if colour is None:
@@ -79,9 +78,9 @@ def picture_of(parsed: Container, header: ImageHeader, model: ModelHandle | None
         samples = samples[:1, :1]
     elif header.arrangement or header.quantiser:
         made = header.height * header.width * mode.channels * np.dtype(mode.dtype).itemsize
-        beside = arranging.memory_beside(shape, header.arrangement)
+        beside = arrangement.memory_beside(shape, header.arrangement)
         limits.claim_memory(samples.nbytes + 2 * made + beside, f"{header.width} x {header.height} pixels")
-    samples = arranging.restore(samples, coded, header.arrangement, palette, palette_mode)
+    samples = arrangement.restore(samples, coded, header.arrangement, palette, palette_mode)
     if header.quantiser:
         samples = quantisation.levels(samples, header.quantiser, mode.name)
     if constant:  # a view, until the hash says that it is worth the memory

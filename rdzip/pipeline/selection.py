@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rdzip.pipeline.model_handle import ModelHandle
     from rdzip.system.progress import Progress
 
-MODEL_STAMP = 18  # bytes in the header
+MODEL_REFERENCE = 18  # bytes in the header
 
 # Measured on about 200 photographs and graphics as in tests/helpers/corpus.py: with many colours and few repeats, the
 # best of WebP at method 6 and optimised PNG is never below 0.897 of WebP at method 1 (photographs: 0.924), nor below
@@ -94,9 +94,9 @@ class Choice:
 
     @property
     def size(self) -> int:
-        """Bytes of all planes, and of the model's stamp if one needs it."""
-        stamp = MODEL_STAMP if self.uses_model else 0
-        return stamp + sum(plane.size for plane in self.planes)
+        """Bytes of all planes, and of the model's reference if one needs it."""
+        reference = MODEL_REFERENCE if self.uses_model else 0
+        return reference + sum(plane.size for plane in self.planes)
 
     def outcome(self, model: ModelHandle | None) -> Outcome:
         """Return what to report of it."""
@@ -119,8 +119,8 @@ def choose(picture: Picture, coder: Coder | None, codec: str | None, progress: P
             raise _unsuitable(codec or "", row, picture)
         return Choice(arrangement, _coded(samples, coder, progress), Reason.REQUESTED)
     if codec == "classic" or coder is None or not takes(coder.codec, picture):
-        neural = takes(PlaneCodec.CAUSAL, picture)
-        reason = Reason.REQUESTED if codec else Reason.CLASSIC_NO_MODEL if neural else Reason.CLASSIC_MODE
+        codable = takes(PlaneCodec.CAUSAL, picture)
+        reason = Reason.REQUESTED if codec else Reason.CLASSIC_NO_MODEL if codable else Reason.CLASSIC_MODE
         return _classic_choice(picture, arrangement, samples, reason)
     return _smaller(picture, arrangement, samples, coder, progress)
 
@@ -176,8 +176,8 @@ def _smaller(
     coder: Coder,
     progress: Progress | None,
 ) -> Choice:
-    """Return the smaller of neural and classic; the slow classic trials are made only where quick ones leave them a
-    chance.
+    """Return the smaller of coding by a model and classic coding; the slow classic trials are made only where quick
+    ones leave them a chance.
     """
     if classic.encode_at_once(samples) is not None:
         return _classic_choice(picture, arrangement, samples, Reason.CLASSIC_GRAPHICS)
@@ -196,17 +196,17 @@ def _smaller(
     if samples.size <= LEARNING_SAMPLES:
         for other in coder.alternatives:
             planes = min(planes, _coded(samples, other, None), key=lambda p: sum(plane.size for plane in p))
-    coded = Choice(arrangement, planes, Reason.NEURAL_QUICK)
+    coded = Choice(arrangement, planes, Reason.MODEL_QUICK)
     if quick is not None and repeats is not None and repeats.result() > REPEATS:
         if coded.size < SHARE_OF_METHOD[1] * quick.result():
             return coded
         if coded.size < SHARE_OF_METHOD[3] * classic.webp_size(samples, 3):
             return coded
     tried = _classic_choice(picture, arrangement, samples, Reason.CLASSIC_SMALLER)
-    return tried if tried.size <= coded.size else replace(coded, reason=Reason.NEURAL_SMALLER)
+    return tried if tried.size <= coded.size else replace(coded, reason=Reason.MODEL_SMALLER)
 
 
-def lossless_rival(picture: Picture, samples: NDArray[np.uint8], size: int) -> Choice | None:
+def lossless_choice(picture: Picture, samples: NDArray[np.uint8], size: int) -> Choice | None:
     """Return the classic coding of a picture, None where quick statistics leave it no chance of at most `size` bytes.
 
     samples: its arranged samples in 8 bits. What comes may be larger than `size` all the same.

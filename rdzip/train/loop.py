@@ -238,10 +238,10 @@ class _Run:
         self.descent.run(recipe.steps, self.loss, recipe.checkpoint_every, self.pause)
         figures = self.task.validate() if self.figures is None else self.figures
         model = self.out / f"{recipe.name}.safetensors"
-        known = {name: value for name, value in facts.items() if name != "skipped"}
+        kept = {name: value for name, value in facts.items() if name != "skipped"}
         if self.processes.first:
             self.task.export(model, {"id": recipe.name, "recipe": recipe.name, "steps": recipe.steps,
-                                     "seed": recipe.seed, **known, "rates": figures})  # fmt: skip
+                                     "seed": recipe.seed, **kept, "rates": figures})  # fmt: skip
         self.processes.wait()
         return model
 

@@ -332,6 +332,6 @@ def test_an_array_that_comes_back_as_other_bytes_stays() -> None:
     samples = np.zeros((3, 4, 5), np.uint8)
     np.save(out, samples)
     for data, stays in ((out.getvalue(), False), (out.getvalue() + b"more", True)):
-        ways = batch_files.read_ways(out.getvalue())
-        assert ways is not None
-        assert bool(why_items_kept(ways, data)) == stays
+        readings = batch_files.readings_of(out.getvalue())
+        assert readings is not None
+        assert bool(why_items_kept(readings, data)) == stays

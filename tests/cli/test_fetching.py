@@ -261,7 +261,7 @@ def test_quiet_or_offline_asks_nothing(packed: Path, say: Output, monkeypatch: p
     if not say.quiet:
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(fetch, "ask", lambda *_: pytest.fail("asked"))
-    fetch.fetch(packed.read_bytes(), "a.rdz", say, wanted=False)
+    fetch.fetch(packed.read_bytes(), "a.rdz", say, allowed=False)
 
 
 @pytest.mark.slow

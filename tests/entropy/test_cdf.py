@@ -8,17 +8,16 @@ from hypothesis import strategies as st
 
 from rdzip.entropy.ans import TOTAL, AnsStack
 from rdzip.entropy.cdf import FLOOR, MixtureCdf, make_tables
-from rdzip.models.shared import logistic_mixture
-from rdzip.models.shared import units as mixture_units
+from rdzip.models.shared import logistic_mixture, units
 
-TABLES = make_tables(mixture_units.SCALES, mixture_units.SCALE_MIN, mixture_units.SCALES_PER_OCTAVE)
+TABLES = make_tables(units.SCALES, units.SCALE_MIN, units.SCALES_PER_OCTAVE)
 
 
 def parameters(seed: int, n: int, k: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
-    mean = rng.integers(mixture_units.MEAN_MIN, mixture_units.MEAN_MAX + 1, (n, k)).astype(np.int32)
-    mean[::7] = rng.choice([mixture_units.MEAN_MIN, mixture_units.MEAN_MAX], mean[::7].shape)
-    scale = rng.integers(0, mixture_units.SCALES, (n, k)).astype(np.int32)
+    mean = rng.integers(units.MEAN_MIN, units.MEAN_MAX + 1, (n, k)).astype(np.int32)
+    mean[::7] = rng.choice([units.MEAN_MIN, units.MEAN_MAX], mean[::7].shape)
+    scale = rng.integers(0, units.SCALES, (n, k)).astype(np.int32)
     logit = rng.integers(-2000, 2001, (n, k)).astype(np.int32) >> rng.integers(0, 8, (n, 1))
     return mean.T, scale.T, logit.astype(np.int32).T
 
@@ -81,7 +80,7 @@ def test_integer_tables_agree_with_the_real_mixture() -> None:
 @pytest.mark.parametrize("floor", [1, 5, FLOOR])
 def test_values_keep_the_floor_of_their_tables(floor: int) -> None:
     """And all else is as docs/reference/format.md tells it, in plain integers."""
-    tables = make_tables(mixture_units.SCALES, 0.25, 4, "normal", floor=floor)
+    tables = make_tables(units.SCALES, 0.25, 4, "normal", floor=floor)
     assert tables.floor == floor
     mean, scale, logit = parameters(5, 9)
     weight = tables.weights(logit)

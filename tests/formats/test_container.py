@@ -8,7 +8,7 @@ from rdzip.errors import FormatError, RdzipError
 from rdzip.formats import container
 from rdzip.formats.container import Section, SectionType, pack, unpack
 from rdzip.formats.describe import describe
-from rdzip.formats.header import ImageHeader, ModelStamp
+from rdzip.formats.header import ImageHeader, ModelReference
 from rdzip.formats.images.picture import Picture
 from rdzip.pipeline.compress import compress
 from rdzip.pipeline.decompress import decompress
@@ -34,7 +34,7 @@ def _same_or_refused(data: bytes) -> bool:
 
 
 def test_overhead_of_a_plain_rgb_image_is_below_64_bytes():
-    header = ImageHeader(6000, 8000, 0, b"12345678", ModelStamp("photo", b"12345678", 5))
+    header = ImageHeader(6000, 8000, 0, b"12345678", ModelReference("photo", b"12345678", 5))
     for size in (1, 440_000, 60_000_000):
         body = b"\x01\x02" + bytes(size)
         assert len(pack(header.to_map(), [Section(SectionType.COLOUR, body)])) - size < 64

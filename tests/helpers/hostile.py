@@ -19,7 +19,7 @@ SIDE = 13377
 """Side of a square of nearly as many pixels as are allowed."""
 
 
-def stamp(model: str) -> list[Any]:
+def model_reference(model: str) -> list[Any]:
     """What a header says of a registered model."""
     return [model, bytes.fromhex(hub.resolve(model).sha256)[:8], 5]
 
@@ -40,7 +40,7 @@ def image(
     if 14 in header:  # a lossy file
         del header[2]
     if model:
-        header[3] = stamp(model)
+        header[3] = model_reference(model)
     sections = [Section(SectionType.COLOUR, bytes([codec]) + write_varint(layout) + payload)]
     if alpha is not None:
         sections.append(Section(SectionType.ALPHA, alpha))
@@ -53,7 +53,7 @@ def chained(shape: Sequence[int], model: str, codec: str, sizes: Sequence[int], 
     """A batch of one chain of groups of these sizes."""
     head = write_head(codec, Options(**options), sizes)
     section = Section(SectionType.CHAIN, bytes(8) + head + words)
-    return container.pack({0: list(shape), 3: stamp(model), 7: 2}, [section])
+    return container.pack({0: list(shape), 3: model_reference(model), 7: 2}, [section])
 
 
 def archive(index: bytes, members: Sequence[bytes] = ()) -> bytes:

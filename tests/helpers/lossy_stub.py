@@ -37,7 +37,7 @@ def _cosines(size: int) -> Tensor:
 
 class StubModel:
     stride = SIDE
-    settings = None
+    rec_settings = None
     setting_count = 256
 
     def __init__(self, codecs: tuple[str, ...] = ("channel-ar",), filtered: bool = False) -> None:

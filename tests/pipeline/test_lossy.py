@@ -21,7 +21,7 @@ from rdzip.formats.container import Section, SectionType
 from rdzip.formats.describe import describe
 from rdzip.formats.images.picture import Picture, from_array
 from rdzip.metrics.psnr import psnr
-from rdzip.pipeline import planes as sections
+from rdzip.pipeline import lossy as lossy_pipeline
 from rdzip.pipeline.compress import compress
 from rdzip.pipeline.decompress import decompress
 from rdzip.pipeline.loss import DEFAULT_QUALITY, Loss
@@ -273,7 +273,7 @@ def test_other_symbols_are_an_error_and_never_a_picture(lossy: str, monkeypatch:
 @pytest.mark.parametrize("mode", ["LA", "RGB"])
 def test_verification_refuses_what_does_not_come_back(lossy: str, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     other = compress(picture(mode, seed=1), Request(model=lossy, loss=Loss(50))).data
-    monkeypatch.setattr(sections, "pack", lambda *_: other)
+    monkeypatch.setattr(lossy_pipeline, "pack_picture", lambda *_: other)
     with pytest.raises(FormatError, match="verification failed"):
         compress(picture("RGB"), Request(model=lossy, codec=CODEC, loss=Loss(50)))
     done = compress(picture("RGB"), Request(model=lossy, codec=CODEC, loss=Loss(50), verify=False))
@@ -298,7 +298,7 @@ def test_impossible_files_are_refused(lossy: str, tmp_path: Path) -> None:
     plain = compress(picture("RGB"), Request(model=lossy, loss=Loss(50))).data
     lossless = compress(picture("RGB"), Request(codec="classic")).data
     other = lossy_stub.write(tmp_path / "other.safetensors", ("hyperprior",))
-    stamp = bytes.fromhex(rdzip.hub.resolve(other).sha256)[:8]  # type: ignore[attr-defined]
+    digest = bytes.fromhex(rdzip.hub.resolve(other).sha256)[:8]  # type: ignore[attr-defined]
     coded = classic.encode(picture("RGB").samples)
     as_classic = bytes([0, coded.layout]) + coded.payload
     cases = {
@@ -311,7 +311,7 @@ def test_impossible_files_are_refused(lossy: str, tmp_path: Path) -> None:
         "with an alpha section": resealed(plain, bodies={alpha: body[alpha]}),
         "that is not classic": resealed(data, bodies={alpha: body[colour]}),
         "is not lossy": resealed(plain, {3: ["photo", bytes.fromhex(rdzip.hub.resolve("photo").sha256)[:8], 5]}),  # type: ignore[attr-defined]
-        "no codec channel-ar": resealed(plain, {3: ["other", stamp, 5]}),
+        "no codec channel-ar": resealed(plain, {3: ["other", digest, 5]}),
         "no section with colours": resealed(plain, bodies={colour: b""}),
         "hash differs": resealed(data, {14: bytes(8)}),
         "palette": resealed(plain, {1: 4}),

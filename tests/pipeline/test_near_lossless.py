@@ -22,8 +22,7 @@ from rdzip.formats.images.read import read_picture
 from rdzip.formats.modes import BY_NAME
 from rdzip.formats.quantiser import QUANTISED, Quantiser, depth, largest_allowed
 from rdzip.metrics.psnr import largest_error, psnr
-from rdzip.pipeline import planes as sections
-from rdzip.pipeline import quantisation
+from rdzip.pipeline import lossless, quantisation
 from rdzip.pipeline.compress import compress
 from rdzip.pipeline.decompress import decompress
 from rdzip.pipeline.loss import Loss
@@ -235,7 +234,7 @@ def test_a_lossy_source_is_not_warned_of(tmp_path: Any) -> None:
 
 def test_verification_refuses_what_does_not_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     other = coded(picture("RGB", seed=1), 2)[0].data
-    monkeypatch.setattr(sections, "pack", lambda *_: other)
+    monkeypatch.setattr(lossless, "pack_picture", lambda *_: other)
     with pytest.raises(FormatError, match="verification failed"):
         coded(picture("RGB"), 2)
 

@@ -51,12 +51,12 @@ def requantise(o: Array) -> Array:
 
 
 def act(h: Array) -> Array:
-    """Activations of a settled stream."""
+    """Activations of a requantised stream."""
     return mapped(lambda v: clip(v, 0, 255), h)
 
 
 def add(h: Array, o: Array) -> Array:
-    """A settled stream and outputs, settled."""
+    """A requantised stream and outputs, settled."""
     return requantise(mapped(lambda a, b: (a << 11) + b, h, o))
 
 

@@ -142,11 +142,11 @@ class Program(Integers):
         return [view(plane, kind) for kind in range(5) for plane in y]
 
     def layer(self, name: str, inputs: list[int]) -> list[int]:
-        """Outputs in 2**-11 of the activations of a settled stream."""
+        """Outputs in 2**-11 of the activations of a requantised stream."""
         return layer(self.tensors, f"slices.{name}", [clip(v, 0, 255) for v in inputs])
 
     def vector(self, name: str, inputs: list[int]) -> list[int]:
-        """A settled stream of inputs."""
+        """A requantised stream of inputs."""
         return self.requantised(layer(self.tensors, f"slices.{name}", inputs))
 
     @staticmethod

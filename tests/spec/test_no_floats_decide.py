@@ -26,7 +26,7 @@ from rdzip.models import build, check_known_answer, model_file
 from rdzip.models.causal import network
 from rdzip.models.causal.model import CausalModel
 from rdzip.models.causal.numpy_network import ExactNet, Parameters
-from rdzip.models.shared import units as mixture_units
+from rdzip.models.shared import units
 
 
 def deciding(package: Path) -> list[str]:
@@ -129,9 +129,9 @@ def test_the_search_finds_what_it_looks_for(statement: str, found: set[str]) -> 
 
 def test_factors_of_the_tail_are_powers_of_two() -> None:
     for factor in (
-        mixture_units.MEAN_UNIT / (256 * network.OUTPUT_UNIT),
-        mixture_units.MEAN_UNIT / network.OUTPUT_UNIT,
-        mixture_units.LOGIT_UNIT / network.OUTPUT_UNIT,
+        units.MEAN_UNIT / (256 * network.OUTPUT_UNIT),
+        units.MEAN_UNIT / network.OUTPUT_UNIT,
+        units.LOGIT_UNIT / network.OUTPUT_UNIT,
         network.SCALE_GAIN / network.OUTPUT_UNIT,
     ):
         assert np.frexp(factor)[0] == 0.5

@@ -20,25 +20,27 @@ GONE = {
     "lattice": "scan",
     "lean": "fast",
     "lined": "aligned",
+    "neural": "model",
+    "rival": "alternative",
     "say": "out, send, report",
+    "settle": "requantise",
+    "settled": "requantised, converged",
+    "stamp": "reference",
     "supplied": "initial bits",
     "supply": "initial bits",
     "thorough": "slow",
     "telling": "progress, report",
     "tells": "progress, report",
     "thaw": "integer_network",
+    "told": "reported",
+    "wanted": "what it is: expected, allowed, formats, ...",
+    "ways": "settings, readings",
     "wish": "options",
     "wishes": "options",
 }
 """Words, and what stands for them. Keys of recipes and names in model files, which are texts, may keep them."""
 GONE_IN_PARTS = {
-    "tell": "report",
-    "told": "reported",
-    "settle": "requantise",
-    "settled": "requantised, converged",
-    "ways": "settings",
-    "neural": "model",
-    "stamp": "model_ref",
+    "tell": "report; file objects have it elsewhere",
 }
 """Words that are gone in these parts of the package only."""
 PARTS = ("bounds", "train", "bench", "metrics", "hub", "system", "rec", "entropy", "exact")

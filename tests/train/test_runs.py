@@ -20,7 +20,7 @@ from PIL import Image
 from rich.console import Console
 
 from rdzip.errors import InputError
-from rdzip.models import model_file as modelfile
+from rdzip.models import model_file
 from rdzip.models.causal.export import integer_tensors, trainable
 from rdzip.train import run as train
 from rdzip.train import watch
@@ -37,7 +37,7 @@ def command(*arguments: object, torchrun: int = 0) -> subprocess.Popen[bytes]:
 
 
 def tensors(model: Path) -> dict[str, np.ndarray]:
-    return dict(modelfile.read(model)[0])
+    return dict(model_file.read(model)[0])
 
 
 def test_a_killed_run_loses_at_most_an_interval(data: Path, recipe: str, tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_skipped_images_are_said(rdzip, data: Path, recipe: str, tmp_path: Path)
 
 def test_a_start_from_a_model_computes_the_same(data: Path, recipe: str, tmp_path: Path) -> None:
     first = train.run(recipe, data, tmp_path / "first")
-    nets = trainable(*modelfile.read(first))
+    nets = trainable(*model_file.read(first))
     for kind, net in nets.items():
         for name, value in integer_tensors(net).items():
             if name.endswith("weight"):
@@ -124,21 +124,21 @@ def test_a_start_from_a_model_computes_the_same(data: Path, recipe: str, tmp_pat
                 old = np.exp2(-tensors(first)[f"{kind}.{name.replace('weight', 'exponent')}"].astype(float))[:, None]
                 np.testing.assert_array_equal(value * scale, tensors(first)[f"{kind}.{name}"] * old)
     again = train.run(recipe, data, tmp_path / "again", ["steps=1", "lr=1e-9"], start=str(first))
-    meta = modelfile.read_meta(again)
-    assert meta["known_answer"] == modelfile.read_meta(first)["known_answer"]
-    assert meta["training"]["from"] == f"tiny {modelfile.sha256(first)}"
+    meta = model_file.read_meta(again)
+    assert meta["known_answer"] == model_file.read_meta(first)["known_answer"]
+    assert meta["training"]["from"] == f"tiny {model_file.sha256(first)}"
     run = train.run(recipe, data, tmp_path / "third", ["steps=1", "lr=1e-9"], start=str(tmp_path / "first"))
-    assert modelfile.read_meta(run)["known_answer"] == meta["known_answer"]
+    assert model_file.read_meta(run)["known_answer"] == meta["known_answer"]
     with pytest.raises(InputError, match="`start`"):
         train.run(recipe, data, tmp_path / "fourth", start=str(tmp_path / "data"))
 
 
 def test_a_run_grows_the_model_that_it_starts_from(data: Path, recipe: str, tmp_path: Path) -> None:
     first = train.run(recipe, data, tmp_path / "first")
-    blocks = trainable(*modelfile.read(first))["colour"].config.blocks + 2
+    blocks = trainable(*model_file.read(first))["colour"].config.blocks + 2
     larger = ["steps=1", "lr=1e-9", "model.grow=true", f"model.colour.blocks={blocks}"]
     grown = train.run(recipe, data, tmp_path / "grown", larger, start=str(first))
-    assert modelfile.read_meta(grown)["networks"]["colour"]["blocks"] == blocks
+    assert model_file.read_meta(grown)["networks"]["colour"]["blocks"] == blocks
     rates = [log(tmp_path / run)[-1]["colour"] for run in ("first", "grown")]
     assert rates[1] == pytest.approx(rates[0], abs=1e-4)
     with pytest.raises(InputError, match="can grow to"):

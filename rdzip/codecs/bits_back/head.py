@@ -64,7 +64,7 @@ def describe(payload: bytes, at: int = 0) -> dict[str, Any]:
     if codec == "bb-cis":
         facts["precision"] = options.precision
     if codec == "irec":
-        facts |= options.settings.facts()
+        facts |= options.rec_settings.facts()
     if codec == "bb-smc":
         facts["resample"] = RESAMPLE[options.resample]
     return facts

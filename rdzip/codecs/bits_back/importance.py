@@ -40,22 +40,22 @@ Ideal = NDArray[np.float64]
 
 
 class _Drawn:
-    """N particles of the proposal for each row. chosen, known: of the decoder, j [rows] and its latents.
+    """N particles of the proposal for each row. chosen, latents: of the decoder, j [rows] and its latents.
 
-    latents: drawn so far; log2: the particles' logarithms of coded probability under the proposal, in 2**-16 bits. The
-    four methods of the kinds:
+    Attributes: latents, drawn so far; log2, the particles' logarithms of coded probability under the proposal, in
+    2**-16 bits. The four methods of the kinds:
     pop: draws a latent of all particles; push: the inverse of all calls of pop;
     give_back: pushes what the particles took from the stack beyond the latents of those chosen;
     take_back: its inverse, latent by latent in the order of pop, once the latents of those chosen are known.
     """
 
-    def __init__(self, stack: AnsStack, rows: int, options: Options, chosen: Index | None, known: Values) -> None:
+    def __init__(self, stack: AnsStack, rows: int, options: Options, chosen: Index | None, latents: Values) -> None:
         self._stack = stack
         self._n = options.particles
         self._precision = options.precision
         self._rows = rows
         self._chosen = chosen
-        self._known = known
+        self._chosen_latents = latents
         self._sites: list[tuple[str, LatentSite]] = []
         self.latents: Values = {}
         self.log2 = np.zeros(rows * self._n, np.int64)
@@ -68,7 +68,7 @@ class _Drawn:
         """Numbers of the particles that were not chosen."""
         return np.flatnonzero(np.arange(self._n) != chosen[:, None])
 
-    def _known_line(self) -> Index:
+    def _chosen_line(self) -> Index:
         if self._chosen is None:
             raise ValueError("the chosen particles are not known yet")
         return self._line(self._chosen)
@@ -93,9 +93,9 @@ class _Independent(_Drawn):
                 site.take(others).push(self._stack, self.latents[name][others])
 
     def take_back(self, name: str, site: Site) -> NDArray[Any]:
-        line, known = self._known_line(), self._known[name]
-        z = np.empty((site.rows, *known.shape[1:]), known.dtype)
-        z[line] = known
+        line, chosen_latents = self._chosen_line(), self._chosen_latents[name]
+        z = np.empty((site.rows, *chosen_latents.shape[1:]), chosen_latents.dtype)
+        z[line] = chosen_latents
         if self._n > 1:
             others = self._others(cast(Index, self._chosen))
             z[others] = site.take(others).pop(self._stack)
@@ -109,8 +109,8 @@ class _Independent(_Drawn):
 class _Coupled(_Drawn):
     """Particles of bb-cis. Places are in 0..2**P - 1."""
 
-    def __init__(self, stack: AnsStack, rows: int, options: Options, chosen: Index | None, known: Values) -> None:
-        super().__init__(stack, rows, options, chosen, known)
+    def __init__(self, stack: AnsStack, rows: int, options: Options, chosen: Index | None, latents: Values) -> None:
+        super().__init__(stack, rows, options, chosen, latents)
         self._shared: list[Index] = []
         self._shifts: list[Index] = []
 
@@ -159,7 +159,7 @@ class _Coupled(_Drawn):
 
     def take_back(self, name: str, site: Site) -> NDArray[Any]:
         latent = cast(LatentSite, site)
-        first, count = self._grid(cast(LatentSite, site.take(self._known_line())), self._known[name])
+        first, count = self._grid(cast(LatentSite, site.take(self._chosen_line())), self._chosen_latents[name])
         if int(count.min()) < 1:
             raise CoderError("a latent was decoded that no place leads to: the file is corrupt")
         shifts = self._new_shifts(count.shape[1])

@@ -39,16 +39,16 @@ class _Reached(Exception):
         self.name, self.site = name, site
 
 
-def _next(program: Callable[[Any], Any], known: dict[str, NDArray[Any]], name: str = "") -> _Reached:
-    """The first draw of a program that is not known, or the one named; what comes before it is drawn as medians."""
+def _next(program: Callable[[Any], Any], latents: dict[str, NDArray[Any]], name: str = "") -> _Reached:
+    """The first draw of a program that `latents` lacks, or the one named; others before it are drawn as medians."""
 
     def draw(this: str, site: Site) -> NDArray[Any]:
-        if this == name or (not name and this not in known):
+        if this == name or (not name and this not in latents):
             raise _Reached(this, site)
-        if this not in known:
+        if this not in latents:
             latent = cast(LatentSite, site)
-            known[this] = latent.quantile(np.full(latent.shape, 1 << 23))
-        return known[this]
+            latents[this] = latent.quantile(np.full(latent.shape, 1 << 23))
+        return latents[this]
 
     try:
         program(draw)
@@ -61,21 +61,21 @@ def encode(model: LatentModel, x: Samples, stack: AnsStack, options: Options) ->
     """Push samples [rows, *shape]; the ideal bits of each row, float64 [rows], at the latents that were found."""
     from rdzip.codecs.bits_back.irec_search import search
 
-    candidates = options.settings.candidates
+    candidates = options.rec_settings.candidates
     levels: list[Level] = []
-    known: dict[str, NDArray[Any]] = {}
+    latents: dict[str, NDArray[Any]] = {}
     ideal = np.zeros(len(x))
     while True:
-        reached = _next(lambda draw: model.generate(len(x), x.shape[1:], draw), known)
+        reached = _next(lambda draw: model.generate(len(x), x.shape[1:], draw), latents)
         if reached.name == SAMPLE:
             break
         prior = cast(LatentSite, reached.site)
-        guessed = dict(known)
+        guessed = dict(latents)
         posterior = _next(lambda draw: model.infer(x, draw, options.refine), guessed, reached.name).site
         level = search(cast(LatentSite, posterior), prior, options)
         z = _latents(level, prior, options.seed)
         ideal += prior.bits(z) - posterior.bits(z)
-        known[reached.name] = z
+        latents[reached.name] = z
         levels.append(level)
     choices = [chosen for level in levels for row in level.choices for chosen in row]
     exponent = index_code.fitted(np.concatenate(choices), candidates)
@@ -88,7 +88,7 @@ def encode(model: LatentModel, x: Samples, stack: AnsStack, options: Options) ->
 
 def decode(model: LatentModel, rows: int, shape: Shape, stack: AnsStack, options: Options) -> Samples:
     """Pop samples [rows, *shape]; CoderError if the stack holds less, or what no encoder writes."""
-    candidates = options.settings.candidates
+    candidates = options.rec_settings.candidates
     exponent = int(stack.pop_uniform(np.array([index_code.EXPONENTS]))[0])
 
     def draw(name: str, site: Site) -> NDArray[Any]:

@@ -18,7 +18,7 @@ from rdzip.rec.level import Choices, Cut, Level
 
 def search(posterior: LatentSite, prior: LatentSite, options: Options) -> Level:
     """Choices for all samples of one level; posterior, prior: sites of the same shape [rows, ...]."""
-    candidates = options.settings.candidates
+    candidates = options.rec_settings.candidates
     variables = prod(prior.shape[1:])
     cut = Cut.of(options.seed, variables)
     moments: list[list[tuple[NDArray[np.float64], NDArray[np.float64]]]] = []

@@ -46,7 +46,7 @@ class Options:
                 raise InputError(f"expected {name} of {low} to {high}, found {value}")
 
     @property
-    def settings(self) -> Settings:
+    def rec_settings(self) -> Settings:
         """Those of relative entropy coding."""
         return Settings(self.omega, self.epsilon, self.beams, self.seed)
 

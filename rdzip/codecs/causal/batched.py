@@ -106,14 +106,14 @@ def decode(
         index = canvas.index(y, x)
         context = net.context(canvas.neighbours(index))
         head_inputs = net.trunk(context, x, y)
-        known: list[Int16] = []
+        coded: list[Int16] = []
         for channel, head_in in enumerate(head_inputs):
-            cdf = model.cdf(net.head(channel, head_in, context, known))
+            cdf = model.cdf(net.head(channel, head_in, context, coded))
             cumulative = cdf.high_cumulative()
             high = stack.pop(cdf.high_frequencies(cumulative))
             sample = ((high << 4) | stack.pop(cdf.low_frequencies(high, cumulative))).astype(np.int16)
-            known.append(sample - known[0] if channel else sample)
-            canvas.buffer[index + channel * canvas.plane_size] = known[-1]
+            coded.append(sample - coded[0] if channel else sample)
+            canvas.buffer[index + channel * canvas.plane_size] = coded[-1]
         _pad(planes, fronts, step)
         if progress and step % 64 == 0:
             progress(step / fronts.steps)

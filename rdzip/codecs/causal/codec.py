@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rdzip.codecs.causal import batched as causal_batch
+from rdzip.codecs.causal import batched
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.codecs.threads import thread_count
 from rdzip.entropy.ans import PRECISION, TOTAL, AnsStack
@@ -85,11 +85,11 @@ def encode(model: CausalModel, pixels: Pixels, progress: Progress | None = None)
     fronts = Wavefronts(*pixels.shape[:2])
     coming_up = fronts.bands(BAND_PIXELS)
     at_once = min(thread_count(), len(coming_up))
-    work: causal_batch.Bands | causal_compiled.Bands
+    work: batched.Bands | causal_compiled.Bands
     if (compiled := _compiled(model, kind)) is not None:
         work = compiled.Bands(model, kind, pixels, at_once)
     else:
-        work = causal_batch.Bands(model, _batch_net(model, kind), pixels)
+        work = batched.Bands(model, _batch_net(model, kind), pixels)
     stack = AnsStack()
     ideal = net = 0.0
     with _one_thread(model), ThreadPoolExecutor(at_once) as pool:
@@ -132,4 +132,4 @@ def decode(
         found: Pixels = compiled.decode(model, kind, payload, shape, progress)
         return found
     with _one_thread(model):
-        return causal_batch.decode(model, _batch_net(model, kind), stack, shape, progress)
+        return batched.decode(model, _batch_net(model, kind), stack, shape, progress)

@@ -25,8 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from rdzip.codecs.classic import png as pngstream
-from rdzip.codecs.classic import raw_lzma
+from rdzip.codecs.classic import png, raw_lzma
 from rdzip.codecs.names import ClassicMethod
 from rdzip.codecs.result import Bits, Encoded
 from rdzip.errors import CoderError
@@ -216,7 +215,7 @@ def _png(samples: NDArray[Any]) -> bytes:
     channels = 1 if samples.ndim == 2 else samples.shape[2]
     out = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(samples), _IMAGE_MODE[channels]).save(out, "PNG", optimize=True)
-    return b"\x08" + pngstream.idat(out.getvalue())
+    return b"\x08" + png.idat(out.getvalue())
 
 
 def _png_indices(samples: NDArray[Any]) -> bytes:
@@ -225,11 +224,11 @@ def _png_indices(samples: NDArray[Any]) -> bytes:
     image.putpalette(bytes(3 << depth))
     out = io.BytesIO()
     image.save(out, "PNG", optimize=True, bits=depth)
-    return bytes([depth | 128]) + pngstream.idat(out.getvalue())
+    return bytes([depth | 128]) + png.idat(out.getvalue())
 
 
 def _png_deep(samples: NDArray[Any]) -> Iterable[tuple[bytes, ClassicMethod]]:
-    rows = pngstream.filter_rows(samples)
+    rows = png.filter_rows(samples)
     yield b"\x10" + zlib.compress(rows, 9), ClassicMethod.PNG
     if len(rows) <= PLANES_MAX_BYTES:
         yield b"\x10" + raw_lzma.pack(rows, len(rows)), ClassicMethod.PNG_LZMA
@@ -251,12 +250,12 @@ def _decode_png(payload: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) ->
         )
     pixel = (3 if channels == 1 else 4 + 2 * channels) * dtype.itemsize**2  # as Pillow has it, and copies
     limits.claim_memory(pixel * math.prod(shape[:2]), f"a PNG image of {shape[1]} x {shape[0]} pixels")
-    chunks = [pngstream.header(shape[0], shape[1], depth, 3 if indices else pngstream.COLOUR_TYPE[channels])]
+    chunks = [png.header(shape[0], shape[1], depth, 3 if indices else png.COLOUR_TYPE[channels])]
     if indices:
         chunks.append((b"PLTE", bytes(3 << depth)))
-    data = pngstream.write_chunks([*chunks, (b"IDAT", payload[1:]), (b"IEND", b"")])
+    data = png.write_chunks([*chunks, (b"IDAT", payload[1:]), (b"IEND", b"")])
     try:
-        return pngstream.decode_deep(data) if depth == 16 else pngstream.decode_image(data)
+        return png.decode_deep(data) if depth == 16 else png.decode_image(data)
     except (
         Exception
     ) as error:  # Pillow raises many kinds for corrupt data: OSError, SyntaxError, ValueError, struct.error, EOFError

@@ -50,8 +50,8 @@ class Preset:
 
     def bucket_bits(self, samples: int) -> int:
         """log2 of the number of buckets of 16 counters for a band of so many samples."""
-        wanted = 8 * samples if self.slow else samples * len(self.contexts) // 2
-        return min(max(wanted.bit_length(), MIN_BUCKET_BITS), self.max_bucket_bits)
+        slots = 8 * samples if self.slow else samples * len(self.contexts) // 2
+        return min(max(slots.bit_length(), MIN_BUCKET_BITS), self.max_bucket_bits)
 
     def bands(self, shape: tuple[int, ...]) -> int:
         """How many bands the encoder makes of a picture, so that cores share the work: each has to learn anew."""

@@ -62,20 +62,20 @@ def encode(
     *,
     quality: int = 0,
     codec: str | None = None,
-    settings: Settings | None = None,
+    rec_settings: Settings | None = None,
     progress: Progress | None = None,
 ) -> Encoded:
     """Payload of uint8 pixels [h, w] or [h, w, 3], h, w >= 1, at a setting of the quantiser.
 
-    quality: what the setting was chosen by, 0 for nothing. codec: one of the model's, None for its default. settings:
-    of relative entropy coding, None for the model's. Raises InputError for what cannot be coded.
+    quality: what the setting was chosen by, 0 for nothing. codec: one of the model's, None for its default.
+    rec_settings: of relative entropy coding, None for the model's. Raises InputError for what cannot be coded.
     """
     _check(pixels)
-    model = searching(model, settings)
+    model = searching(model, rec_settings)
     if not 0 <= setting < model.setting_count:
         raise InputError(f"expected a setting of 0 to {model.setting_count - 1}, found {setting}")
     grid = Grid.of(pixels.shape, model.stride)
-    payload = bytearray(Head(setting, quality, grid.tile_rows, grid.tile_columns, model.settings).to_bytes())
+    payload = bytearray(Head(setting, quality, grid.tile_rows, grid.tile_columns, model.rec_settings).to_bytes())
     head = len(payload)
     state, bits = hashlib.sha256(), Bits(0.0, 0.0, 0.0)
     ideal: list[float] = []
@@ -96,9 +96,9 @@ def encode(
     return Encoded(bytes(payload), bits, layout, state.digest(), framed_bits(ideal, head))
 
 
-def searching(model: LossyModel, settings: Settings | None, *, guess: bool = False) -> LossyModel:
+def searching(model: LossyModel, rec_settings: Settings | None, *, guess: bool = False) -> LossyModel:
     """A model with these settings of relative entropy coding, if it is coded so; guess: for `estimate` only."""
-    return model if model.settings is None else cast("SearchedModel", model).searching(settings, guess=guess)
+    return model if model.rec_settings is None else cast("SearchedModel", model).searching(rec_settings, guess=guess)
 
 
 def estimate(model: LossyModel, pixels: Pixels, setting: int, tiles: Sequence[Region] | None = None) -> float:
@@ -109,7 +109,7 @@ def estimate(model: LossyModel, pixels: Pixels, setting: int, tiles: Sequence[Re
     """
     grid = Grid.of(pixels.shape, model.stride)
     chosen = grid.tiles() if tiles is None else tiles
-    head = Head(setting, 1, grid.tile_rows, grid.tile_columns, model.settings).to_bytes()
+    head = Head(setting, 1, grid.tile_rows, grid.tile_columns, model.rec_settings).to_bytes()
     return framed_bits([_ideal(_run(model, pixels, grid, tile, setting)[0]) for tile in chosen], len(head))
 
 
@@ -127,7 +127,7 @@ def unpack(
     if codec_of(layout) not in model.codecs:
         raise CoderError(f"the model has no codec {codec_of(layout)}: the file is corrupt")
     head, at = Head.of(payload, codec_of(layout))
-    model = searching(model, head.settings)
+    model = searching(model, head.rec_settings)
     if head.setting >= model.setting_count:
         raise CoderError(f"the setting {head.setting} is beyond the model's {model.setting_count}: the file is corrupt")
     grid = Grid.read(shape, model.stride, head.rows, head.columns)

@@ -18,17 +18,17 @@ QUALITY_MAX = 100
 @dataclass(frozen=True)
 class Head:
     """setting: of the quantiser. quality: 1..100 that the setting was chosen by, 0 if it was not. rows, columns:
-    sides of the tiles in strides of the model. settings: of relative entropy coding, None for other codecs."""
+    sides of the tiles in strides of the model. rec_settings: of relative entropy coding, None for other codecs."""
 
     setting: int
     quality: int
     rows: int
     columns: int
-    settings: Settings | None = None
+    rec_settings: Settings | None = None
 
     def to_bytes(self) -> bytes:
         """The head as it begins a payload."""
-        more = astuple(self.settings) if self.settings else ()
+        more = astuple(self.rec_settings) if self.rec_settings else ()
         return write_numbers([self.setting, self.quality, self.rows, self.columns, *more])
 
     @classmethod
@@ -40,7 +40,7 @@ class Head:
         if codec not in IREC_CODECS:
             return cls(setting, quality, rows, columns), at
         numbers, at = read_numbers(payload, at, len(Options.names(codec)))
-        return cls(setting, quality, rows, columns, Options.from_numbers(codec, numbers).settings), at
+        return cls(setting, quality, rows, columns, Options.from_numbers(codec, numbers).rec_settings), at
 
 
 def codec_of(layout: int) -> str:
@@ -56,4 +56,4 @@ def describe(payload: bytes | memoryview, layout: int) -> dict[str, Any]:
     codec = codec_of(layout)
     head, _ = Head.of(payload, codec)
     facts = {"codec": codec, "setting": head.setting, "q": head.quality or None}
-    return facts | (head.settings.facts() if head.settings else {})
+    return facts | (head.rec_settings.facts() if head.rec_settings else {})

@@ -39,27 +39,27 @@ def find_setting(
     extra: float = 0.0,
     progress: Progress | None = None,
     *,
-    settings: Settings | None = None,
+    rec_settings: Settings | None = None,
 ) -> int:
     """Setting whose file is nearest to `bits` in size, `extra` of them not the payload's.
 
     The finest or the coarsest setting if all files are smaller or larger. Of a picture of many tiles some are looked
-    at, then all, and then again some, corrected by how much the sample was off. settings: of relative entropy coding,
-    whose rate is guessed from divergences. Raises InputError unless bits > 0.
+    at, then all, and then again some, corrected by how much the sample was off. rec_settings: of relative entropy
+    coding, whose rate is guessed from divergences. Raises InputError unless bits > 0.
     """
-    model = transform.searching(model, settings, guess=True)
+    model = transform.searching(model, rec_settings, guess=True)
     if not bits > 0 or not math.isfinite(bits):
         raise InputError(f"expected a target of more than 0 bits, found {bits}")
     tiles = Grid.of(pixels.shape, model.stride).tiles()
     sample = _spread(tiles)
-    known: dict[int, float] = {}
+    estimates: dict[int, float] = {}
 
     def of_sample(setting: int) -> float:
-        if setting not in known:
-            known[setting] = transform.estimate(model, pixels, setting, sample)
+        if setting not in estimates:
+            estimates[setting] = transform.estimate(model, pixels, setting, sample)
             if progress:
-                progress(1 - 1 / (1 + len(known)))
-        return known[setting]
+                progress(1 - 1 / (1 + len(estimates)))
+        return estimates[setting]
 
     def with_factor(factor: float) -> int:
         return search(lambda setting: factor * of_sample(setting) + extra, model.setting_count, bits)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rdzip.errors import InputError
-from rdzip.formats.batch import items as batch
 from rdzip.formats.batch import npy, npz
 from rdzip.formats.batch.header import Form
+from rdzip.formats.batch.items import Batch, of_array, of_sequences
 from rdzip.system import limits
-
-if TYPE_CHECKING:
-    from rdzip.formats.batch.items import Batch
 
 _ZIP = b"PK"
 SUFFIXES = {Form.NPY: ".npy", Form.NPZ: ".npz"}
@@ -28,7 +24,7 @@ class WrittenBatch:
     suffix: str
 
 
-def read_ways(data: bytes, *, max_pixels: int | None = None) -> list[Batch] | None:
+def readings_of(data: bytes, *, max_pixels: int | None = None) -> list[Batch] | None:
     """Return the ways to see a file's samples as items, the likelier first; None if it is no file of many items.
 
     Raises InputError for one that cannot be used, or with more than `max_pixels` pixels (limits.MAX_PIXELS when None).
@@ -36,17 +32,17 @@ def read_ways(data: bytes, *, max_pixels: int | None = None) -> list[Batch] | No
     limit = limits.MAX_PIXELS if max_pixels is None else max_pixels
     if data.startswith(npy.MAGIC):
         file = npy.read_npy(data)
-        ways = batch.of_array(file.array, fortran=file.fortran, source_bytes=len(data))
+        readings = of_array(file.array, fortran=file.fortran, source_bytes=len(data))
     elif data.startswith(_ZIP):
         steps, lengths = npz.read_sequences(data, "the file", limit)
         items = np.split(steps, np.cumsum(lengths.astype(np.int64))[:-1]) if len(lengths) else []
-        ways = [batch.of_sequences(items, length_dtype=lengths.dtype.str, source_bytes=len(data))]
+        readings = [of_sequences(items, length_dtype=lengths.dtype.str, source_bytes=len(data))]
     else:
         return None
-    pixels = ways[0].pixels
+    pixels = readings[0].pixels
     if pixels > limit:
         raise InputError(f"the file has {pixels} pixels in all, at most {limit} are allowed: raise `max_pixels`")
-    return ways
+    return readings
 
 
 def write_items(items: Batch) -> WrittenBatch:

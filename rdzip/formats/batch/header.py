@@ -8,7 +8,18 @@ from math import prod
 from typing import Any
 
 from rdzip.errors import FormatError
-from rdzip.formats.header import BATCH_KIND, MAX_SIDE, MEMBERS, MODE, MODEL, SHAPE, ModelStamp, bad, is_int, model_of
+from rdzip.formats.header import (
+    BATCH_KIND,
+    MAX_SIDE,
+    MEMBERS,
+    MODE,
+    MODEL,
+    SHAPE,
+    ModelReference,
+    bad,
+    is_int,
+    model_of,
+)
 
 FORM, SEGMENT, DTYPE, FORTRAN, SINGLE, FACTOR = range(8, 14)
 DTYPES = ("|b1", "|u1", "<u2", ">u2", "<i4", ">i4", "<f4", ">f4")
@@ -38,7 +49,7 @@ class BatchHeader:
     shape: tuple[int, ...]
     form: Form
     segment: int
-    model: ModelStamp | None = None
+    model: ModelReference | None = None
     dtype: str = "|u1"
     fortran: bool = False
     single: bool = False

@@ -10,7 +10,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator
 
-from rdzip.codecs.classic import png as pngstream
+from rdzip.codecs.classic import png
 from rdzip.formats.images import facts_tiff
 from rdzip.formats.images.facts_base import Facts
 
@@ -37,7 +37,7 @@ def facts(data: bytes) -> Facts | None:
 
 def _png(data: bytes) -> Facts:
     result = Facts("PNG")
-    chunks = pngstream.read_chunks(data)
+    chunks = png.read_chunks(data)
     depth, colour_type = chunks[0][1][8], chunks[0][1][9]
     # Indices of a palette are the same numbers in any depth.
     result.structure["bits and colour type"] = ("" if colour_type == 3 else depth, colour_type)
@@ -47,7 +47,7 @@ def _png(data: bytes) -> Facts:
             name += " " + body.split(b"\0", 1)[0].decode("latin-1")
         if kind not in (b"IDAT", b"PLTE"):
             result.add(name, body)
-    size = len(pngstream.SIGNATURE) + sum(12 + len(body) for _, body in chunks)
+    size = len(png.SIGNATURE) + sum(12 + len(body) for _, body in chunks)
     _rest(result, data, size)
     return result
 
@@ -151,8 +151,8 @@ def _pnm(data: bytes) -> Facts:
     result = Facts("PPM")
     kind = data[1:2].decode("ascii")
     words: list[bytes] = []
-    at, wanted = 2, 2 if kind in "14" else 3
-    while len(words) < wanted:
+    at, count = 2, 2 if kind in "14" else 3
+    while len(words) < count:
         found = re.compile(rb"\s*(#[^\n\r]*|[^\s#]+)").match(data, at)
         if found is None:
             raise ValueError("no header")
@@ -164,7 +164,7 @@ def _pnm(data: bytes) -> Facts:
     result.structure["kind"] = {"1": "4", "2": "5", "3": "6"}.get(kind, kind)
     if kind in "fF":
         result.structure["scale"] = abs(float(words[2]))
-    elif wanted == 3:
+    elif count == 3:
         result.structure["maxval"] = int(words[2])
     width, height = int(words[0]), int(words[1])
     if kind in "456fF":

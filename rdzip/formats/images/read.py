@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from rdzip.codecs.classic import png as pngstream
+from rdzip.codecs.classic import png
 from rdzip.errors import InputError
 from rdzip.formats import metadata
 from rdzip.formats.images.bit_depth import check_full_depth
@@ -105,10 +105,10 @@ def _bytes(source: str | Path | bytes | BinaryIO) -> bytes:
 def _read(data: bytes, max_pixels: int) -> Picture:
     kept: dict[str, Any] = {}
     chunks: list[tuple[bytes, bytes]] = []
-    if data[:8] == pngstream.SIGNATURE:
+    if data[:8] == png.SIGNATURE:
         try:
-            chunks = pngstream.read_chunks(data)
-        except pngstream.PngError as error:
+            chunks = png.read_chunks(data)
+        except png.PngError as error:
             raise InputError(f"{error}; get a sound copy") from error
     try:
         with pillow_limit(None), Image.open(io.BytesIO(data)) as image:
@@ -158,7 +158,7 @@ def _read_png(image: Image.Image, data: bytes, chunks: list[tuple[bytes, bytes]]
     if colour_type == 0 and depth in (2, 4):
         kept["depth"] = depth
     if depth == 16 and colour_type in (2, 4, 6):
-        samples = pngstream.decode_deep(data)
+        samples = png.decode_deep(data)
         return Picture(
             samples, {2: "RGB;16", 4: "LA;16", 6: "RGBA;16"}[colour_type], metadata=kept, source_format="PNG"
         )

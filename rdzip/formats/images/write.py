@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from rdzip.codecs.classic import png as pngstream
+from rdzip.codecs.classic import png
 from rdzip.errors import InputError, RdzipError
 from rdzip.formats import metadata
 from rdzip.formats.images import tiff_tags
@@ -92,10 +92,10 @@ def write_picture(picture: Picture, format: str | None = None, *, quick: bool = 
     A transparent colour becomes a channel of alpha in another format than that. quick: do not make the file small.
     Raises InputError if no format, or not the one asked for, holds the picture.
     """
-    wanted = [format] if format else list(dict.fromkeys([picture.source_format or "PNG", "PNG", "TIFF"]))
+    formats = [format] if format else list(dict.fromkeys([picture.source_format or "PNG", "PNG", "TIFF"]))
     if picture.mode == "I;16B":  # the same numbers, which files keep in an order of their own
         picture = replace(picture, mode="I;16")
-    for name in wanted:
+    for name in formats:
         if name not in SUFFIXES:
             continue
         shown = picture
@@ -285,7 +285,7 @@ def _write_png(picture: Picture, quick: bool) -> bytes:
     stored = picture.metadata.get("png")
     if stored is None:
         chunks[1:1] = _png_metadata(picture)
-        return pngstream.write_chunks(_order(chunks))
+        return png.write_chunks(_order(chunks))
     ihdr, iend = chunks[0], chunks[-1]
     own = {kind: [chunk for chunk in chunks[1:-1] if chunk[0] == kind] for kind in (b"PLTE", b"IDAT")}
     result = [ihdr]
@@ -293,7 +293,7 @@ def _write_png(picture: Picture, quick: bool) -> bytes:
         result += own.pop(kind, []) if kind in (b"PLTE", b"IDAT") else [(kind, body)]
     for left in own.values():
         result += left
-    return pngstream.write_chunks([*result, iend])
+    return png.write_chunks([*result, iend])
 
 
 def _order(chunks: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -305,9 +305,9 @@ def _order(chunks: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
 def _png_pixels(picture: Picture, quick: bool) -> list[tuple[bytes, bytes]]:
     height, width = picture.shape[:2]
     if picture.mode in ("LA;16", "RGB;16", "RGBA;16"):
-        rows = pngstream.filter_rows if not quick else pngstream.plain_rows
+        rows = png.filter_rows if not quick else png.plain_rows
         stream = zlib.compress(rows(picture.samples), 0 if quick else 6)
-        ihdr = pngstream.header(height, width, 16, pngstream.COLOUR_TYPE[picture.shape[2]])
+        ihdr = png.header(height, width, 16, png.COLOUR_TYPE[picture.shape[2]])
         return [ihdr, (b"IDAT", stream), (b"IEND", b"")]
     depth = picture.metadata.get("depth")
     out = io.BytesIO()
@@ -315,14 +315,12 @@ def _png_pixels(picture: Picture, quick: bool) -> list[tuple[bytes, bytes]]:
         levels = Image.fromarray(picture.samples // (255 // ((1 << depth) - 1)), "L")
         levels.putpalette(bytes(3 << depth))
         levels.save(out, "PNG", bits=depth)
-        stream = pngstream.idat(out.getvalue())
-        return [pngstream.header(height, width, depth, 0), (b"IDAT", stream), (b"IEND", b"")]
+        stream = png.idat(out.getvalue())
+        return [png.header(height, width, depth, 0), (b"IDAT", stream), (b"IEND", b"")]
     image = to_image(_bare(picture))
     image.save(out, "PNG", compress_level=0 if quick else 6)
     chunks = [
-        chunk
-        for chunk in pngstream.read_chunks(out.getvalue())
-        if chunk[0] in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+        chunk for chunk in png.read_chunks(out.getvalue()) if chunk[0] in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
     ]
     if picture.mode == "P" and picture.palette_mode == "RGB":
         chunks = [(kind, picture.palette if kind == b"PLTE" else body) for kind, body in chunks]
@@ -367,7 +365,7 @@ def _png_metadata(picture: Picture) -> list[tuple[bytes, bytes]]:
     out = io.BytesIO()
     small.save(out, "PNG", pnginfo=texts, **options)
     own = (b"IHDR", b"PLTE", b"IDAT", b"IEND", *((b"tRNS",) if picture.palette_mode == "RGBA" else ()))
-    return [chunk for chunk in pngstream.read_chunks(out.getvalue()) if chunk[0] not in own]
+    return [chunk for chunk in png.read_chunks(out.getvalue()) if chunk[0] not in own]
 
 
 def _transparency_fits(mode: str, value: Any) -> bool:

@@ -37,9 +37,9 @@ class ScalarNet(NamedTuple):
     """Layers, tables and scratch of a network; an empty one stands for none.
 
     weights float32: of each layer the weights [inputs, outputs] and then the biases [outputs], outputs rounded up to
-    LANES; layers int64 [layers, 3]: where they start, inputs, outputs; in the order stem, blocks, fan, known, deep,
-    out. counts int64: neighbours of the first plane, of the others, channels, blocks, blocks of a head, width of a
-    head. offsets int64 [k]: the template's places.
+    LANES; layers int64 [layers, 3]: where they start, inputs, outputs; in the order stem, blocks, head_in,
+    conditioning, head_blocks, out. counts int64: neighbours of the first plane, of the others, channels, blocks, blocks
+    of a head, width of a head. offsets int64 [k]: the template's places.
     """
 
     weights: Float32

@@ -29,7 +29,7 @@ _ANSWER_SIDES = (12, 10)
 
 
 class Blocks(nn.Module):
-    """Residual blocks on the stream: h + convolution of the activations of h, settled."""
+    """Residual blocks on the stream: h + convolution of the activations of h, requantised."""
 
     def __init__(self, width: int, count: int) -> None:
         super().__init__()
@@ -52,11 +52,11 @@ class Net(nn.Module):
         self.out = QuantisedConv(width, outputs, gain=0.3)
 
     def stream(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        """Features before the last convolution, a settled stream [n, width, h, w], of values x in 0..255."""
+        """Features before the last convolution, a requantised stream [n, width, h, w], of values x in 0..255."""
         return cast(Tensor, self.blocks(requantise(self.stem((x - CENTRE).to(dtype))), dtype))
 
     def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        """Outputs [n, o, h, w], a stream that is not settled."""
+        """Outputs [n, o, h, w], a stream that is not requantised."""
         return cast(Tensor, self.out(activate(self.stream(x, dtype), dtype=dtype)))
 
 

@@ -16,7 +16,7 @@ from rdzip.errors import ModelError
 from rdzip.exact.convolution import QuantisedConv
 from rdzip.exact.integers import check_stream
 from rdzip.exact.layers import limit_stream
-from rdzip.models import model_file as modelfile
+from rdzip.models import model_file
 from rdzip.models.conv_vae.bitswap import BitSwapConfig, BitSwapModel, BitSwapNet
 from rdzip.models.conv_vae.pixel_head import PixelHead, fields_of
 from rdzip.models.conv_vae.resnet import ResNetConfig, ResNetModel, ResNetVae
@@ -67,8 +67,8 @@ def _check_sizes(values: Mapping[str, Any], latents: Sequence[int], halvings: in
         raise ModelError("model: expected 1 or 3 channels, and ahead true or false")
     if not 1 <= len(latents) <= MAX_LEVELS or halvings > MAX_HALVINGS:
         raise ModelError(f"model: expected 1 to {MAX_LEVELS} levels and {MAX_HALVINGS} halvings at most")
-    if len(INTEGER_PARTS) * len(latents) * values.get("blocks", 0) > modelfile.MAX_TENSORS:
-        raise ModelError(f"model: expected layers of {modelfile.MAX_TENSORS} tensors at most, found more blocks")
+    if len(INTEGER_PARTS) * len(latents) * values.get("blocks", 0) > model_file.MAX_TENSORS:
+        raise ModelError(f"model: expected layers of {model_file.MAX_TENSORS} tensors at most, found more blocks")
 
 
 def _make(meta: Mapping[str, Any]) -> BitSwapNet | ResNetVae:
@@ -134,4 +134,4 @@ def export(path: Path, net: BitSwapNet | ResNetVae, facts: Mapping[str, Any]) ->
         "known_answer": "0" * 64,
     }
     meta["known_answer"] = from_tensors(tensors, meta).known_answer()
-    modelfile.write(path, tensors, meta)
+    model_file.write(path, tensors, meta)

@@ -26,7 +26,7 @@ from rdzip.exact.integers import INPUT_MAX
 from rdzip.exact.layers import activate, clip, ste_round
 from rdzip.exact.types import Float64, Int64
 from rdzip.models.conv_vae.grid import CENTRE, MEAN_GAIN, SCALE_GAIN, USUAL_SCALE
-from rdzip.models.shared import logistic_mixture as mixture
+from rdzip.models.shared import logistic_mixture
 from rdzip.models.shared.layer_names import keep_in_checkpoints
 from rdzip.models.shared.sites import FULL, Symbols, grid_bits, per_row
 from rdzip.models.shared.units import LOGIT_UNIT, MEAN_MAX, MEAN_MIN, MEAN_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE
@@ -115,7 +115,7 @@ class PixelHead(nn.Module):
                     at += part
 
     def streams(self) -> list[tuple[list[QuantisedConv], list[slice]]]:
-        """Layers of which outputs are added before they are settled, and the parts of them."""
+        """Layers of which outputs are added before they are requantised, and the parts of them."""
         width = self.config.width
         conditioning = [cast(QuantisedConv, layer) for layer in self.conditioning]
         return [
@@ -174,7 +174,7 @@ class PixelHead(nn.Module):
                 value = planes[p][:, channel]
                 residuals.append(value * MEAN_UNIT - centre)
                 m, s, w = (t.permute(0, 2, 3, 1).reshape(-1, t.shape[1]) for t in (mean, scale, logit))
-                total = total + mixture.bits(m, s, w, value.reshape(-1)).view(len(x), -1).sum(1)
+                total = total + logistic_mixture.bits(m, s, w, value.reshape(-1)).view(len(x), -1).sum(1)
         return total
 
 
@@ -194,7 +194,7 @@ def _moved(plane: Tensor, down: int, right: int) -> Tensor:
 
 @dataclass(frozen=True)
 class PixelSite:
-    """Site of images uint8 [rows, height, width(, channels)] given features float32 [rows, f, h, w] (settled).
+    """Site of images uint8 [rows, height, width(, channels)] given features float32 [rows, f, h, w] (requantised).
 
     2h >= height, 2w >= width: samples outside the image are not coded and count as 128.
     """

@@ -197,8 +197,8 @@ class HyperSlices(nn.Module):
             )
             y = draw(i, mean, index)
             if self.corrections:
-                known = [features[0], *beside, self._squash(y, finer, dtype)]
-                y = y + clip(ste_round(self.corrections[i](known)), -CORRECTION_MAX, CORRECTION_MAX)
+                inputs = [features[0], *beside, self._squash(y, finer, dtype)]
+                y = y + clip(ste_round(self.corrections[i](inputs)), -CORRECTION_MAX, CORRECTION_MAX)
             found.append(y)
             if i < self.config.support:
                 seen.append(self._squash(y, finer, dtype))

@@ -22,7 +22,7 @@ class StridedModel:
     """
 
     halo = 3
-    settings: Settings | None = None
+    rec_settings: Settings | None = None
 
     def __init__(self, net: HyperNet, codecs: tuple[str, ...]) -> None:
         self.net, self.codecs = net.eval().requires_grad_(False), codecs

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rdzip.errors import ModelError
 from rdzip.models import model_file
-from rdzip.models.hyperprior import file as hyper_file
+from rdzip.models.hyperprior import file as hyperprior_file
 from rdzip.models.hyperprior.factorised_prior import BANDS
 from rdzip.models.irec_vae.model import LARGEST_DEVIATION, IrecModel, IrecNet, deviations
 from rdzip.models.shared import float_tensors
@@ -31,7 +31,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
         raise ModelError(f"model: expected version {VERSION}, found {meta.get('version')!r}: update rdzip")
     if tuple(meta["codecs"]) != CODECS:
         raise ModelError(f"model: expected the codecs {list(CODECS)}, found {str(meta['codecs'])[:60]}")
-    config = hyper_file.described(meta)
+    config = hyperprior_file.described(meta)
     with torch.device("meta"):
         net = IrecNet(config)
     shapes: dict[str, tuple[int, ...]] = {DEVIATION: (SCALES,)}
@@ -44,13 +44,13 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     if any(int(d.min()) < 1 or int(d.max()) > LARGEST_DEVIATION for d in found):
         raise ModelError(f"model: expected deviations of 1 to {LARGEST_DEVIATION}")
     found += [np.zeros((BANDS, 0), np.int32)] * (2 - len(found))
-    hyper_file.fill(net, {name: value for name, value in tensors.items() if name not in shapes})
+    hyperprior_file.fill(net, {name: value for name, value in tensors.items() if name not in shapes})
     return IrecModel(net, found[0], found[1], tuple(meta["codecs"]))
 
 
 def to_tensors(net: IrecNet) -> Tensors:
     """All that a model file holds of a trained network; ModelError if it cannot be exact."""
-    tensors: Tensors = integer_tensors(net) | hyper_file.own_tensors(net)
+    tensors: Tensors = integer_tensors(net) | hyperprior_file.own_tensors(net)
     tensors[DEVIATION] = deviations()
     if net.config.hyper:
         tensors[HYPER_DEVIATION] = net.hyper_deviations()
@@ -60,6 +60,6 @@ def to_tensors(net: IrecNet) -> Tensors:
 def export(path: Path, net: IrecNet, facts: Mapping[str, Any]) -> None:
     """Write a trained network as a model file with its known answer; ``facts`` tell of the training."""
     tensors = to_tensors(net.cpu())  # type: ignore[arg-type]
-    meta = hyper_file.document("irec-code", VERSION, CODECS, net, facts)
+    meta = hyperprior_file.document("irec-code", VERSION, CODECS, net, facts)
     meta["known_answer"] = from_tensors(tensors, meta).known_answer()
     model_file.write(path, tensors, meta)

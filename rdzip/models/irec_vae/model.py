@@ -130,20 +130,20 @@ class IrecModel(StridedModel):
     """A finished lossy model (models/lossy_model.py): float transforms, an exact program of integers."""
 
     net: IrecNet
-    settings: Settings
+    rec_settings: Settings
 
     def __init__(
         self, net: IrecNet, deviation: Int32, hyper_deviation: NDArray[np.int32], codecs: tuple[str, ...]
     ) -> None:
         super().__init__(net, codecs)
         self.deviation, self.hyper_deviation = deviation, hyper_deviation
-        self.settings = LOSSY
+        self.rec_settings = LOSSY
         self._site: type[NormalSite] = NormalSite
 
-    def searching(self, settings: Settings | None, *, guess: bool = False) -> IrecModel:
+    def searching(self, rec_settings: Settings | None, *, guess: bool = False) -> IrecModel:
         """This model with other settings; see SearchedModel."""
         found = copy(self)
-        found.settings, found._site = settings or self.settings, NormalGuess if guess else NormalSite
+        found.rec_settings, found._site = rec_settings or self.rec_settings, NormalGuess if guess else NormalSite
         return found
 
     def analyse(self, x: Tensor, setting: int) -> dict[str, Tensor]:
@@ -157,7 +157,7 @@ class IrecModel(StridedModel):
 
         def values(number: int, mean: Tensor, index: Tensor) -> Tensor:
             middle, scale = (t.reshape(-1).to(torch.int32).numpy() for t in (mean, index))
-            site = self._site(middle, self.deviation[scale], self.settings)
+            site = self._site(middle, self.deviation[scale], self.rec_settings)
             v = site.values(draw(f"{NAME}.{number}", site))  # type: ignore[arg-type]
             return torch.from_numpy(v.astype(np.float32)).view(mean.shape)
 
@@ -165,7 +165,7 @@ class IrecModel(StridedModel):
         z: Int32 = np.zeros((hyper, rows, columns), np.int32)
         if hyper:
             deviation = np.repeat(self.hyper_deviation[(self.finest + setting) // BAND], rows * columns)
-            site = self._site(np.zeros_like(deviation), deviation, self.settings)
+            site = self._site(np.zeros_like(deviation), deviation, self.rec_settings)
             z = site.values(draw(HYPER, site)).reshape(z.shape)  # type: ignore[arg-type]
         hyper_latents = torch.from_numpy(z.astype(np.float32))[None] * (1 / HYPER_GAIN)
         with exact_inference():

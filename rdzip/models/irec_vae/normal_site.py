@@ -34,11 +34,11 @@ class NormalSite:
 
     mean: Int32
     deviation: Int32
-    settings: Settings
+    rec_settings: Settings
 
     @property
     def _blocks(self) -> int:
-        return Cut.of(self.settings.seed, len(self.mean)).blocks
+        return Cut.of(self.rec_settings.seed, len(self.mean)).blocks
 
     def _level(self, symbols: Int32) -> Level:
         blocks = self._blocks
@@ -53,7 +53,7 @@ class NormalSite:
 
     def values(self, symbols: Int32) -> Int32:
         """The values int32 [n] that symbols stand for, within VALUE_MAX."""
-        g = self._level(symbols).values(self.settings.seed, len(self.mean))[0]
+        g = self._level(symbols).values(self.rec_settings.seed, len(self.mean))[0]
         v = self.mean + (self.deviation.astype(np.int64) * g + (1 << _SHIFT - 1) >> _SHIFT)
         return _whole(v)
 
@@ -68,15 +68,15 @@ class NormalSite:
         """The variables and the steps of each block."""
         from rdzip.rec.beam import steps_for
 
-        nats, parts = divergence(m, variance), Cut.of(self.settings.seed, len(m)).parts
-        return parts, [steps_for(float(nats[index].sum()), self.settings.omega) for index in parts]
+        nats, parts = divergence(m, variance), Cut.of(self.rec_settings.seed, len(m)).parts
+        return parts, [steps_for(float(nats[index].sum()), self.rec_settings.omega) for index in parts]
 
     def choose(self, mean: Float64, deviation: Float64) -> Int32:
         """Symbols of values near normal posteriors, float64 [n] each in units of the values; encoders only."""
         from rdzip.rec.beam import TILT, Block, Search
         from rdzip.rec.gaussian import fitted_bend
 
-        how = self.settings
+        how = self.rec_settings
         m, variance = self.target(mean, deviation)
         parts, steps = self._parts(m, variance)
         longest = int(np.argmax(steps))
@@ -90,13 +90,13 @@ class NormalSite:
 
     def bits(self, symbols: Int32) -> float:
         """Bits of the choices; of steps and bends about."""
-        chosen, count = symbols[self._blocks + 1 :], self.settings.candidates
+        chosen, count = symbols[self._blocks + 1 :], self.rec_settings.candidates
         law = index_code.frequencies(count, index_code.fitted(chosen, count))
         return float(-np.log2(law[chosen] / TOTAL).sum()) + _framing(self._blocks)
 
     def push(self, stack: AnsStack, symbols: Int32) -> None:
         """Put symbols on a stack: the exponent is on top of what Level pushes."""
-        count = self.settings.candidates
+        count = self.rec_settings.candidates
         exponent = index_code.fitted(symbols[self._blocks + 1 :], count)
         self._level(symbols).push(stack, count, exponent)
         stack.push_uniform(np.array([exponent]), np.array([index_code.EXPONENTS]))
@@ -104,7 +104,7 @@ class NormalSite:
     def pop(self, stack: AnsStack) -> Int32:
         """Take symbols off a stack; CoderError for what no encoder writes."""
         exponent = int(stack.pop_uniform(np.array([index_code.EXPONENTS]))[0])
-        return self._symbols(Level.pop(stack, 1, self._blocks, self.settings.candidates, exponent))
+        return self._symbols(Level.pop(stack, 1, self._blocks, self.rec_settings.candidates, exponent))
 
 
 class NormalGuess(NormalSite):
@@ -124,7 +124,7 @@ class NormalGuess(NormalSite):
         """About the bits of the choices that a search would make, as its steps tell them."""
         from rdzip.rec.beam import TILT
 
-        law = index_code.frequencies(self.settings.candidates, TILT) / TOTAL
+        law = index_code.frequencies(self.rec_settings.candidates, TILT) / TOTAL
         each = USUAL * float(-(law * np.log2(law)).sum())
         return each * float(symbols[: self._blocks].sum()) + _framing(self._blocks)
 

@@ -119,7 +119,7 @@ class TransformModel:
 
     setting_count = SETTINGS
     halo = 8
-    settings: Settings | None = None
+    rec_settings: Settings | None = None
 
     def __init__(self, net: TransformNet, tables: ResidualTables, codecs: tuple[str, ...] = ("channel-ar",)) -> None:
         self.net, self.tables, self.codecs = net.eval().requires_grad_(False), tables, codecs

@@ -21,14 +21,14 @@ KINDS = ((1, 1), (0, 1), (1, 0))
 """Places of the cells of the three passes at a spacing, in spacings, within squares of two spacings."""
 
 
-def _known(kind: int, down: int, right: int) -> bool:
+def _coded_before(kind: int, down: int, right: int) -> bool:
     """Whether the cell `down` and `right` spacings from one of a kind is of the coarser grid, or of an earlier kind."""
     place = ((KINDS[kind][0] + down) % 2, (KINDS[kind][1] + right) % 2)
     return place == (0, 0) or place in KINDS[:kind]
 
 
 NEIGHBOURS = tuple(
-    tuple((i, j) for i in range(-2, 3) for j in range(-2, 3) if (i, j) != (0, 0) and _known(kind, i, j))
+    tuple((i, j) for i in range(-2, 3) for j in range(-2, 3) if (i, j) != (0, 0) and _coded_before(kind, i, j))
     for kind in range(len(KINDS))
 )
 """Known neighbours (rows, columns), in spacings, of the cells of each kind."""

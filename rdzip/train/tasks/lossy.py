@@ -14,12 +14,12 @@ from rdzip import hub
 from rdzip.errors import InputError
 from rdzip.metrics.ms_ssim_torch import SMALLEST, ms_ssim
 from rdzip.models import model_file
-from rdzip.models.hyperprior import file as hyper_file
+from rdzip.models.hyperprior import file as hyperprior_file
 from rdzip.models.hyperprior.file import config_of
 from rdzip.models.hyperprior.network import HyperNet
-from rdzip.models.irec_vae import file as irec_file
+from rdzip.models.irec_vae import file as irec_vae_file
 from rdzip.models.irec_vae.model import IrecNet
-from rdzip.models.lapped_transform import file as transform_file
+from rdzip.models.lapped_transform import file as lapped_transform_file
 from rdzip.models.lapped_transform.model import LAGRANGE, CodeConfig, TransformNet
 from rdzip.models.lapped_transform.slices import SliceConfig
 from rdzip.models.shared.settings import OCTAVES, SETTINGS, step_size
@@ -98,7 +98,7 @@ class LossyTask:
         if not isinstance(self.net, TransformNet):
             raise InputError(f"`start`: expected the folder of a run for this recipe, found {name!r}")
         ref = hub.resolve(name)
-        found = transform_file.trainable(*model_file.read(ref.path))
+        found = lapped_transform_file.trainable(*model_file.read(ref.path))
         if found.config != self.net.config:
             raise InputError(f"`start`: expected a network of {self.net.config}, found {found.config}")
         self.net.load_state_dict(found.state_dict())
@@ -161,11 +161,11 @@ class LossyTask:
     def export(self, path: Path, facts: dict[str, Any]) -> None:
         """Write the finished model file."""
         if isinstance(self.net, IrecNet):
-            irec_file.export(path, self.net, facts)
+            irec_vae_file.export(path, self.net, facts)
         elif isinstance(self.net, HyperNet):
-            hyper_file.export(path, self.net, facts)
+            hyperprior_file.export(path, self.net, facts)
         else:
-            transform_file.export(path, self.net, facts)
+            lapped_transform_file.export(path, self.net, facts)
 
 
 def _tensor(images: list[np.ndarray[Any, Any]]) -> Tensor:

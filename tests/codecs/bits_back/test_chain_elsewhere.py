@@ -23,7 +23,7 @@ import hashlib, json, sys
 from pathlib import Path
 import torch
 from rdzip.codecs.bits_back import chain
-from rdzip.models import build, model_file as modelfile
+from rdzip.models import build, model_file
 folder = Path(sys.argv[1])
 found = {}
 for threads in (1, 2):

@@ -26,7 +26,7 @@ from pathlib import Path
 import torch
 from rdzip.codecs.transform import codec as transform
 from rdzip.errors import CoderError
-from rdzip.models import build, model_file as modelfile
+from rdzip.models import build, model_file
 folder = Path(sys.argv[1])
 found = {}
 for threads in (1, 2):

@@ -94,9 +94,9 @@ def test_arrays_without_a_model_come_back_to_the_byte(shape: tuple[int, ...], dt
     array = (some(shape) % (2 if dtype == "|b1" else 9)).astype(dtype)
     for source in (array, np.asfortranarray(array)):
         file = npy_file(source)
-        ways = batch_files.read_ways(file)
-        assert ways is not None
-        data = compress_batch(ways, Request(segment=segment, codec="classic")).data
+        readings = batch_files.readings_of(file)
+        assert readings is not None
+        data = compress_batch(readings, Request(segment=segment, codec="classic")).data
         back = decompress_batch(data).batch
         assert batch_files.write_items(back).data == file
         np.testing.assert_array_equal(back.array(), array)
@@ -106,8 +106,8 @@ def test_arrays_without_a_model_come_back_to_the_byte(shape: tuple[int, ...], dt
 
 def test_a_single_image_in_an_array(colour: str, grey: str) -> None:
     for array, model in ((some((6, 7)), grey), (some((8, 9, 3)), colour)):
-        ways = batch_files.read_ways(npy_file(array))
-        data = compress_batch(ways or [], Request(model=model)).data
+        readings = batch_files.readings_of(npy_file(array))
+        data = compress_batch(readings or [], Request(model=model)).data
         assert batch_files.write_items(decompress_batch(data).batch).data == npy_file(array)
         assert rdzip.info(data)["items"] == 1
 
@@ -144,24 +144,24 @@ def test_files_of_sequences(rolls: str, tmp_path: Path) -> None:
     out = io.BytesIO()
     np.savez(out, data=some((7, 5), 2), lengths=np.array([3, 0, 4], np.int16))
     for segment in (None, 1):
-        ways = batch_files.read_ways(out.getvalue())
-        assert ways is not None
-        data = compress_batch(ways, Request(model=rolls, segment=segment)).data
-        (again,) = batch_files.read_ways(batch_files.write_items(decompress_batch(data).batch).data) or []
-        np.testing.assert_array_equal(again.samples, ways[0].samples)
+        readings = batch_files.readings_of(out.getvalue())
+        assert readings is not None
+        data = compress_batch(readings, Request(model=rolls, segment=segment)).data
+        (again,) = batch_files.readings_of(batch_files.write_items(decompress_batch(data).batch).data) or []
+        np.testing.assert_array_equal(again.samples, readings[0].samples)
         assert (again.lengths, again.length_dtype) == ([3, 0, 4], "<i2")
         part = decompress_batch(data, items=[2, 1]).batch
-        (some_of,) = batch_files.read_ways(batch_files.write_items(part).data) or []
+        (some_of,) = batch_files.readings_of(batch_files.write_items(part).data) or []
         assert some_of.lengths == [4, 0]
-        np.testing.assert_array_equal(some_of.samples, ways[0].part(2, 3))
+        np.testing.assert_array_equal(some_of.samples, readings[0].part(2, 3))
     deflated = io.BytesIO()
     np.savez_compressed(deflated, data=np.zeros((1 << 23, 1), np.uint8), lengths=np.array([1 << 23]))
     broken = deflated.getvalue()[:200] + b"\xa5" * 50 + deflated.getvalue()[250:]
     for bad in (b"PK\3\4", out.getvalue()[:-9], broken):
         with pytest.raises(InputError, match="expected"):
-            batch_files.read_ways(bad)
+            batch_files.readings_of(bad)
     with pytest.raises(InputError, match="raise `max_pixels`"):
-        batch_files.read_ways(deflated.getvalue(), max_pixels=1000)
+        batch_files.readings_of(deflated.getvalue(), max_pixels=1000)
 
 
 def test_report_and_progress(grey: str) -> None:

@@ -13,7 +13,7 @@ from formats.images.test_read_write import CASES
 from helpers.tiff_files import big_tiff, tiff
 from PIL import Image, TiffImagePlugin
 
-from rdzip.codecs.classic import png as pngstream
+from rdzip.codecs.classic import png
 from rdzip.errors import InputError
 from rdzip.formats import metadata
 from rdzip.formats.images import faithful
@@ -47,8 +47,8 @@ def there_and_back(data: bytes, keep: str = "all") -> bytes:
 
 
 def chunked(data: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
-    ihdr, *rest = pngstream.read_chunks(data)
-    return pngstream.write_chunks([ihdr, *chunks, *rest])
+    ihdr, *rest = png.read_chunks(data)
+    return png.write_chunks([ihdr, *chunks, *rest])
 
 
 # All of it
@@ -294,9 +294,9 @@ CLEAR = {
     "bilevel": lambda: saved(GREY.convert("1"), "PNG", transparency=0),
     "palette": lambda: saved(RGB.convert("P"), "PNG", transparency=bytes(range(0, 200, 3))),
     "palette entry": lambda: saved(RGB.convert("P"), "GIF", transparency=RGB.convert("P").getpixel((3, 4))),
-    "4 bits": lambda: pngstream.write_chunks(
+    "4 bits": lambda: png.write_chunks(
         [
-            pngstream.header(5, 6, 4, 0),
+            png.header(5, 6, 4, 0),
             (b"tRNS", b"\x00\x0f"),
             (b"IDAT", zlib.compress((b"\x00" + b"\x1f\x80\x37") * 5)),
             (b"IEND", b""),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from rdzip.codecs.classic import png as pngstream
+from rdzip.codecs.classic import png
 from rdzip.errors import InputError
 from rdzip.formats.images.picture import from_array
 from rdzip.formats.images.read import picture_of_image, read_picture
@@ -39,8 +39,8 @@ def _exif() -> Image.Exif:
 
 
 def _png(height: int, width: int, depth: int, colour_type: int, rows: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
-    ihdr = pngstream.header(height, width, depth, colour_type)
-    return pngstream.write_chunks(
+    ihdr = png.header(height, width, depth, colour_type)
+    return png.write_chunks(
         [ihdr, *chunks, (b"IDAT", zlib.compress(rows)), (b"tIME", b"\x07\xe4\x01\x02\x03\x04\x05"), (b"IEND", b"")]
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rdzip.codecs.classic import png as pngstream
+from rdzip.codecs.classic import png
 from rdzip.formats.images.picture import Picture
 from rdzip.formats.images.read import picture_of_image, read_picture
 from rdzip.formats.images.to_8bit import to_eight_bits
@@ -19,7 +19,7 @@ from rdzip.formats.modes import MODES
 RNG = np.random.default_rng(0)
 
 
-def png(image: Image.Image, **options: Any) -> Picture:
+def read_back(image: Image.Image, **options: Any) -> Picture:
     out = io.BytesIO()
     image.save(out, "PNG", **options)
     return read_picture(out.getvalue())
@@ -60,7 +60,7 @@ def test_16_bits_are_rounded() -> None:
 def test_palettes_become_what_pillow_makes_of_them(transparency: Any) -> None:
     image = palette_image()
     options = {} if transparency is None else {"transparency": transparency}
-    found = to_eight_bits(png(image, **options))
+    found = to_eight_bits(read_back(image, **options))
     assert found is not None
     mode = "RGB" if transparency is None else "RGBA"
     out = io.BytesIO()
@@ -88,7 +88,7 @@ def test_palettes_in_memory_with_alpha() -> None:
 def test_transparent_colours_become_alpha() -> None:
     samples = RNG.integers(0, 3, (8, 9, 3)).astype(np.uint8)
     for image, key in ((Image.fromarray(samples), (1, 2, 0)), (Image.fromarray(samples[..., 0]), 2)):
-        found = to_eight_bits(png(image, transparency=key, dpi=(72, 72)))
+        found = to_eight_bits(read_back(image, transparency=key, dpi=(72, 72)))
         assert found is not None
         assert [note.text for note in found.notes] == ["the transparent colour is kept as an alpha channel"]
         hidden = (np.asarray(image).reshape(8, 9, -1) == np.array(key)).all(2)
@@ -107,9 +107,9 @@ def test_16_bit_transparent_colours_are_compared_in_16_bits() -> None:
 
 def test_grey_of_few_bits_is_widened_for_good() -> None:
     """Of a file of 2 bits; a lossy picture may have other levels."""
-    rows = pngstream.filter_rows(np.array([[0b00011011], [0b11100100]], np.uint8))
-    chunks = [pngstream.header(2, 4, 2, 0), (b"tRNS", b"\0\1"), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
-    picture = read_picture(pngstream.write_chunks(chunks))
+    rows = png.filter_rows(np.array([[0b00011011], [0b11100100]], np.uint8))
+    chunks = [png.header(2, 4, 2, 0), (b"tRNS", b"\0\1"), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    picture = read_picture(png.write_chunks(chunks))
     assert picture.metadata["depth"] == 2
     found = to_eight_bits(picture)
     assert found is not None
@@ -124,5 +124,5 @@ def test_grey_of_few_bits_is_widened_for_good() -> None:
 
 
 def test_pictures_that_suit_are_left_alone() -> None:
-    picture = png(Image.fromarray(RNG.integers(0, 256, (5, 6, 3)).astype(np.uint8)), dpi=(72, 72))
+    picture = read_back(Image.fromarray(RNG.integers(0, 256, (5, 6, 3)).astype(np.uint8)), dpi=(72, 72))
     assert to_eight_bits(picture) is picture

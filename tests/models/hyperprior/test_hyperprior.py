@@ -34,7 +34,7 @@ import json, sys
 from pathlib import Path
 import torch
 from rdzip.codecs.transform import codec as transform
-from rdzip.models import build, check_known_answer, model_file as modelfile
+from rdzip.models import build, check_known_answer, model_file
 folder = Path(sys.argv[1])
 torch.set_num_threads(1)
 found = {}

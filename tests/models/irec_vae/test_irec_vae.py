@@ -79,7 +79,7 @@ def model(request: pytest.FixtureRequest, folder: Path) -> IrecModel:
 @pytest.mark.parametrize("setting", [0, 120])
 def test_there_and_back(model: IrecModel, size: tuple[int, int], setting: int) -> None:
     for pixels in (lossy_stub.photo(*size), lossy_stub.photo(*size)[:, :, 0]):
-        coded = transform.encode(model, pixels, setting, settings=FEW_BEAMS)
+        coded = transform.encode(model, pixels, setting, rec_settings=FEW_BEAMS)
         payload, layout = coded.payload, coded.layout
         found = transform.unpack(model, payload, pixels.shape, layout)
         assert found.digest == coded.digest
@@ -128,22 +128,22 @@ def test_sites_code_themselves_and_come_near_their_posteriors() -> None:
     assert stack.is_empty()
 
 
-@pytest.mark.parametrize("settings", [Settings(100, 50, 4, 7), Settings(500, 0, 2, (1 << 28) - 1)])
-def test_other_settings(model: IrecModel, settings: Settings) -> None:
+@pytest.mark.parametrize("rec_settings", [Settings(100, 50, 4, 7), Settings(500, 0, 2, (1 << 28) - 1)])
+def test_other_settings(model: IrecModel, rec_settings: Settings) -> None:
     pixels = lossy_stub.photo(30, 40)
-    coded = transform.encode(model, pixels, 60, settings=settings)
+    coded = transform.encode(model, pixels, 60, rec_settings=rec_settings)
     found = transform.unpack(model, coded.payload, pixels.shape, 2)
-    assert (found.digest, found.head.settings) == (coded.digest, settings)
+    assert (found.digest, found.head.rec_settings) == (coded.digest, rec_settings)
     assert found.digest != transform.encode(model, pixels, 60).digest
-    assert model.settings == LOSSY
+    assert model.rec_settings == LOSSY
 
 
 @pytest.mark.parametrize("setting", [0, 100])
 def test_guesses_are_near_the_rates(model: IrecModel, setting: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    pixels, settings = lossy_stub.photo(64, 128), Settings(beams=2)
-    coded = transform.encode(model, pixels, setting, settings=settings)
+    pixels, rec_settings = lossy_stub.photo(64, 128), Settings(beams=2)
+    coded = transform.encode(model, pixels, setting, rec_settings=rec_settings)
     monkeypatch.setattr("rdzip.rec.beam.Search.choices", None)  # no search
-    guessed = transform.estimate(transform.searching(model, settings, guess=True), pixels, setting)
+    guessed = transform.estimate(transform.searching(model, rec_settings, guess=True), pixels, setting)
     assert guessed == pytest.approx(coded.estimated, rel=0.05, abs=60)
 
 

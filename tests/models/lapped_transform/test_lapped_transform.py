@@ -130,8 +130,8 @@ def test_the_quantiser_takes_what_costs_least() -> None:
         cost = residual_bits(found, at) + LAGRANGE * (residual - found) ** 2
         for other in (torch.floor(residual), torch.ceil(residual)):
             nearer_zero_or_nearest = (other.abs() <= residual.abs()) | ((other - residual).abs() <= 0.5)
-            rival = residual_bits(other, at) + LAGRANGE * (residual - other) ** 2
-            assert bool((cost <= rival + 1e-4)[nearer_zero_or_nearest].all())
+            other_cost = residual_bits(other, at) + LAGRANGE * (residual - other) ** 2
+            assert bool((cost <= other_cost + 1e-4)[nearer_zero_or_nearest].all())
 
 
 def test_bits_are_those_of_a_logistic_law() -> None:
