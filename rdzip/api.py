@@ -47,22 +47,28 @@ def compress(
     """Return the .rdz file of an image or of many, without loss unless a quality, a rate, an error or a lossy model is
     given.
 
-    image: the path, bytes or open binary file of an image or of an array (.npy); a Pillow image; an array: bool, int32
-    or float32 [h, w], uint8 or uint16 [h, w] or [h, w, 2..4], or with an axis of items before these; or a list of
-    sequences, uint8 [steps, dims] each. Prefer paths to Pillow images: Pillow has already cut 16-bit colour to 8 bits,
-    and then it cannot be kept. batch: whether an array holds many images; None: if it has 4 axes, or 3 of which the
-    last is longer than 4.
-    model: id, hash or file of the neural model, None for what suits the effort. codec: "causal", "classic" or "mixing"
-    to have no other, None for the smaller; with a model of latents one of its codecs, None for its default. quality: 1
-    to 100, or target_bpp: bits of the file per pixel, code an image with loss, by the model "photo-lossy" unless
-    another is named.
-    max_error: code an image such that no sample differs by more, 1 to 31, or to 8191 of 16 bits; alpha, palettes and
-    modes that are no grey or colours of 8 or 16 bits stay exact.
-    particles, refine, steps, resample, interleave, omega, epsilon, beams, seed: options of a codec of latents, as
-    on the command line. segment: items of a batch that must be decoded together, None for all. metadata: "all", or
-    "none", which keeps transparency and orientation. verify: decode the result and compare before it is returned.
-    effort: of coding without loss, 1 (fast) to 9 (slow), None for 6. device: where torch computes the network
-    ("cuda", ...; None: the processor); the file is the same.
+    - image: the path, bytes or open binary file of an image or of an array (.npy); a Pillow image; an array: bool,
+      int32 or float32 [h, w], uint8 or uint16 [h, w] or [h, w, 2..4], or with an axis of items before these; or a list
+      of sequences, uint8 [steps, dims] each. Prefer paths to Pillow images: Pillow has already cut 16-bit colour to 8
+      bits, and then it cannot be kept
+    - model: id, hash or file of the neural model, None for what suits the effort
+    - codec: "causal", "classic" or "mixing" to have no other, None for the smaller; with a model of latents one of its
+      codecs, None for its default
+    - quality: 1 to 100, or target_bpp: bits of the file per pixel, code an image with loss, by the model "photo-lossy"
+      unless another is named
+    - max_error: code an image such that no sample differs by more, 1 to 31, or to 8191 of 16 bits; alpha, palettes and
+      modes that are no grey or colours of 8 or 16 bits stay exact
+    - metadata: "all", or "none", which keeps transparency and orientation
+    - threads: at most so many, None for all cores
+    - device: where torch computes the network ("cuda", ...; None: the processor); the file is the same
+    - offline: fetch no model
+    - verify: decode the result and compare before it is returned
+    - particles, refine, steps, resample, interleave, omega, epsilon, beams, seed: options of a codec of latents, as on
+      the command line
+    - segment: items of a batch that must be decoded together, None for all
+    - batch: whether an array holds many images; None: if it has 4 axes, or 3 of which the last is longer than 4
+    - effort: of coding without loss, 1 (fast) to 9 (slow), None for 6
+
     Raises InputError, ModelError or FormatError (rdzip.errors).
     """
     from rdzip import arguments
@@ -120,14 +126,20 @@ def decompress(
     offline: bool = False,
     fetch: bool = False,
 ) -> Any:
-    """Return what is in a .rdz file (its path, its bytes, or open for reading): a Pillow image.
+    """Return what is in a .rdz file: a Pillow image. Of a batch: the array, a list of Pillow images in the order of
+    their names, or a list of sequences [steps, dims].
 
-    Of a batch: the array, a list of Pillow images in the order of their names, or a list of sequences [steps, dims].
-    items: only these items of a batch, counted from 0. max_pixels: refuse more pixels (None: 178,956,970); above that,
-    small files that claim much are trusted in proportion (docs/reference/format.md, section 6). fetch: fetch a
-    model that is missing from the repository on the Hugging Face hub that the file names, without your token; else
-    that is a ModelError which names it. Raises FormatError, ModelError, or InputError for what is no file, and for
-    16-bit colour (see decompress_array).
+    - data: the file's path, its bytes, or open for reading
+    - items: only these items of a batch, counted from 0
+    - max_pixels: refuse more pixels (None: 178,956,970); above that, small files that claim much are trusted in
+      proportion (docs/reference/format.md, section 6)
+    - threads: at most so many, None for all cores
+    - device: where torch computes the network ("cuda", ...; None: the processor)
+    - offline: fetch no model
+    - fetch: fetch a model that is missing from the repository on the Hugging Face hub that the file names, without your
+      token; else that is a ModelError which names it
+
+    Raises FormatError, ModelError, or InputError for what is no file, and for 16-bit colour (see decompress_array).
     """
     from rdzip.formats.images.picture import Picture
     from rdzip.formats.images.write import to_image
@@ -153,7 +165,7 @@ def decompress_array(
     """Return the samples in a .rdz file: [h, w] or [h, w, c] of uint8, uint16, int32 or float32 (a palette image's
     indices); of a batch with an axis of items before these, of sequences the steps of all [steps, dims].
 
-    Its arguments are those of decompress.
+    Arguments as of rdzip.api.decompress.
     """
     from rdzip.formats.images.picture import Picture
 
@@ -200,12 +212,19 @@ def bound(
 ) -> list[dict[str, Any]]:
     """Return records of points of bounds on the rate-distortion function of a source, as `rdzip bound --json` prints.
 
-    source: as --source of the command line, or an array of samples [n, dim]. methods: names, None for those that suit
-    the source. lambdas: -dR/dD in nats per unit of mean squared error, None for those that show its curve. options: of
-    methods, {"vae": {"prior": "gmm_8"}}. out: folder for records and pictures, None for none; it may hold a run only
-    with resume, which goes on with it, or force, which replaces it. jobs: processes at a time. The other arguments are
-    as on the command line (docs/reference/bounds.md). What goes wrong in one of several methods is warned of.
-    Raises InputError (rdzip.errors).
+    - source: as --source of the command line, or an array of samples [n, dim]
+    - dim, data, crop: of the source, as --dim, --data and --crop (docs/reference/bounds.md)
+    - methods: names, None for those that suit the source
+    - lambdas: -dR/dD in nats per unit of mean squared error, None for those that show its curve
+    - options: of methods, {"vae": {"prior": "gmm_8"}}
+    - out: folder for records and pictures, None for none; it may hold a run only with resume, which goes on with it, or
+      force, which replaces it
+    - jobs: processes at a time
+    - seed: of all that is drawn
+    - quick: less work, for a first look
+    - device: where torch computes
+
+    What goes wrong in one of several methods is warned of. Raises InputError (rdzip.errors).
     """
     import tempfile
     import warnings

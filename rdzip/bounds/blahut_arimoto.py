@@ -127,7 +127,14 @@ def histogram(samples: NDArray[np.float32], bins: int = 0, lam: float = math.inf
 def blahut_arimoto(
     source: Histogram, lam: float, *, steps: int, tolerance: float, notice: Callable[[float], None] = lambda share: None
 ) -> Solution:
-    """Return R and D of the histogram at slope -lam; notice(share done) is called now and then."""
+    """Return R and D of a histogram at slope -lam, by Blahut's and Arimoto's alternating minimisation.
+
+    - source: the histogram
+    - lam: lambda, nats per unit of mean squared error
+    - steps: iterations at most
+    - tolerance: how near, as a share of R + lam D, the value must be to its lower bound or to where it goes
+    - notice: called now and then with the share that is done
+    """
     dim = source.p.ndim
     squares = [np.subtract.outer(centre, centre) ** 2 for centre in source.centres]
     kernels = [np.exp(-lam / dim * square) for square in squares]

@@ -30,6 +30,10 @@ def variates(source: Source, x: Tensor) -> Tensor | None:
 def controlled(source: Source, values: Tensor, x: Tensor, other_values: Tensor, other: Tensor) -> Tensor:
     """Return values [n] at x [n, dim] less what the variates tell of their deviation: the same mean, less variance.
 
+    - source: gives the variates and their expectations
+    - values, x: a value [n] for each sample [n, dim]
+    - other_values, other: the same of the samples that the factors are fitted to
+
     The factors come from `other` samples, so that the expectation is exactly that of `values`. Unchanged where the
     source has no variates.
     """

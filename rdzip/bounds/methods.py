@@ -131,7 +131,12 @@ def make_options(
 ) -> dict[str, Any]:
     """Return all options of a method for a run but FOLDER, defaults included, by name.
 
-    overrides: options that the user asks for; text stands for a number, True or False where it reads like one.
+    - chosen: the method
+    - seed: of all that is drawn
+    - device: where torch computes
+    - quick: take the method's quick options, for a first look
+    - overrides: options that the user asks for; text stands for a number, True or False where it reads like one
+
     InputError for those that the method does not have, or that its dataclass refuses.
     """
     kind = _load(chosen).Options
@@ -156,9 +161,14 @@ def solve(
     report: Report,
     folder: Path | None = None,
 ) -> list[Point]:
-    """Run a method on a source with options of `make_options`; Points by lambda, each reported when it is finished.
+    """Run a method on a source; return Points by lambda, each reported when it is finished.
 
-    folder: where a method that trains may save its state, and go on from.
+    - chosen: the method
+    - source: what is bounded
+    - lambdas: nats per unit of mean squared error
+    - options: of `make_options`
+    - report: called with each Point, and with progress
+    - folder: where a method that trains may save its state, and go on from
     """
     module = _load(chosen)
     if folder is not None and FOLDER in {entry.name for entry in fields(module.Options)}:

@@ -169,6 +169,12 @@ def check(runs: Sequence[Run], codecs: Sequence[Codec], axes: Axes) -> None:
 def save(runs: Sequence[Run], codecs: Sequence[Codec], folder: Path, axes: Axes, *, force: bool = False) -> list[Path]:
     """Draw bound.png and bound.svg into a folder and return their paths.
 
+    - runs: runs of bounds, each a band of its own
+    - codecs: curves of codecs beside them
+    - folder: where to write
+    - axes: how rates and distortions are shown
+    - force: replace figures that exist
+
     Raises InputError where matplotlib is missing, a figure exists and `force` is not given, or the data do not fit the
     axes.
     """

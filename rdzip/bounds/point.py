@@ -61,7 +61,16 @@ class Point:
         seconds: float,
         **facts: Any,
     ) -> Point:
-        """Return the point on the line through `value` = R + lam D at mse; error: standard error of value (0: none)."""
+        """Return the point on the line through `value` = R + lam D at mse.
+
+        - method, role: which bound it is of, and which side: one of ROLES
+        - lam: lambda, nats per unit of mean squared error
+        - value, mse: what was measured, nats a sample and mean squared error
+        - error: standard error of the value (0: none)
+        - samples: how many it is measured on
+        - seconds: what it took
+        - facts: more to record
+        """
         rate = value - lam * mse
         interval = (rate - Z95 * error, rate + Z95 * error)
         return cls(method, role, float(lam), rate, mse, value, interval, samples, seconds, facts)

@@ -123,9 +123,15 @@ def run(
 ) -> Result:
     """Work a plan off, with a folder for its records and figures unless `out` is None.
 
-    on_record is called with each new record. Ctrl-C leaves the records so far in the folder. Without matplotlib no
-    figure is made (`rdzip.bounds.plot.missing` tells). Raises InputError where the folder cannot be used; what goes
-    wrong in a method is a Failure of the result.
+    - what: source, methods, lambdas and options
+    - out: the folder; resume: go on with the run that it holds; force: replace it
+    - axes: chooses the axes of the figure
+    - on_record: called with each new record
+    - on_share: called with the share that is done
+
+    Ctrl-C leaves the records so far in the folder. Without matplotlib no figure is made (`rdzip.bounds.plot.missing`
+    reports it). Raises InputError where the folder cannot be used; what goes wrong in a method is a Failure of the
+    result.
     """
     if out is None:
         records: list[Record] = []

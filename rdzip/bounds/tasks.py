@@ -93,6 +93,13 @@ def work(
 ) -> list[Failure]:
     """Work tasks off in a pool, and return those that failed, in order; the others go on.
 
+    - where: how processes make the source
+    - source: the same, made here
+    - tasks: what to do
+    - pool: the processes
+    - on_record: called with each record
+    - on_share: called with the share that is done
+
     Whatever `on_record` raises, and Ctrl-C, ends all and their processes.
     """
     progress = WeightedProgress(tasks, on_share)

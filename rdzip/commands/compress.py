@@ -29,7 +29,13 @@ def compress(
 ) -> None:
     """Compress each input to its place, or all into one archive.
 
-    remove: delete each input that its result brings back. pool: the processes that work.
+    - inputs: files, as the command line found them
+    - destination: where results go
+    - coding: how to code
+    - out: where reports go
+    - remove: delete each input that its result brings back
+    - pool: the processes that work
+
     Raises UsageError for options that do not go together; InputError if an archive cannot be written.
     """
     if remove and not coding.request.verify:
@@ -45,7 +51,10 @@ def compress(
 def compress_files(
     inputs: Sequence[Input], destination: Destination, coding: Coding, out: Output, *, remove: bool, pool: Pool
 ) -> None:
-    """Compress each input to its place."""
+    """Compress each input to its place.
+
+    Arguments as of rdzip.commands.compress.compress.
+    """
     places: dict[int, tuple[Path | None, os.stat_result | None]] = {}
 
     def order(index: int) -> Order:

@@ -39,6 +39,8 @@ def compress_archive(
 
     A model with latents codes all images of one shape and mode in one chain.
     Raises InputError if the archive cannot be written or all inputs fail.
+
+    Arguments as of rdzip.commands.compress.compress.
     """
     model = None if coding.request.loss.is_lossy else resolve(coding.request, coding.compute)
     if model is not None and model.role is Role.LATENT:
@@ -59,6 +61,8 @@ def compress_chained(
 
     Images with metadata or of other modes become members of their own, coded by the default model or classic codecs;
     images of several shapes all become members of their own. Raises InputError if nothing can be coded.
+
+    Arguments as of rdzip.commands.compress.compress.
     """
     target = destination.place(inputs[0], "")
     images = _read(inputs, coding, out)

@@ -38,6 +38,8 @@ def decompress(
     """Decompress each input to its place, in the format of the original or the one that the name after -o asks for.
 
     The images of an archive go into a folder. Raises UsageError for a name after -o that asks for a lossy format.
+
+    Arguments as of rdzip.commands.compress.compress.
     """
     image_format = _output_format(destination)
     destination.confirm = remove

@@ -51,9 +51,13 @@ class Destination:
         as_json: bool = False,
         remove: bool = False,
     ) -> Destination:
-        """Read the options of the command line about results: -o, -O, -c, -f, --archive, --json and --rm.
+        """Read the options of the command line about results. Raises UsageError when they do not go together.
 
-        Raises UsageError when they do not go together.
+        - inputs: files, as the command line found them
+        - output, folder, stdout: -o, -O, -c
+        - force: -f, replace what exists
+        - archive: --archive
+        - as_json, remove: --json, --rm
         """
         if archive is not None and (output is not None or folder is not None or stdout):
             raise UsageError("expected one place for the result, found --archive with -o, -O or -c; leave one out")

@@ -23,7 +23,11 @@ from rdzip.system.progress import Progress
 def encode_data(data: bytes, label: str, coding: Coding, *, quiet: bool, image: bool = False) -> tuple[str, Compressed]:
     """Compress the bytes of a file: return why the file must stay ("" if it comes back) and its .rdz file.
 
-    image: refuse an array or sequences.
+    - data: the bytes
+    - label: name of the file in a bar of progress
+    - coding: how to code
+    - quiet: show no bar
+    - image: refuse an array or sequences
     """
     readings = batch_files.readings_of(data, max_pixels=coding.compute.max_pixels)
     if readings is not None and image:

@@ -75,7 +75,16 @@ def pull(names: Sequence[str], out: Output) -> None:
 def export(
     run: Path, name: str, folder: Path | None, licence: str | None, measured: Sequence[str], out: Output, *, force: bool
 ) -> None:
-    """Write a run's model, card, licence and metrics into a folder, and print the model file."""
+    """Write a run's model, card, licence and metrics into a folder, and print the model file.
+
+    - run: folder of the run, or its model file
+    - name: id of the model
+    - folder: None for one of that name here
+    - licence: SPDX identifier, None for that of the run's file
+    - measured: texts NAME=VALUE
+    - out: where the line goes
+    - force: replace what exists
+    """
     from rdzip.hub import publish
 
     figures: dict[str, float | str] = {}

@@ -50,7 +50,13 @@ def put(
 ) -> bool:
     """Write one result; return whether an input may be deleted for it: whether it was read from the disk again.
 
-    True too where nothing is to be deleted. like: whose mode and time it gets; member: of an archive, the mode alone.
+    - target: where to write, None for the standard output
+    - data: the result
+    - destination: what the options say of results
+    - like: whose mode and time it gets
+    - member: of an archive, which gets the mode alone
+
+    True too where nothing is to be deleted.
     """
     with atomic.written(
         target,

@@ -97,7 +97,14 @@ def _lossy_text(lossy: Lossy) -> str:
 
 
 def decoded_items(item: Input, target: Path | None, done: DecodedBatch, out: Output, *, tested: bool = False) -> None:
-    """Report a batch that was decoded."""
+    """Report a batch that was decoded.
+
+    - item: the input
+    - target: where it was written, None for nowhere or the standard output
+    - done: the batch, and how long it took
+    - out: where the report goes
+    - tested: nothing was to be written
+    """
     shape, seconds = done.batch.shape, _rounded(done.seconds)
     record = {
         "input": str(item),
@@ -124,7 +131,14 @@ def images_text(count: int) -> str:
 
 
 def decoded(item: Input, target: Path | None, done: Decoded, out: Output, *, tested: bool = False) -> None:
-    """Report a picture that was decoded."""
+    """Report a picture that was decoded.
+
+    - item: the input
+    - target: where it was written, None for nowhere or the standard output
+    - done: the picture, and how long it took
+    - out: where the report goes
+    - tested: nothing was to be written
+    """
     shape, seconds = done.picture.shape, _rounded(done.seconds)
     record = {
         "input": str(item),

@@ -36,7 +36,10 @@ def first() -> bool:
 def train(args: TrainArgs, sweep: Sequence[str], out: Output, *, jobs: int, ray: str | None) -> None:
     """Train one run, or one for each combination of the values of a sweep; print where the model files are.
 
-    sweep: texts like ``lr=0.1,0.01``. jobs, ray: the processes that train the runs of a sweep.
+    - args: of the runs
+    - sweep: texts like ``lr=0.1,0.01``
+    - out: where reports go
+    - jobs, ray: the processes that train the runs of a sweep
     """
     pool = Pool(jobs, ray)
     if sweep:

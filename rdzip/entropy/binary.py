@@ -56,7 +56,10 @@ def rate_table() -> Int32:
 def count(counters: NDArray[np.uint32], at: int, bit: int, rates: Int32, first: int, limit: int) -> None:
     """Take a bit into a counter; it counts observations no further than ``limit``.
 
-    rates: what ``rate_table`` gives, from entry ``first`` on.
+    - counters, at: uint32, and the place of the counter
+    - bit: what came
+    - rates, first: what ``rate_table`` gives, from entry ``first`` on
+    - limit: of observations
     """
     counter = np.int64(counters[np.uintp(at)])
     n = counter & 1023
@@ -83,7 +86,14 @@ def start_coder(coder: NDArray[np.int64], data: NDArray[np.uint8], decoding: int
 
 @compiled
 def code_bit(coder: NDArray[np.int64], data: NDArray[np.uint8], decoding: int, bit: int, p: int) -> int:
-    """Code a bit whose probability of being 1 is p of 2**16, 1 <= p < 2**16; returns the bit."""
+    """Code a bit; returns it.
+
+    - coder: state of the arithmetic coder
+    - data: what it reads or writes
+    - decoding: 1 to decode, 0 to encode
+    - bit: the bit; of no meaning when decoding
+    - p: probability that it is 1, of 2**16, 1 <= p < 2**16
+    """
     low = coder[0]
     high = coder[1]
     middle = low + (((high - low) * p) >> 16)

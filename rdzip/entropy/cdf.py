@@ -164,8 +164,10 @@ def make_tables(
 ) -> MixtureTables:
     """Tables for a new model file, from the formulas; a decoder never calls this but reads them from the file.
 
-    kind: the distribution function that the sigmoid table holds, of unit scale or standard deviation. floor: frequency
-    of 2**24 that every value keeps.
+    - scales: how many there are
+    - smallest, per_octave: the first scale, and how many double it
+    - kind: the distribution function that the sigmoid table holds, of unit scale or standard deviation
+    - floor: frequency of 2**24 that every value keeps
     """
     z = (np.arange(SIGMOID_SIZE) - SIGMOID_SIZE / 2 + 0.5) * (24 / SIGMOID_SIZE)
     below = np.array([math.erfc(-v * 0.5**0.5) / 2 for v in z]) if kind == "normal" else 1 / (1 + np.exp(-z))

@@ -51,6 +51,13 @@ class QuantisedConv(QuantisedLinear):
     """
 
     def __init__(self, inputs: int, outputs: int, size: int = 3, gain: float = 1.0, input_max: int = ACT_MAX) -> None:
+        """Make a layer with random weights.
+
+        - inputs, outputs: channels
+        - size: of the kernel, odd
+        - gain: of the random weights
+        - input_max: largest magnitude of the inputs
+        """
         super().__init__(inputs * size * size, outputs, gain)
         self.inputs, self.size, self.input_max = inputs, size, input_max
         self.integer: IntegerLinear | None = None

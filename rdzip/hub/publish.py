@@ -37,11 +37,17 @@ def export(
     measured: Mapping[str, float | str] | None = None,
     force: bool = False,
 ) -> Path:
-    """Write a finished run's model under an id of its own, with card, licence and metrics, into the folder ``out``.
+    """Write a finished run's model under an id of its own, with card, licence and metrics, into a folder.
 
-    run: folder of the run, or its model file. licence: SPDX identifier, None for that of the run's file. measured:
-    figures, such as of files that were compressed with it. Every check of the model is made, and its known answer
-    computed anew. Returns the model file. Raises InputError, ModelError.
+    - run: folder of the run, or its model file
+    - name: the id
+    - out: the folder
+    - licence: SPDX identifier, None for that of the run's file
+    - measured: figures, such as of files that were compressed with it
+    - force: replace files that exist
+
+    Every check of the model is made, and its known answer computed anew. Returns the model file. Raises InputError,
+    ModelError.
     """
     if not model_file.is_id(name):
         raise InputError(f"`name`: expected 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit, found {name!r}")

@@ -47,8 +47,12 @@ def arrange(picture: Picture) -> tuple[Arrangement, NDArray[Any]]:
 
 
 def arranged_shape(mode: str, height: int, width: int, arrangement: int, palette_mode: str) -> tuple[int, ...]:
-    """Return the shape of what the sections hold together: [h, w] or [h, w, c]; FormatError if the mode forbids the
-    arrangement.
+    """Return the shape of what the sections hold together: [h, w] or [h, w, c]; FormatError if the mode forbids it.
+
+    - mode: of the picture as it is coded
+    - height, width: of the picture
+    - arrangement: number in the header
+    - palette_mode: mode of the palette's entries, "" without one
     """
     channels = BY_NAME[mode].channels
     if arrangement == Arrangement.GREY_ONCE:
@@ -71,7 +75,13 @@ def memory_beside(shape: tuple[int, ...], arrangement: int) -> int:
 
 
 def restore(samples: NDArray[Any], mode: str, arrangement: int, palette: bytes, palette_mode: str) -> NDArray[Any]:
-    """Return the picture's samples from the arranged ones; FormatError for a colour that the palette lacks."""
+    """Return the picture's samples from the arranged ones; FormatError for a colour that the palette lacks.
+
+    - samples: arranged
+    - mode: of the picture as it is coded
+    - arrangement: number in the header
+    - palette, palette_mode: entries, and their mode, "" without one
+    """
     if arrangement == Arrangement.GREY_ONCE:
         if samples.ndim == 2:
             return np.repeat(samples[:, :, None], 3, axis=2)

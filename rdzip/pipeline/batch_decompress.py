@@ -47,10 +47,16 @@ def decompress_batch(
     items: Sequence[int] | None = None,
     model: ModelHandle | None = None,
 ) -> DecodedBatch:
-    """Return the batch in a .rdz file, or some of its items, counted from 0; only their segments are decoded.
+    """Return the batch in a .rdz file, or some of its items.
 
-    model: the model, if it is loaded already. Raises FormatError if the file is not a batch or is corrupt, InputError
-    for items that it has not, ModelError if its model cannot be had.
+    - data: the file
+    - compute: where to compute
+    - progress: called with the share that is done
+    - items: numbers from 0, None for all; only their segments are decoded
+    - model: the model, if it is loaded already
+
+    Raises FormatError if the file is not a batch or is corrupt, InputError for items that it has not, ModelError if its
+    model cannot be had.
     """
     start = time.perf_counter()
     parsed = container.unpack(data)

@@ -32,8 +32,12 @@ def compress_lossless(
 ) -> Compressed:
     """Return the .rdz file of a picture, nothing lost, and a report.
 
-    model: the one that the request names, None if it names none; one with latents codes by its codecs.
-    clock: begun when the work did.
+    - picture: what to code
+    - model: the one that the request names, None if it names none; one with latents codes by its codecs
+    - request: how to code
+    - compute: where to compute
+    - progress: called with the share that is done
+    - clock: begun when the work did
     """
     part = part_of(progress, 0.0, CODING if request.verify else 1.0)
     choice, model = choose_planes(picture, model, request, compute, part)
@@ -43,9 +47,14 @@ def compress_lossless(
 def choose_planes(
     picture: Picture, named: ModelHandle | None, request: Request, compute: Compute, progress: Progress | None
 ) -> tuple[Choice, ModelHandle | None]:
-    """Return the coded planes of a picture, and the model that was at hand.
+    """Return the coded planes of a picture, and the model that was at hand. Raises InputError for options that the
+    codec has not.
 
-    named: the model that the request names. Raises InputError for options that the codec has not.
+    - picture: what to code
+    - named: the model that the request names
+    - request: how to code
+    - compute: where to compute
+    - progress: called with the share that is done
     """
     with thread_limit(compute.threads):
         if named is not None and named.role is Role.LATENT:
@@ -70,8 +79,11 @@ def write(
 ) -> Compressed:
     """Return the file of chosen planes and a report; FormatError unless it decodes to the target.
 
-    source: what the report is on. target: what the planes decode to.
-    near: what to report of an error that was allowed, given the bytes of the file.
+    - source: what the report is on
+    - target: what the planes decode to
+    - choice: the planes
+    - model, request, compute, progress, clock: as `compress_lossless` has them
+    - near: what to report of an error that was allowed, given the bytes of the file
     """
     data = pack_picture(target, choice, model)
     clock.encoded()

@@ -81,6 +81,7 @@ def compress_lossy(
 
     Modes that are no grey, colours or palette are coded without loss; so is a picture whose best classic coding is no
     larger, unless a codec is asked for. What is verified: the symbols; the quality is measured with it.
+    Arguments as of rdzip.pipeline.lossless.compress_lossless.
     """
     codec, loss = request.codec, request.loss
     name = codec_for(model.codecs, codec, model.id)

@@ -31,8 +31,8 @@ def compress_near_lossless(
 ) -> Compressed:
     """Return the .rdz file of a picture whose samples may differ by `max_error`, and a report.
 
-    Pictures that are not quantised are coded without loss, with a note that says so. Other arguments as of
-    rdzip.pipeline.lossless.compress_lossless.
+    Pictures that are not quantised are coded without loss, with a note that says so.
+    Other arguments as of rdzip.pipeline.lossless.compress_lossless.
     """
     notes = without(picture.notes, NoteKind.LOSSY_SOURCE)
     why = why_exact(picture)

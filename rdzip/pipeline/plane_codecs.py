@@ -164,7 +164,15 @@ def decode(
     model: ModelHandle | None = None,
     context: Context = ALONE,
 ) -> NDArray[Any]:
-    """Return the samples that a payload holds; CoderError unless they are of this shape and dtype."""
+    """Return the samples that a payload holds; CoderError unless they are of this shape and dtype.
+
+    - row: the codec
+    - payload: the codec's bytes
+    - shape, dtype: of the samples
+    - layout: number in the file
+    - model: that the file names, if the codec needs one
+    - context: the planes that are decoded already, and the progress
+    """
     samples = row.decode(payload, shape, dtype, layout, model, context)
     if samples.shape != shape or samples.dtype != dtype:
         raise CoderError(

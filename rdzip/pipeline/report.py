@@ -138,7 +138,12 @@ def compressed(
 ) -> Compressed:
     """Return a file and the report on it.
 
-    source: what was given. coded: what was coded of it, None for the same.
+    - data: the file
+    - source: what was given; coded: what was coded of it, None for the same
+    - outcome: codecs, their bits and why they were chosen
+    - seconds: what each part took
+    - notes: for the user
+    - lossy, near: where loss or an error was allowed
     """
     held = coded or source
     report = Report(

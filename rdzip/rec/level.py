@@ -80,7 +80,13 @@ class Level:
 
     @classmethod
     def pop(cls, stack: AnsStack, rows: int, blocks: int, candidates: int, exponent: int) -> Level:
-        """The inverse of push; CoderError for what no encoder writes."""
+        """Pop a level, the inverse of push; CoderError for what no encoder writes.
+
+        - stack: left as it was before push
+        - rows, blocks: samples that are coded side by side, and blocks of each
+        - candidates: of a step
+        - exponent: of the power law of their numbers, in 1/16
+        """
         steps = _steps(stack, rows, blocks)
         bent = [any(count > 1 for count in row) for row in steps]
         popped = iter(stack.pop_uniform(np.full(sum(bent), len(BENDS))))

@@ -52,10 +52,15 @@ class Atoms:
 
 
 def fit(x: Tensor, lam: float, start: Tensor, *, tolerance: float = 1e-3, exhaustive: bool = False) -> Atoms:
-    """Return atoms for samples x float64 [n, dim] whose value is within `tolerance` nats of L of the samples.
+    """Return atoms for samples whose value is within a tolerance of L of the samples.
 
-    start [m, dim]: atoms to begin with. exhaustive: C is looked at from every sample in the end, else from the atoms
-    and the samples where it is largest. Fewer than ROUNDS rounds are usual; after them it is the best value found.
+    - x: samples, float64 [n, dim]
+    - lam: lambda, nats per unit of mean squared error
+    - start: atoms to begin with, [m, dim]
+    - tolerance: nats
+    - exhaustive: C is looked at from every sample in the end, else from the atoms and the samples where it is largest
+
+    Fewer than ROUNDS rounds are usual; after them it is the best value found.
     """
     s2 = x.shape[1] / (2 * lam)
     y, weights = start, start.new_full((len(start),), 1 / len(start))

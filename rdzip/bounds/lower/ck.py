@@ -83,6 +83,15 @@ class DensityObjective:
         k: int,
         seed: int,
     ) -> None:
+        """Prepare an estimate of C for one weight.
+
+        - log_density: of the source, [n] at x [n, dim]
+        - log_u: logarithm of the weight u
+        - s2: variance of the kernel in each coordinate, 1 / (2 lambda)
+        - shape: the Gaussian that has the source's moments
+        - k: draws for each y
+        - seed: of the draws
+        """
         self.log_density, self.log_u, self.s2, self.shape = log_density, log_u, s2, shape
         dim = shape.centre.shape[0]
         narrow = shape.variances.clamp_min(1e-12 * s2) < s2
@@ -143,8 +152,12 @@ def supremum(
 ) -> tuple[float, Tensor]:
     """Return the largest log C found, and its y [dim]: from all starts at once by mean shift, then by pattern search.
 
-    starts [m, dim]: the best `ascend` of them climb (0: all of them: the exhaustive search). coarse: a cheaper estimate
-    that chooses among starts.
+    - objective: log C at many y
+    - starts: points [m, dim] to begin with
+    - s2: variance of the kernel in each coordinate
+    - ascend: how many starts climb, the best ones (0: all of them: the exhaustive search)
+    - steps: of the mean shift
+    - coarse: a cheaper estimate that chooses among starts
     """
     value, shift = (coarse or objective)(starts)
     count = len(starts) if ascend <= 0 else min(ascend, len(starts))
@@ -196,8 +209,14 @@ def _polished(objective: Objective, y: Tensor, value: Tensor, scale: float) -> t
 def starting_points(x: Tensor, s2: float, count: int, means: Tensor | None = None, grid: int = 0) -> Tensor:
     """Return points [m, dim] from which to look for the supremum.
 
-    Samples, samples moved away from their centre (1.5, 2 and 3 times as far), the centre, given means; in one or two
-    dimensions also a grid of at most `grid` points that covers the samples and three kernel widths beyond.
+    - x: samples [n, dim]
+    - s2: variance of the kernel in each coordinate
+    - count: how many samples are taken
+    - means: further points [k, dim]
+    - grid: in one or two dimensions, so many points at most that cover the samples and three kernel widths beyond
+
+    They are samples, samples moved away from their centre (1.5, 2 and 3 times as far), the centre, the means and the
+    grid.
     """
     dim = x.shape[1]
     some = x[:count]

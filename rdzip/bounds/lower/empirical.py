@@ -40,9 +40,15 @@ SHARES = (16, 4)
 def solve(
     source: Source, lambdas: Sequence[float], most: int, part: str, exhaustive: bool, seed: int, report: Report
 ) -> list[Point]:
-    """Return lower Points at lambdas (nats, the largest first), from `most` samples or as many as there are.
+    """Return lower Points of the samples at lambdas (nats, the largest first).
 
-    part: one of PARTS. exhaustive: as `atoms.fit` has it.
+    - source: gives the samples
+    - lambdas: nats per unit of mean squared error
+    - most: samples to take, fewer if there are no more
+    - part: one of PARTS
+    - exhaustive: as `atoms.fit` has it
+    - seed: of the samples
+    - report: called with each Point, and with progress
     """
     most = min(most, max(64, NUMBERS // source.dim), WIDE if source.dim > FEW_DIM else most)
     x, data = _samples(source, most, part, seed)

@@ -161,6 +161,13 @@ def train_all(
 ) -> dict[float, NetworkU]:
     """Return a weight for each lambda: one network, annealed from the least to the largest and saved at each.
 
+    - source: what is bounded
+    - lambdas: nats per unit of mean squared error
+    - kind: of the network: "cnn" or "mlp"
+    - options: of the training
+    - draw: samples [n, dim], given n
+    - progress: called with the share that is done
+
     Half of the steps of each lambda move from the one before it (evenly in its logarithm), the others stay.
     """
     torch.manual_seed(options.seed)

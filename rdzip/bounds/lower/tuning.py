@@ -66,7 +66,14 @@ class Batch:
 
 
 def batch(u: QuadraticU, s2: float, setting: Setting, seed: int, x: Tensor) -> Batch:
-    """Return a batch on samples x with the y that are highest under u, out of the pool and moved uphill."""
+    """Return a batch with the y that are highest under a weight, out of the pool and moved uphill.
+
+    - u: the weight
+    - s2: variance of the kernel in each coordinate
+    - setting: what tuning works with, among it the pool
+    - seed: of the draws
+    - x: samples [n, dim]
+    """
     make = (setting.density, u, s2, setting.shape)
     y = _highest(DensityObjective(*make, 64, seed), setting.pool, 4 * KEPT, 1)
     draws = DensityObjective(*make, PRECISION, seed + 1)

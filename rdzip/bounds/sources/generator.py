@@ -46,7 +46,13 @@ class Generator(Fresh):
     """x = G(z): the first `free` coordinates of z [latent] are standard normal, the rest 0."""
 
     def __init__(self, name: str, network: Layer, latent: int, free: int, span: tuple[float, float] | None) -> None:
-        """span: range of the samples of images [n, c, h, w], mapped to 0..1; None if network gives any."""
+        """Take a network as a source.
+
+        - name: of the source
+        - network: G
+        - latent, free: coordinates of z, and how many of them, the first ones, are drawn
+        - span: range of the samples of images [n, c, h, w], mapped to 0..1; None if network gives any
+        """
         self._network, self._latent, self._free, self._span = network, latent, free, span
         probe = self._run(np.random.default_rng(0).standard_normal((PROBES, free)))
         if probe.ndim < 2 or len(probe) != PROBES or not probe.size:

@@ -46,6 +46,14 @@ class CroppedImages(FiniteSource):
     """Squares of images uint8 [h, w, c] by name; `split` of whole images, so that no square is in both parts."""
 
     def __init__(self, name: str, arrays: dict[str, Pixels], seed: int, held_out: float, side: int) -> None:
+        """Cut squares of images; InputError if there are none.
+
+        - name: of the source
+        - arrays: the images by name
+        - seed: of the split and the places of the squares
+        - held_out: share of the images that is kept for measuring
+        - side: of the squares, in pixels
+        """
         if side < 1:
             raise InputError(f"{name}: expected squares of at least 1 pixel a side, found {side}")
         for file, array in arrays.items():

@@ -52,6 +52,15 @@ class Flow(nn.Module):
     def __init__(
         self, copies: int, dim: int, units: Sequence[int], layers: int, order: str = "reverse", context: int = 0
     ):
+        """Make the layers.
+
+        - copies: independent flows, for the values of lambda
+        - dim: coordinates
+        - units: widths of the hidden layers
+        - layers: how many there are
+        - order: how coordinates are reordered between them: reverse, or random
+        - context: entries of what the flow is conditioned on, 0 for nothing
+        """
         super().__init__()
         if order not in ORDERS:
             raise InputError(f"expected an order of coordinates of {', '.join(ORDERS)}, found {order!r}")

@@ -46,7 +46,14 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
 
 
 def solve_as(method: str, source: Source, lambdas: Sequence[float], options: Options, report: Report) -> list[Point]:
-    """Return the upper bounds of a method that differs from this one in its options."""
+    """Return the upper bounds of a method that differs from this one in its options.
+
+    - method: name in records
+    - source: of images
+    - lambdas: nats per unit of mean squared error
+    - options: of the training
+    - report: called with each Point, and with progress
+    """
     image_training.check_images(method, source)
     return image_training.bound(method, lambda: options.build(source.shape[2]), source, lambdas, options, report,
                           label=LABEL, rounding=True)  # fmt: skip

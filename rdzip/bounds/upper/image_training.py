@@ -76,8 +76,14 @@ def bound(
 ) -> list[Point]:
     """Return the upper bounds at each lambda, on held-out (or fresh) images.
 
-    build: makes the network, once the generator of torch is seeded. label: what the rates are. rounding: whether to
-    measure the network with rounding in place of noise too, as facts.
+    - method: name in records
+    - build: makes the network, once the generator of torch is seeded
+    - source: of images
+    - lambdas: nats per unit of mean squared error
+    - options: of the training
+    - report: called with each Point, and with progress
+    - label: what the rates are
+    - rounding: whether to measure the network with rounding in place of noise too, as facts
     """
     lambdas, began = check_lambdas(lambdas), time.monotonic()
     check_images(method, source)
@@ -118,7 +124,16 @@ def train(
     options: Fitting,
     progress: Callable[[float], None],
 ) -> tuple[Model, dict[str, Any]]:
-    """Fit a network to all betas (lambda / dim) and what lies between; choosing: images to choose its state by."""
+    """Fit a network to all betas and what lies between; return it, and facts.
+
+    - method: name in checkpoints
+    - build: makes the network, once the generator of torch is seeded
+    - source: of images
+    - betas: lambda / dim
+    - choosing: images to choose its state by
+    - options: of the training
+    - progress: called with the share that is done
+    """
     for name in ("steps", "batch", "samples"):
         if getattr(options, name) < 1:
             raise InputError(f"expected {name} of at least 1, found {getattr(options, name)}")
@@ -160,7 +175,14 @@ def train(
 def evaluate(
     net: ImageModel, images: Iterable[NDArray[np.float32]], beta: float, *, seed: int = 0, rounded: bool = False
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rate in nats and mse of every image [h, w, c] in 0..1, of any size: both float64 [n]."""
+    """Rate in nats and mse of every image, both float64 [n].
+
+    - net: the network
+    - images: [h, w, c] in 0..1, of any size
+    - beta: lambda / dim
+    - seed: of the noise
+    - rounded: round in place of noise
+    """
     noise = None if rounded else torch.Generator().manual_seed(seed)
     device = next(net.parameters()).device
     stride = net.stride

@@ -53,6 +53,13 @@ def train(
     options: Options,
     progress: Callable[[float], None],
 ) -> tuple[Pyramid, dict[str, Any]]:
-    """Fit a network to all betas (lambda / dim) and what lies between; choosing: images to choose its state by."""
+    """Fit a network to all betas and what lies between; return it, and facts.
+
+    - source: of images
+    - betas: lambda / dim
+    - choosing: images to choose its state by
+    - options: of the training
+    - progress: called with the share that is done
+    """
     build = lambda: options.build(source.shape[2])  # noqa: E731
     return image_training.train("resnet-vae", build, source, betas, choosing, options, progress)

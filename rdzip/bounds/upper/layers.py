@@ -69,6 +69,14 @@ class Autoregressive(nn.Module):
     """
 
     def __init__(self, copies: int, dim: int, units: Sequence[int], outputs: int, context: int = 0):
+        """Make the layers.
+
+        - copies: independent networks
+        - dim: coordinates
+        - units: widths of the hidden layers
+        - outputs: of each coordinate
+        - context: entries of what is seen beside, 0 for nothing
+        """
         super().__init__()
         self.dim, self.outputs = dim, outputs
         degrees = torch.arange(1, dim + 1)

@@ -122,7 +122,15 @@ def one_component(x: Tensor, lam: float, frame: Frame, diagonal: bool) -> Mixtur
 
 
 def start(x: Tensor, lam: float, frame: Frame, components: int, diagonal: bool, generator: torch.Generator) -> Mixture:
-    """Return a mixture to fit from: means at samples, far from each other with high probability; x as drawn."""
+    """Return a mixture to fit from: means at samples, far from each other with high probability.
+
+    - x: samples [n, dim], as drawn
+    - lam: lambda, nats per unit of mean squared error
+    - frame: the coordinates in which it is fitted
+    - components: how many
+    - diagonal: whether covariances are diagonal
+    - generator: of the choice
+    """
     inside = frame.into(x)
     n, dim = inside.shape
     take = inside[torch.randperm(n, generator=generator)[: 50 * components]]

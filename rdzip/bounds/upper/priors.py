@@ -104,6 +104,14 @@ class Mixture(Prior):
     """Independent coordinates, each a mixture of K Gaussians or logistics; centred: all components at 0."""
 
     def __init__(self, copies: int, dim: int, components: int, *, logistic: bool, centred: bool):
+        """Make the mixtures.
+
+        - copies: independent priors, for the values of lambda
+        - dim: coordinates
+        - components: K
+        - logistic: logistics in place of Gaussians
+        - centred: all components at 0
+        """
         super().__init__()
         self.logistic, self.centred = logistic, centred
         loc, scale = _start(components)
@@ -191,6 +199,15 @@ class Maf(Prior):
     def __init__(
         self, copies: int, dim: int, components: int, units: Sequence[int], layers: int, order: str = "reverse"
     ):
+        """Make the flow and what it flows to.
+
+        - copies: independent priors, for the values of lambda
+        - dim: coordinates
+        - components: K, 0 for a standard Gaussian
+        - units: widths of the hidden layers
+        - layers: of the flow
+        - order: of the coordinates between layers: reverse, or random
+        """
         super().__init__()
         self.components = components
         self.flow = Flow(copies, dim, units, layers, order)
@@ -225,7 +242,13 @@ class Maf(Prior):
 def make_prior(
     name: str, copies: int, dim: int, *, units: Sequence[int] = (64, 64), layers: int = 2, order: str = "reverse"
 ) -> Prior:
-    """Return the prior of a name; units, layers and order are of maf and maf_K. InputError for an unknown name."""
+    """Return the prior of a name; InputError for an unknown one.
+
+    - name: as the option `prior` of the method vae has it
+    - copies: independent priors, for the values of lambda
+    - dim: coordinates
+    - units, layers, order: of maf and maf_K, see Maf
+    """
     if name == "std_gaussian":
         return StdGaussian(copies, dim)
     if name == "deep":

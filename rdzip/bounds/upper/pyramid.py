@@ -71,7 +71,12 @@ class Level(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         """Decoded details, features for the next finer level, and rate (nats, [n]).
 
-        low, detail: coefficients of the image; above: the decoded low pass; d: D of every image [n, 1, 1, 1].
+        - low, detail: coefficients of the image
+        - above: the decoded low pass
+        - features: of the next coarser level, None at the coarsest
+        - embedding: of the distortion, [n, width]
+        - d: D of every image, [n, 1, 1, 1]
+        - noise: generator of the posterior's draws
         """
         x = self.enter(above / (self.scale * 10))
         if self.up is not None and features is not None:
@@ -99,8 +104,13 @@ def draw(
 ) -> tuple[Tensor, Tensor]:
     """Decoded coefficients and rate (nats, [n]): the posterior of the module's text, moved by the correction.
 
-    spread: predicted standard deviation of w; the prior's variance is smaller by about D: the decoded value is smoother
-    than the original. correction: of the mean, in standard deviations, and of the logarithm of the scale.
+    - w: coefficients
+    - m: predicted mean of w
+    - spread: predicted standard deviation of w; the prior's variance is smaller by about D: the decoded value is
+      smoother than the original
+    - d: D of every image, [n, 1, 1, 1]
+    - correction: of the mean, in standard deviations, and of the logarithm of the scale
+    - noise: generator of the draws
     """
     signal = spread.square()
     p = signal * (signal / (signal + d)) + 1e-6 * d

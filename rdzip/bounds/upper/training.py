@@ -78,9 +78,14 @@ def fit(
 ) -> dict[str, Any]:
     """Fit the model in place and leave each copy in its best validated state (the start counts).
 
-    stretch: see Loss. validate: gives the values of all copies on samples of their own, [copies]. checkpoint: file to
-    resume from and to save to. Returns facts: steps, steps_per_second, seconds. InputError for a checkpoint that is
-    not of this model.
+    - model: of many copies, each with a loss of its own
+    - losses_of: see Loss
+    - validate: gives the values of all copies on samples of their own, [copies]
+    - schedule: steps, learning rate and when to validate
+    - progress: called with the share that is done
+    - checkpoint: file to resume from and to save to
+
+    Returns facts: steps, steps_per_second, seconds. InputError for a checkpoint that is not of this model.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(parameters, lr=schedule.lr, betas=(0.9, 0.99), eps=1e-9, fused=True)

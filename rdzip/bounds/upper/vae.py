@@ -201,7 +201,14 @@ def solve(source: Source, lambdas: Sequence[float], options: Options, report: Re
 
 
 def bound(method: str, source: Source, lambdas: Sequence[float], options: Options, report: Report) -> list[Point]:
-    """Fit and evaluate for method "vae" or "ntc"; see the module."""
+    """Fit and evaluate; return the upper bounds at each lambda. See the module.
+
+    - method: "vae" or "ntc"
+    - source: what is bounded
+    - lambdas: nats per unit of mean squared error
+    - options: of the method
+    - report: called with each Point, and with progress
+    """
     lambdas, began = check_lambdas(lambdas), time.monotonic()
     found = moments(source, np.random.default_rng([options.seed, 1]))
     options = options.resolved(source.dim, _worthwhile(found, max(lambdas)))

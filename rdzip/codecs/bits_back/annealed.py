@@ -174,7 +174,10 @@ def encode(model: LatentModel, x: Samples, stack: AnsStack, options: Options) ->
 
 
 def decode(model: LatentModel, rows: int, shape: Shape, stack: AnsStack, options: Options) -> Samples:
-    """Pop samples [rows, *shape]; the stack is left as before ``encode``. CoderError if it holds less."""
+    """Pop samples [rows, *shape]; the stack is left as before ``encode``. CoderError if it holds less.
+
+    Arguments as of rdzip.codecs.bits_back.chain.Coder.
+    """
     if options.particles != 1:
         raise CoderError(f"bb-ais has 1 particle, {options.particles} were found: the file is corrupt")
     generation, inference = Trace(), Trace()

@@ -28,7 +28,10 @@ def encode(model: LatentModel, x: Samples, stack: AnsStack, options: Options) ->
 
 
 def decode(model: LatentModel, rows: int, shape: Shape, stack: AnsStack, options: Options) -> Samples:
-    """Pop samples [rows, *shape] and give the bits of their latents back."""
+    """Pop samples [rows, *shape] and give the bits of their latents back.
+
+    Arguments as of rdzip.codecs.bits_back.chain.Coder.
+    """
     generation, inference = Trace(), Trace()
     x = model.generate(rows, shape, generation.popping(stack))
     model.infer(x, inference.knowing(generation.values), options.refine)
@@ -46,7 +49,10 @@ def encode_stochastic(model: LatentModel, x: Samples, stack: AnsStack, options: 
 
 
 def decode_stochastic(model: LatentModel, rows: int, shape: Shape, stack: AnsStack, options: Options) -> Samples:
-    """Pop samples [rows, *shape] and their latents."""
+    """Pop samples [rows, *shape] and their latents.
+
+    Arguments as of rdzip.codecs.bits_back.chain.Coder.
+    """
     return model.generate(rows, shape, Trace().popping(stack))
 
 

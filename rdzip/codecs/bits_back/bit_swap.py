@@ -44,7 +44,10 @@ def encode(model: LatentModel, x: Samples, stack: AnsStack, options: Options) ->
 
 
 def decode(model: LatentModel, rows: int, shape: Shape, stack: AnsStack, options: Options) -> Samples:
-    """Pop samples [rows, *shape] and give the bits of their latents back."""
+    """Pop samples [rows, *shape] and give the bits of their latents back.
+
+    Arguments as of rdzip.codecs.bits_back.chain.Coder.
+    """
     markov = _markov(model)
     above = markov.top_site(rows, shape).pop(stack)
     for level in range(markov.levels, 0, -1):

@@ -46,9 +46,15 @@ MARGIN = 0.9
 
 
 class Coder(NamedTuple):
-    """encode(model, x [rows, ...], stack, options) -> ideal bits [rows]; decode(model, rows, shape, stack, options).
+    """A codec of groups of samples: encode(model, x, stack, options) -> ideal bits [rows], and its inverse
+    decode(model, rows, shape, stack, options) -> x.
 
-    pops: whether the encoder takes bits from the stack, so that it needs initial ones.
+    - model: with latents (models/latent_model.py), or of sequences
+    - x: samples uint8 [rows, *shape] that are coded side by side
+    - rows, shape: how many there are, and what each is
+    - stack: what is pushed to, and popped from; decode leaves it as it was before encode
+    - options: of the codec, both sides the same
+    - pops: whether the encoder takes bits from the stack, so that it needs initial ones
     """
 
     encode: Callable[[Any, Samples, AnsStack, Options], NDArray[np.float64]]
@@ -111,9 +117,14 @@ def coder_of(model: Any, codec: str, options: Options) -> tuple[Coder, Options]:
 def encode(
     model: Any, items: Items, codec: str, options: Options, progress: Progress | None = None, largest: int = MAX_ROWS
 ) -> Chain:
-    """Code samples uint8 [n, ...], or a sequence of rolls uint8 [steps, dims], into one payload.
+    """Code samples into one payload. Raises InputError for what the model or codec cannot code.
 
-    largest: samples that are coded side by side at most. Raises InputError for what the model or codec cannot code.
+    - model: with latents, or of sequences
+    - items: samples uint8 [n, ...], or sequences of rolls uint8 [steps, dims]
+    - codec: one of the model's
+    - options: of the codec
+    - progress: called with the share that is done
+    - largest: samples that are coded side by side at most
     """
     shapes = [tuple(item.shape) for item in items]
     for shape in dict.fromkeys(s[1:] if is_sequence_model(model) else s for s in shapes):
@@ -196,7 +207,15 @@ def push_groups(
     progress: Progress | None,
     largest: int = MAX_ROWS,
 ) -> tuple[list[int], list[Group]]:
-    """Push all samples; the sizes of the groups and what they cost, in the order of coding."""
+    """Push all samples; the sizes of the groups and what they cost, in the order of coding.
+
+    - coder: the codec
+    - model, options: as its functions have them
+    - items: the samples; shapes: that of each
+    - stack: with as many initial bits as needed, or it raises InitialBitsError
+    - progress: called with the share that is done
+    - largest: samples of a group at most
+    """
     sizes: list[int] = []
     groups: list[Group] = []
     demand, done = 0.0, 0  # initial bits that an entry needs
@@ -234,7 +253,15 @@ def pop_groups(
     options: Options,
     progress: Progress | None,
 ) -> list[Samples]:
-    """Pop all samples, in their own order; CoderError if the sizes of the groups do not fit them, or are too large."""
+    """Pop all samples, in their own order; CoderError if the sizes of the groups do not fit them, or are too large.
+
+    - coder: the codec
+    - model, options: as its functions have them
+    - shapes: that of each sample
+    - sizes: samples of each group, in the order of coding
+    - stack: left as it was before `push_groups`
+    - progress: called with the share that is done
+    """
     groups: list[list[int]] = []
     left = iter(sizes)
     for run in _order(shapes):

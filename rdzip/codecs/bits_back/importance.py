@@ -226,7 +226,10 @@ def encode(model: LatentModel, x: Samples, stack: AnsStack, options: Options) ->
 
 
 def decode(model: LatentModel, rows: int, shape: Shape, stack: AnsStack, options: Options) -> Samples:
-    """Pop samples [rows, *shape]; the stack is left as before ``encode``. CoderError if it holds less."""
+    """Pop samples [rows, *shape]; the stack is left as before ``encode``. CoderError if it holds less.
+
+    Arguments as of rdzip.codecs.bits_back.chain.Coder.
+    """
     return _decode(_Independent, model, rows, shape, stack, options)
 
 
@@ -236,5 +239,8 @@ def encode_coupled(model: LatentModel, x: Samples, stack: AnsStack, options: Opt
 
 
 def decode_coupled(model: LatentModel, rows: int, shape: Shape, stack: AnsStack, options: Options) -> Samples:
-    """Pop samples [rows, *shape]; the stack is left as before ``encode_coupled``. CoderError if it holds less."""
+    """Pop samples [rows, *shape]; the stack is left as before ``encode_coupled``. CoderError if it holds less.
+
+    Arguments as of rdzip.codecs.bits_back.chain.Coder.
+    """
     return _decode(_Coupled, model, rows, shape, stack, options)

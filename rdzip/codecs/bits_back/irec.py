@@ -87,7 +87,10 @@ def encode(model: LatentModel, x: Samples, stack: AnsStack, options: Options) ->
 
 
 def decode(model: LatentModel, rows: int, shape: Shape, stack: AnsStack, options: Options) -> Samples:
-    """Pop samples [rows, *shape]; CoderError if the stack holds less, or what no encoder writes."""
+    """Pop samples [rows, *shape]; CoderError if the stack holds less, or what no encoder writes.
+
+    Arguments as of rdzip.codecs.bits_back.chain.Coder.
+    """
     candidates = options.rec_settings.candidates
     exponent = int(stack.pop_uniform(np.array([index_code.EXPONENTS]))[0])
 

@@ -266,7 +266,10 @@ def encode(model: SequenceModel, x: Rolls, stack: AnsStack, options: Options) ->
 
 
 def decode(model: SequenceModel, rows: int, shape: tuple[int, ...], stack: AnsStack, options: Options) -> Rolls:
-    """Pop sequences uint8 [rows, steps, dims] of ``shape`` (steps, dims); the stack is left as before ``encode``."""
+    """Pop sequences uint8 [rows, steps, dims] of ``shape`` (steps, dims); the stack is left as before ``encode``.
+
+    Arguments as of rdzip.codecs.bits_back.chain.Coder.
+    """
     if not shape[0]:
         return np.zeros((rows, *shape), np.uint8)
     x, path = _pop_path(model, rows, shape[0], stack)
@@ -306,7 +309,10 @@ def encode_stochastic(model: SequenceModel, x: Rolls, stack: AnsStack, options: 
 def decode_stochastic(
     model: SequenceModel, rows: int, shape: tuple[int, ...], stack: AnsStack, options: Options
 ) -> Rolls:
-    """Pop what ``encode_stochastic`` pushed."""
+    """Pop what ``encode_stochastic`` pushed.
+
+    Arguments as of rdzip.codecs.bits_back.chain.Coder.
+    """
     if not shape[0]:
         return np.zeros((rows, *shape), np.uint8)
     return _pop_path(model, rows, shape[0], stack)[0]

@@ -100,7 +100,13 @@ def _first_rows(pixels: Pixels, demand: float, rate: float) -> _InitialBits:
 
 
 def encode(model: Any, pixels: Pixels, codec: str, options: Options, progress: Progress | None = None) -> Encoded:
-    """Payload of uint8 pixels [h, w] or [h, w, 3] with its rates; InputError for what the model cannot code.
+    """Payload of a picture with its rates; InputError for what the model cannot code.
+
+    - model: of images, with latents
+    - pixels: uint8 [h, w] or [h, w, 3]
+    - codec: one of the model's
+    - options: of the codec
+    - progress: called with the share that is done
 
     The bits of the first rows count as they are in ideal and net.
     """
@@ -147,7 +153,14 @@ def encode(model: Any, pixels: Pixels, codec: str, options: Options, progress: P
 
 
 def decode(model: Any, payload: bytes, shape: tuple[int, ...], layout: int, progress: Progress | None = None) -> Pixels:
-    """Pixels uint8 of ``shape`` from a payload; CoderError if it is corrupt."""
+    """Pixels uint8 of a payload; CoderError if it is corrupt.
+
+    - model: the one that it was coded by
+    - payload: of `encode`
+    - shape: [h, w] or [h, w, 3]
+    - layout: number of the codec, as the file has it
+    - progress: called with the share that is done
+    """
     if layout != LAYOUT:
         raise CoderError(f"tiles: expected layout {LAYOUT}, found {layout}: the file needs a newer rdzip")
     (side, rows, length, kind), at = read_tile_head(payload)

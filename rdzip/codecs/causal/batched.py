@@ -90,7 +90,13 @@ def _in_order(parts: list[Int32], counts: Int64) -> Int32:
 def decode(
     model: CausalModel, net: ExactNet, stack: AnsStack, shape: tuple[int, ...], progress: Progress | None = None
 ) -> Pixels:
-    """Pixels uint8 of ``shape`` from a stack; CoderError if it is corrupt."""
+    """Pixels uint8 from a stack; CoderError if it is corrupt.
+
+    - model: the model; net: its network for the kind of picture, on the device that computes
+    - stack: what `encode` pushed to
+    - shape: [h, w] or [h, w, 3]
+    - progress: called with the share that is done
+    """
     height, width = shape[:2]
     fronts = Wavefronts(height, width)
     planes = np.zeros((net.config.channels, height + PAD, width + 2 * PAD), np.int16)

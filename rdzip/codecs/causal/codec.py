@@ -114,7 +114,14 @@ def _bits(shares: Int32) -> float:
 def decode(
     model: CausalModel, payload: bytes, shape: tuple[int, ...], layout: int, progress: Progress | None = None
 ) -> Pixels:
-    """Pixels uint8 of ``shape`` from a payload; CoderError if it is corrupt."""
+    """Pixels uint8 of a payload; CoderError if it is corrupt.
+
+    - model: the one that it was coded by
+    - payload: of `encode`
+    - shape: [h, w] or [h, w, 3]
+    - layout: slant of the wavefronts, as the file has it
+    - progress: called with the share that is done
+    """
     if layout != SLANT:
         raise CoderError(
             f"causal codec: expected wavefront slant {SLANT}, found {layout}: the file needs a newer rdzip"

@@ -66,7 +66,13 @@ class Bands:
 
 
 def decode(model: CausalModel, kind: str, payload: bytes, shape: tuple[int, ...], progress: Progress | None) -> Pixels:
-    """Pixels uint8 of ``shape`` from a payload of whole words; CoderError if it is corrupt."""
+    """Pixels uint8 of a payload of whole words; CoderError if it is corrupt.
+
+    - model: the one that it was coded by; kind: "grey" or "colour", which of its networks
+    - payload: the words of the stack
+    - shape: [h, w] or [h, w, 3]
+    - progress: called with the share that is done
+    """
     height, width = shape[:2]
     channels = 1 if len(shape) == 2 else shape[2]
     fronts = Wavefronts(height, width)

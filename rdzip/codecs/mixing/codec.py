@@ -86,7 +86,14 @@ def encode(
 def decode(
     model: CausalModel | None, payload: bytes, shape: tuple[int, ...], layout: int, progress: Progress = None
 ) -> Pixels:
-    """Pixels uint8 of ``shape`` from a payload; CoderError if it is corrupt."""
+    """Pixels uint8 of a payload; CoderError if it is corrupt.
+
+    - model: the one that it was coded by, None for a preset without a network
+    - payload: of `encode`
+    - shape: [h, w] or [h, w, 3]
+    - layout: number of the preset, as the file has it
+    - progress: called with the share that is done
+    """
     if layout not in PRESETS:
         raise CoderError(
             f"mixing codec: expected layout 1 to {max(PRESETS)}, found {layout}: the file needs a newer rdzip"

@@ -57,9 +57,14 @@ def code_rows(
 ) -> None:
     """Code rows first..first+rows-1, those of a window px.
 
+    - fits: states of least squares; features, mixer: of the samples
+    - net: the causal network, empty for none
+    - px: int32, samples of all planes in a window of rows, flat
     - mixtures: int32 [rows * w * channels * PARTS], the network's; empty to compute them, or for none
+    - coder, data, decoding: state of the arithmetic coder, what it reads or writes, and which
     - levels: [channels], room for what the inputs of least squares are taken relative to
     - mixture: [PARTS], room for the network's of a sample; empty without a network
+    - width, first, rows: columns, and which rows
     """
     channels = len(levels)
     stride = width + 2 * PAD

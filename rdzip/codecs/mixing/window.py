@@ -59,7 +59,13 @@ class Window:
 
 @compiled
 def pad_left(px: NDArray[np.int32], plane: int, channels: int, stride: int, row: int) -> None:
-    """Put what is known to the left of a row of a window: the first sample of the row above."""
+    """Put what is known to the left of a row of a window: the first sample of the row above.
+
+    - px: samples of all planes, flat
+    - plane, channels: numbers of a plane, and how many planes there are
+    - stride: numbers of a row
+    - row: which of the window's
+    """
     start = (row + PAD) * stride
     for c in range(channels):
         for k in range(PAD):
@@ -68,7 +74,10 @@ def pad_left(px: NDArray[np.int32], plane: int, channels: int, stride: int, row:
 
 @compiled
 def pad_right(px: NDArray[np.int32], plane: int, channels: int, stride: int, row: int) -> None:
-    """Put what is known to the right of a row of a window: its last sample."""
+    """Put what is known to the right of a row of a window: its last sample.
+
+    Arguments as of rdzip.codecs.mixing.window.pad_left.
+    """
     end = (row + PAD + 1) * stride - PAD
     for c in range(channels):
         for k in range(PAD):

@@ -65,10 +65,15 @@ def encode(
     rec_settings: Settings | None = None,
     progress: Progress | None = None,
 ) -> Encoded:
-    """Payload of uint8 pixels [h, w] or [h, w, 3], h, w >= 1, at a setting of the quantiser.
+    """Payload of a picture at a setting of the quantiser. Raises InputError for what cannot be coded.
 
-    quality: what the setting was chosen by, 0 for nothing. codec: one of the model's, None for its default.
-    rec_settings: of relative entropy coding, None for the model's. Raises InputError for what cannot be coded.
+    - model: a lossy one
+    - pixels: uint8 [h, w] or [h, w, 3], h, w >= 1
+    - setting: of the quantiser, 0 is the finest
+    - quality: what the setting was chosen by, 0 for nothing
+    - codec: one of the model's, None for its default
+    - rec_settings: of relative entropy coding, None for the model's
+    - progress: called with the share that is done
     """
     _check(pixels)
     model = searching(model, rec_settings)
@@ -123,7 +128,14 @@ def framed_bits(tiles: Sequence[float], head: int) -> float:
 def unpack(
     model: LossyModel, payload: bytes, shape: tuple[int, ...], layout: int, progress: Progress | None = None
 ) -> Unpacked:
-    """Decoded latents of a payload of a picture of `shape` [h, w] or [h, w, 3]; CoderError if it is corrupt."""
+    """Decoded latents of a payload; CoderError if it is corrupt.
+
+    - model: the one that it was coded by
+    - payload: of `encode`
+    - shape: of the picture, [h, w] or [h, w, 3]
+    - layout: number of the codec, as the file has it
+    - progress: called with the share that is done
+    """
     if codec_of(layout) not in model.codecs:
         raise CoderError(f"the model has no codec {codec_of(layout)}: the file is corrupt")
     head, at = Head.of(payload, codec_of(layout))
@@ -173,7 +185,13 @@ def synthesise(model: LossyModel, found: Unpacked, shape: tuple[int, ...], progr
 
 
 def analyse(model: LossyModel, pixels: Pixels, grid: Grid, tile: Region, setting: int) -> dict[str, Any]:
-    """Latents of a tile, analysed with what surrounds it."""
+    """Latents of a tile, analysed with what surrounds it.
+
+    - model: a lossy one
+    - pixels: uint8 [h, w] or [h, w, 3], of the whole picture
+    - grid: its tiles; tile: which of them
+    - setting: of the quantiser
+    """
     wide = grid.around(tile, model.halo)
     x = torch.from_numpy(cut(pixels, wide, model.stride)).permute(2, 0, 1)[None].float() / 255
     with exact_inference():

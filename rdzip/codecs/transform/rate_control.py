@@ -41,11 +41,16 @@ def find_setting(
     *,
     rec_settings: Settings | None = None,
 ) -> int:
-    """Setting whose file is nearest to `bits` in size, `extra` of them not the payload's.
+    """Setting whose file is nearest to a size. Raises InputError unless bits > 0.
+
+    - model: a lossy one
+    - pixels: uint8 [h, w] or [h, w, 3]
+    - bits: the size that is asked for; extra: how many of them are not the payload's
+    - progress: called with the share that is done
+    - rec_settings: of relative entropy coding, whose rate is guessed from divergences
 
     The finest or the coarsest setting if all files are smaller or larger. Of a picture of many tiles some are looked
-    at, then all, and then again some, corrected by how much the sample was off. rec_settings: of relative entropy
-    coding, whose rate is guessed from divergences. Raises InputError unless bits > 0.
+    at, then all, and then again some, corrected by how much the sample was off.
     """
     model = transform.searching(model, rec_settings, guess=True)
     if not bits > 0 or not math.isfinite(bits):

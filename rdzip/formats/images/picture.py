@@ -91,8 +91,13 @@ def pixel_hash(samples: NDArray[Any], mode: str, palette: bytes = b"", palette_m
 def symbols_hash(
     digest: bytes, mode: str, shape: tuple[int, ...], setting: int, alpha: NDArray[np.uint8] | None
 ) -> bytes:
-    """Return the first 8 bytes of SHA-256 over "mode NUL h NUL w NUL setting NUL", the digest of the symbols
-    (rdzip.codecs.transform.codec.Unpacked), and the samples of alpha, if there are any.
+    """Return the first 8 bytes of SHA-256 over "mode NUL h NUL w NUL setting NUL", the digest of the symbols, and the
+    samples of alpha, if there are any.
+
+    - digest: of the symbols (rdzip.codecs.transform.codec.Unpacked)
+    - mode, shape: of the picture, [h, w] or [h, w, c]
+    - setting: of the quantiser
+    - alpha: uint8 [h, w], or None
     """
     state = hashlib.sha256(f"{mode}\0{shape[0]}\0{shape[1]}\0{setting}\0".encode() + digest)
     if alpha is not None:

@@ -176,7 +176,13 @@ def _value(px: Int32, plane_size: int, plane: int, at: int) -> int:
 
 @compiled
 def run_trunk(net: ScalarNet, px: Int32, plane_size: int, at: int, x: int, y: int) -> None:
-    """Run the layers that are common to all channels of the pixel at ``at``."""
+    """Run the layers that are common to all channels of a pixel.
+
+    - net: the network; its scratch gets the result
+    - px, plane_size: int32, samples of all planes, flat, and numbers of a plane
+    - at: place of the pixel in the first plane
+    - x, y: its column and row
+    """
     k = 0
     off = net.offsets
     for plane in range(net.counts[2]):
@@ -211,7 +217,14 @@ def run_trunk(net: ScalarNet, px: Int32, plane_size: int, at: int, x: int, y: in
 
 @compiled
 def run_head(net: ScalarNet, px: Int32, plane_size: int, at: int, c: int, mixture: Int32) -> None:
-    """Fill the mixture int32 [PARTS] of channel c, whose earlier channels ``px`` holds."""
+    """Fill the mixture of a channel of a pixel whose trunk was run.
+
+    - net: the network
+    - px, plane_size: int32, samples of all planes, the pixel's earlier channels among them; numbers of a plane
+    - at: place of the pixel in the first plane
+    - c: the channel
+    - mixture: int32 [PARTS], filled
+    """
     width = net.counts[5]
     head, before = net.head, net.before
     weights, layers, some, factors = net.weights, net.layers, net.some, net.factors
@@ -272,9 +285,12 @@ def run_head(net: ScalarNet, px: Int32, plane_size: int, at: int, c: int, mixtur
 
 @compiled
 def run_rows(net: ScalarNet, px: Int32, first: int, rows: int, found: Int32) -> None:
-    """Fill the mixtures int32 [rows * w * channels * PARTS] of the rows first..first+rows-1, all samples being known.
+    """Fill the mixtures of rows of which all samples are known.
 
-    px: as ``template.padded_samples`` makes them of these rows, flat.
+    - net: the network
+    - px: as ``template.padded_samples`` makes them of these rows, flat
+    - first, rows: number of the first row, and how many
+    - found: int32 [rows * w * channels * PARTS], filled
     """
     channels = net.counts[2]
     plane = len(px) // channels

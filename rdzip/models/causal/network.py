@@ -134,8 +134,15 @@ class CausalNet(nn.Module):
         quantise: bool = True,
         dtype: torch.dtype = torch.float32,
     ) -> Mixture:
-        """Mixture of a channel from its slice [n, head] of the trunk and the values of the earlier
-        planes, by which it is conditioned."""
+        """Mixture of a channel of n pixels.
+
+        - channel: which
+        - head_in: its slice [n, head] of the trunk
+        - context: of the pixels
+        - conditioning: values [n] of the earlier planes
+        - quantise: round as a decoder does
+        - dtype: of the layers
+        """
         u = head_in
         if channel:
             seen = []

@@ -131,9 +131,13 @@ def predict(
     means: Float64,
     c: int,
 ) -> int:
-    """Prediction in 1/16, 0..4080, of channel c, whose sample of the first plane is at ``at``, in column x.
+    """Prediction in 1/16, 0..4080, of a sample.
 
-    - n: how many inputs the channel has
+    - places, n: where inputs are from a pixel, by channel, and how many the channel has
+    - columns, sums: state of the fits
+    - pixels, plane_size: samples of all planes, flat, and numbers of a plane
+    - at: place of the sample's pixel in the first plane
+    - x, c: column and channel
     - means: [channels], what inputs of each plane are taken relative to
     """
     own = c * SUMS
@@ -162,7 +166,14 @@ def predict(
 
 @compiled
 def update(columns: Float64, sums: Float64, n: int, x: int, last: int, value: float, channels: int, c: int) -> None:
-    """Take in the sample's value, relative to its plane's mean; last: whether its row ends here."""
+    """Take in a sample.
+
+    - columns, sums: state of the fits
+    - n: how many inputs the channel has
+    - x: the sample's column; last: whether its row ends here
+    - value: the sample, relative to its plane's mean
+    - channels, c: how many there are, and which it is
+    """
     own = c * SUMS
     blocks = len(columns) // (channels * SQUARE)
     side = len(columns) // (channels * blocks * SIDE)

@@ -86,8 +86,9 @@ def compute_features(
 ) -> None:
     """Fill the features of a sample; the means of least squares and of the network are there already.
 
-    - means to sources: of a FastFeatures
-    - px: samples of all planes, each of so many numbers, in rows of so many
+    - means, scales, contexts, hashes, errors, tables, sources: of a FastFeatures
+    - px: samples of all planes
+    - plane, stride: numbers of a plane, and of a row
     - c, x, y: the sample's channel, column and row
     - at: the place of its pixel in the first plane
     """
@@ -158,7 +159,13 @@ def compute_features(
 
 @compiled
 def update_errors(means: Int64, errors: Int32, sources: int, stride: int, c: int, x: int, y: int, value: int) -> None:
-    """Take in how far each prediction was from the value."""
+    """Take in how far each prediction was from a sample.
+
+    - means, errors, sources: of a FastFeatures
+    - stride: numbers of a row of errors
+    - c, x, y: the sample's channel, column and row
+    - value: the sample
+    """
     now = PAD + x
     for j in range(PREDICTORS):
         if j >= sources and j < BLEND:

@@ -187,10 +187,11 @@ def code_sample(
 ) -> int:
     """Code a sample of channel c bit by bit from the highest, learn from it, and return it.
 
-    - inputs to mixers: of a FastMixer
+    - inputs, weights, slots, counters, tables, sigmoid, scratch, coded, mixers: of a FastMixer
     - means, scales, hashes: of a FastFeatures
     - mixture: the network's, int32 [9], or empty
     - coder, data, decoding: state of the arithmetic coder, what it reads or writes, and which
+    - c: the channel
     - parity: of the sample's column
     - value: the sample; of no meaning when decoding
     """

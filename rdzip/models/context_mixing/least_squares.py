@@ -211,9 +211,14 @@ def fit(fits: Fits, x: int) -> None:
 def predict(
     fits: Fits, pixels: NDArray[np.int32], at: int, plane_size: int, x: int, means: Float64, c: int, found: Int64
 ) -> None:
-    """Fill in two predictions in 1/16, 0..4080, of the sample at ``at`` of the first plane, column x, for channel c.
+    """Fill in two predictions in 1/16, 0..4080, of a sample.
 
-    means [channels]: what inputs of each plane are taken relative to.
+    - fits: state of the fits
+    - pixels, plane_size: samples of all planes, flat, and numbers of a plane
+    - at: place of the sample's pixel in the first plane
+    - x, c: column and channel
+    - means: [channels], what inputs of each plane are taken relative to
+    - found: int64, filled
     """
     s0 = means[c]
     s1 = means[c]

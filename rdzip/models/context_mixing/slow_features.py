@@ -133,7 +133,9 @@ def compute_features(
 ) -> None:
     """Fill the features of a sample; the means of least squares and of the network are there already.
 
-    - px: samples of all planes, each of so many numbers, in rows of so many
+    - features: filled
+    - px: samples of all planes
+    - plane, stride, channels: numbers of a plane, and of a row, and how many planes there are
     - c, x, y: the sample's channel, column and row
     - at: the place of its pixel in the first plane
     """
@@ -267,7 +269,13 @@ def _describe(means: Int64, scales: Int64, f: Int64, scale_index: Int32, x: int,
 
 @compiled
 def update_errors(features: SlowFeatures, c: int, x: int, y: int, width: int, value: int) -> None:
-    """Take in how far each prediction was from the value."""
+    """Take in how far each prediction was from a sample.
+
+    - features: of the sample
+    - c, x, y: its channel, column and row
+    - width: columns of the picture
+    - value: the sample
+    """
     now = PAD + x
     for j in range(PREDICTORS):
         e = abs(16 * value - features.means[j])

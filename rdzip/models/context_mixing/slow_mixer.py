@@ -289,7 +289,12 @@ def code_sample(
 ) -> int:
     """Code a sample of channel c bit by bit from the highest, learn from it, and return it.
 
-    mixture: the network's, int32 [9], or empty. value: the sample; of no meaning when decoding.
+    - m: the mixer
+    - features: of the sample
+    - mixture: the network's, int32 [9], or empty
+    - coder, data, decoding: state of the arithmetic coder, what it reads or writes, and which
+    - c: the channel
+    - value: the sample; of no meaning when decoding
     """
     base = m.scratch[0:32]
     refined = m.scratch[32:64]

@@ -46,6 +46,13 @@ class Net(nn.Module):
     """Centred samples or latents [n, i, h, w] to outputs [n, o, h, w]: a convolution, blocks, a convolution."""
 
     def __init__(self, inputs: int, outputs: int, width: int, blocks: int, gain: float = 1.0) -> None:
+        """Make the layers.
+
+        - inputs, outputs: channels
+        - width: of the stream between them
+        - blocks: residual blocks on it
+        - gain: of the random weights of the first layer
+        """
         super().__init__()
         self.stem = QuantisedConv(inputs, width, gain=gain, input_max=INPUT_MAX + 1)
         self.blocks = Blocks(width, blocks)

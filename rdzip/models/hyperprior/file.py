@@ -131,7 +131,13 @@ def export(path: Path, net: HyperNet, facts: Mapping[str, Any]) -> None:
 def document(
     architecture: str, version: int, codecs: Sequence[str], net: HyperNet, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The document of a model file, but for its known answer."""
+    """The document of a model file, but for its known answer.
+
+    - architecture, version: by which it is built
+    - codecs: that code by it, default first
+    - net: the trained network
+    - facts: of the training
+    """
     return {
         "architecture": architecture,
         "version": version,

@@ -84,7 +84,13 @@ class SliceNet(nn.Module):
     def forward(
         self, draw: Draw, setting: Tensor, rows: int, columns: int, dtype: torch.dtype = torch.float32
     ) -> Tensor:
-        """Run the program for settings int [n]: decoded latents [n, channels, rows, columns] in 1/16 steps."""
+        """Run the program: decoded latents [n, channels, rows, columns] in 1/16 steps.
+
+        - draw: called for each pass
+        - setting: of the quantiser, int [n]
+        - rows, columns: cells of the grid of blocks
+        - dtype: of the layers
+        """
         planes = setting_planes(setting)
         base = torch.floor(
             (self.base[None] - OCTAVES * SCALES_PER_OCTAVE * setting[:, None]).double() / 255 + 0.5

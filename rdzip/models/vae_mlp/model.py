@@ -60,6 +60,14 @@ class VaeMlpModel:
         emission: Int32,
         answer: str,
     ) -> None:
+        """Take the parts of a model file.
+
+        - config: sizes
+        - encoder, decoder: layers in order
+        - tables: of the normal distribution
+        - emission: int32 [383], frequency of a one of 2**24 by the logit in 1/16 nat, -191..191
+        - answer: the known answer
+        """
         self.config = config
         self.tables = tables
         self.answer = answer

@@ -132,8 +132,12 @@ class VaeMlp(nn.Module):
     ) -> Tensor:
         """Logarithms of the importance weights p(x, z) / q(z | x), nats [n, k], z = round(mean + deviation * noise).
 
-        noise: standard normal [n, k, latents]. beta: with this weight and the divergence from prior to posterior in
-        place of the logarithm of their ratio, for k = 1: with 1 the mean is the same, and the gradient less noisy.
+        - x: binary samples [n, pixels]
+        - noise: standard normal [n, k, latents]
+        - dtype: of the layers
+        - quantise: round as a decoder does
+        - beta: with this weight and the divergence from prior to posterior in place of the logarithm of their ratio,
+          for k = 1: with 1 the mean is the same, and the gradient less noisy
         """
         q = self.posterior(x, dtype, quantise)
         mean, variance = q.mean[:, None], q.rounded_variance[:, None]

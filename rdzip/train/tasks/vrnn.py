@@ -36,9 +36,16 @@ def sequence_bound(
 ) -> Tensor:
     """Bound on -log2 p(x) of each sequence, bits, float32 [b], with reparameterised latents.
 
-    rolls: float [steps, b, dims], zero beyond ``lengths`` [b]. One particle: ELBO. More without resampling: IWAE
-    (Burda et al. 2016, eq. 8). With it: FIVO (Maddison et al. 2017, algorithm 1), resampled where the effective sample
-    size is below half of the particles; the gradient of the choice of ancestors is left out, as there.
+    - net: the network
+    - rolls, lengths: float [steps, b, dims], zero beyond the lengths [b]
+    - particles: one: ELBO; more without resampling: IWAE (Burda et al. 2016, eq. 8)
+    - resample: FIVO (Maddison et al. 2017, algorithm 1), resampled where the effective sample size is below half of the
+      particles; the gradient of the choice of ancestors is left out, as there
+    - generator: of latents and ancestors
+    - quantise: round as a decoder does
+    - dropout: share of the inputs that are set to 0
+    - dtype: of the layers
+    - warm: weight of the divergence, which grows to 1 at first
     """
     step = Step(net, quantise, dropout, dtype)
     steps, batch, _ = rolls.shape

@@ -30,7 +30,7 @@ for threads in (1, 2):
     torch.set_num_threads(threads)
     assert torch.get_num_threads() == threads
     for name, shapes in json.loads((folder / "shapes.json").read_text()).items():
-        model = build(*modelfile.read(folder / f"{name}.safetensors"))
+        model = build(*model_file.read(folder / f"{name}.safetensors"))
         samples = chain.decode(model, (folder / name).read_bytes(), [tuple(shape) for shape in shapes])
         found[f"{name} {threads}"] = hashlib.sha256(b"".join(x.tobytes() for x in samples)).hexdigest()
 print(json.dumps([torch.backends.cpu.get_cpu_capability(), found]))

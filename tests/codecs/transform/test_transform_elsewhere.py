@@ -32,7 +32,7 @@ found = {}
 for threads in (1, 2):
     torch.set_num_threads(threads)
     assert torch.get_num_threads() == threads
-    model = build(*modelfile.read(folder / "tiny.safetensors"))
+    model = build(*model_file.read(folder / "tiny.safetensors"))
     for name, shape in json.loads((folder / "shapes.json").read_text()).items():
         unpacked = transform.unpack(model, (folder / name).read_bytes(), tuple(shape), 1)
         (folder / (name + ".pixels")).write_bytes(transform.synthesise(model, unpacked, tuple(shape)).tobytes())

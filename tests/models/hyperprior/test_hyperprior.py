@@ -39,7 +39,7 @@ folder = Path(sys.argv[1])
 torch.set_num_threads(1)
 found = {}
 for name, (kind, shape, layout) in json.loads((folder / "files.json").read_text()).items():
-    tensors, meta = modelfile.read(folder / f"{kind}.safetensors")
+    tensors, meta = model_file.read(folder / f"{kind}.safetensors")
     model = build(tensors, meta)
     check_known_answer(model, meta)
     unpacked = transform.unpack(model, (folder / name).read_bytes(), tuple(shape), layout)
