@@ -37,8 +37,8 @@ def seeds() -> Iterator[bytes]:
             for step in (0, model.setting_count // 2, model.setting_count - 1):
                 head = bytes([number, *sides, step % 2])
                 pixels = rng.integers(100, 130, shape_of(head)).astype(np.uint8)
-                settings = Settings(300, 20, 2, 0) if name.startswith("irec") else None
-                coded = transform.encode(model, pixels, step, settings=settings)
+                rec_settings = Settings(300, 20, 2, 0) if name.startswith("irec") else None
+                coded = transform.encode(model, pixels, step, rec_settings=rec_settings)
                 yield head + bytes([coded.layout]) + coded.payload
 
 
