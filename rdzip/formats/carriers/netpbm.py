@@ -165,10 +165,10 @@ def _parse(data: bytes) -> _Head:
     if (found := PAM.match(data)) is not None:
         lines = [line.split(None, 1) for line in found[1].split(b"\n") if line and not line.startswith(b"#")]
         said = {line[0]: line[1].strip() for line in lines if len(line) == 2}
-        wanted = [said.get(name, b"") for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL")]
-        if not all(re.fullmatch(rb"\d{1,9}", number) for number in wanted):
+        numbers = [said.get(name, b"") for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL")]
+        if not all(re.fullmatch(rb"\d{1,9}", number) for number in numbers):
             raise NotCarriedError("its head lacks a number")
-        width, height, channels, maxval = map(int, wanted)
+        width, height, channels, maxval = map(int, numbers)
         return _checked(_Head(found.end(), "7", width, height, channels, maxval))
     raise NotCarriedError("it is no image of netpbm")
 

@@ -27,10 +27,14 @@ MOST = 64
 def read(
     data: bytes, at: int, shape: tuple[int, int], maxval: int, *, bits: bool = False
 ) -> tuple[NDArray[np.uint16], list[Any], int]:
-    """Return numbers [rows, numbers of a row] from ``at`` on, their layout, and where the text ends; NotCarriedError
-    where the layout is not regular.
+    """Return numbers [rows, numbers of a row], their layout, and where the text ends.
 
-    maxval: the largest number that may be. bits: whether each digit is a number.
+    - data, at: the file, and where the text begins
+    - shape: rows, and numbers of a row
+    - maxval: the largest number that may be
+    - bits: whether each digit is a number
+
+    NotCarriedError where the layout is not regular.
     """
     row, count = shape[1], shape[0] * shape[1]
     if count > len(data) - at:
