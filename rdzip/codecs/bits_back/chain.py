@@ -3,6 +3,21 @@
 The samples of a group share each call of networks, tables and coder. A group takes its posterior's bits from the stack
 before it puts anything there, so groups begin with one sample and grow with what is on the stack: working side by side
 costs no more initial bits than one sample by one (docs/reference/latents.md, section 4).
+
+The stack while samples x1, x2, x3 are coded, the top to the right; a bar's length stands for its bits:
+
+    initial bits          ======
+    group 1, x1:   pop z  ===                         z1 ~ q(z | x1) is sampled by bits that lie there
+                   push   ===|x1 x1 x1 x1|z1 z1       by p(x | z) and p(z)
+    group 2:       pop z  ===|x1 x1                   z2, z3: as many samples side by side as these bits allow
+    x2 and x3      push   ===|x1 x1|x2 x3 x2 x3 x2 x3|z2 z3 z2 z3
+    decoder               pops in the reverse order, and pushes z by q(z | x) where the encoder popped it:
+                          what is left in the end are the initial bits again
+
+    payload               head: codec, options, sizes of the groups | words of the stack
+
+Initial bits that nobody popped are not written. Those that were popped, by the first group mostly, are what `total` in
+reports has more than `net` (rdzip/entropy/initial_bits.py).
 """
 
 from __future__ import annotations

@@ -5,6 +5,24 @@ the colour differences R - G and B - G, log-compressed to 8 bits. One trunk serv
 and blue also see what has been coded of the same pixel. A head gives, for each component, the mean as an offset from
 the prediction in units of the local activity, the scale relative to that activity, and the weight; and coefficients of
 a linear correction by the nearest differences, so that the predictor adapts to the texture.
+
+Layers, n being what the template (models/shared/template.py) has of the three planes, with the widths of photo-fast:
+
+    differences of the neighbours from each plane's MED [n], parities of x and y, level
+      |  stem
+      h [128] ------> h + block(activation of h)        three times
+      |  head_in
+      +----------------------+-----------------------+
+      | [32]                 | [32]                  | [32]          one head a channel, in the order of coding
+      |                      | + conditioning(g)     | + conditioning(g, r - g)
+      u + head_block(u)      u + head_block(u)       u + head_block(u)
+      |  out                 |  out                  |  out
+      mixture of g  ..g..>   mixture of r - g ..r..> mixture of b - g        each K means, scales, weights, and
+                                                                             coefficients of the correction
+
+The dotted arrows are the samples themselves: an encoder has them all and runs the heads at once, a decoder has each when
+the mixture before it was decoded. A layer is QuantisedLinear: int8 weights times activations 0..127, sums exact in
+float32, so that numpy, torch and compiled code (numpy_network.py, torch_network.py, compiled_network.py) agree to the bit.
 """
 
 from __future__ import annotations

@@ -7,6 +7,24 @@ Singh 2020). Strided transposed convolutions are convolutions of 3 x 3 and depth
 
 Latents count in 1/16 of the quantiser's step. The layers see and give values in 1/16 of the finest step, so that they
 know signals whatever the setting; `coarser` and `finer` are factors between both.
+
+The program; z are the hyper-latents, which were drawn by a factorised prior before:
+
+    z [hyper, h, w], setting
+      |  HyperSynthesis (one tower, or one for means and one for scales)
+    features [.., 4 h, 4 w] --+--------------------------+--------------------------+--- ...
+                              |                          |                          |
+                        means, scales              means, scales              means, scales
+                              |                      ^   |                      ^   |
+                        draw slice 0                 |   draw slice 1           |   draw slice 2
+                              |                      |   |                      |   |
+                        + corrections                |   + corrections          |   + corrections
+                              |                      |   |                      |   |
+                              +-- squash ------------+---+-- squash ------------+   ...    the first `support` slices
+
+A head sees the features and the decoded slices before, never its own; `corrections`, if there are any, see its own
+slice, too, and move decoded values by less than half a step. With one slice and no corrections it is the mean-scale
+hyperprior of Minnen, Balle and Toderici 2018.
 """
 
 from __future__ import annotations

@@ -4,6 +4,25 @@ Channels of latents come in slices from low to high frequencies (Minnen & Singh 
 slice, means of blocks, is coded from coarse to fine; a trunk of features takes in every slice that is decoded; within a
 slice, passes over the grid see the cells of earlier ones. All layers are exact (exact/convolution.py): the forward that
 trains is the one that codes. Latents count in 1/16 of the quantiser's step.
+
+The program, for photo-lossy's slices of 3, 8, 16, 32, 56 and 77 channels (y0 ... y5), top to bottom in the order of coding:
+
+    setting ---+----> first ------------------> mean, scale --> draw y0     8 x 8 apart, then the cells in between:
+               |        ^ neighbours of y0 that are decoded -----'          three passes each at spacings 4, 2, 1
+               v
+    enter(views of y0, setting) = h [96]        the trunk, at the grid of the blocks
+               |
+               +--> dense --> head --> mean, scale --> draw y1              in 4 passes over the grid (a, b, c, d):
+               |               ^ conditioning: cells of y1 that are         a b a b   h at the pass's cells, and
+               |                 decoded in earlier passes                  c d c d   what earlier passes decoded
+               + <-- taken(y1)
+               |
+               +--> dense --> head --> mean, scale --> draw y2              and so on; y5 in one pass
+               + <-- taken(y2)
+              ...
+
+`draw` is the codec's: an encoder quantises its latent less the mean and pushes, a decoder pops, a trainer adds noise; it
+returns the decoded values, and all that follows depends on these alone.
 """
 
 from __future__ import annotations
