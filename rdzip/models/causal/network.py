@@ -20,9 +20,10 @@ Layers, n being what the template (models/shared/template.py) has of the three p
       mixture of g  ..g..>   mixture of r - g ..r..> mixture of b - g        each K means, scales, weights, and
                                                                              coefficients of the correction
 
-The dotted arrows are the samples themselves: an encoder has them all and runs the heads at once, a decoder has each when
-the mixture before it was decoded. A layer is QuantisedLinear: int8 weights times activations 0..127, sums exact in
-float32, so that numpy, torch and compiled code (numpy_network.py, torch_network.py, compiled_network.py) agree to the bit.
+The dotted arrows are the samples themselves: an encoder has them all and runs the heads at once, a decoder has each
+when the mixture before it was decoded. A layer is QuantisedLinear: int8 weights times integers within 127, sums exact
+in float32, so that numpy, torch and compiled code (numpy_network.py, torch_network.py, compiled_network.py) agree to
+the bit.
 """
 
 from __future__ import annotations

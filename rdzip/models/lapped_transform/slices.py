@@ -5,7 +5,8 @@ slice, means of blocks, is coded from coarse to fine; a trunk of features takes 
 slice, passes over the grid see the cells of earlier ones. All layers are exact (exact/convolution.py): the forward that
 trains is the one that codes. Latents count in 1/16 of the quantiser's step.
 
-The program, for photo-lossy's slices of 3, 8, 16, 32, 56 and 77 channels (y0 ... y5), top to bottom in the order of coding:
+The program, for photo-lossy's slices of 3, 8, 16, 32, 56 and 77 channels (y0 ... y5), top to bottom in the order of
+coding:
 
     setting ---+----> first ------------------> mean, scale --> draw y0     8 x 8 apart, then the cells in between:
                |        ^ neighbours of y0 that are decoded -----'          three passes each at spacings 4, 2, 1
@@ -21,8 +22,8 @@ The program, for photo-lossy's slices of 3, 8, 16, 32, 56 and 77 channels (y0 ..
                + <-- taken(y2)
               ...
 
-`draw` is the codec's: an encoder quantises its latent less the mean and pushes, a decoder pops, a trainer adds noise; it
-returns the decoded values, and all that follows depends on these alone.
+`draw` is the codec's: an encoder quantises its latent less the mean and pushes, a decoder pops, a trainer adds noise;
+it returns the decoded values, and all that follows depends on these alone.
 """
 
 from __future__ import annotations
