@@ -1,0 +1,120 @@
+"""The stream of data and a recipe: what settings of zlib make of the data."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdzip.errors import FormatError
+from rdzip.formats.carriers.deflate.blocks import BYTES, WRITER, bound, put_blocks
+from rdzip.formats.carriers.deflate.codes import LONGEST_STORED
+from rdzip.formats.carriers.deflate.settings import Settings
+from rdzip.formats.carriers.deflate.tokens import (
+    BLOCKS,
+    DONE,
+    Finder,
+    end_block,
+    find,
+    finder,
+)
+from rdzip.formats.carriers.deflate.trees import scratch
+from rdzip.system import limits
+
+EVERYTHING = np.zeros(0, np.int32)
+"""Any token is expected."""
+FREE_STEPS, STEPS_A_BYTE = 1 << 26, 1 << 10
+"""Steps of searching that a stream may take."""
+MEMORY_A_BYTE = 8
+"""Bytes that rebuilding takes for each byte of data."""
+STORED_MEMORY = 256
+"""Bytes for each stored block."""
+CORRUPT = "a carrier's recipe of deflate is not what it should be; the file is corrupt"
+
+
+def most_steps(size: int) -> int:
+    """Return how many steps of searching the data of a size may take."""
+    return FREE_STEPS + STEPS_A_BYTE * size
+
+
+def write(settings: Settings, found: Finder) -> bytes:
+    """Return the raw deflate stream of tokens that were found as zlib writes it."""
+    count = int(found.state[BLOCKS])
+    out = np.empty(bound(len(found.raw), count), np.uint8)
+    writer = np.zeros(WRITER, np.int64)
+    put_blocks(
+        found.raw, found.tokens, found.blocks, count, settings.strategy, settings.old, scratch(), out, writer
+    )  # fmt: skip
+    return out[: int(writer[BYTES])].tobytes()
+
+
+def rebuild(raw: bytes, recipe: Any) -> bytes:
+    """Return the stream; FormatError for a recipe that `recover` does not make, or that takes too long.
+
+    - raw: what the stream inflates to
+    - recipe: what `recover` returned
+    """
+    settings, header, rest = _parts(recipe)
+    limits.claim_memory(MEMORY_A_BYTE * len(raw), f"a stream of {len(raw)} bytes")
+    data = np.frombuffer(raw, np.uint8)
+    body = _stored(data, rest) if settings.level == 0 else _deflated(data, settings, rest)
+    if not settings.wrapped:
+        return body
+    return (header or settings.header) + body + zlib.adler32(raw).to_bytes(4, "big")
+
+
+def _parts(recipe: Any) -> tuple[Settings, bytes, list[Any]]:
+    """Return settings, a header other than theirs (or none), and what else there is in a recipe."""
+    values = recipe if isinstance(recipe, list) else [recipe]
+    if not values or not isinstance(values[0], int) or isinstance(values[0], bool) or values[0] < 0:
+        raise FormatError(CORRUPT)
+    settings = Settings.of(values[0])
+    header = values[1] if len(values) > 1 else b""
+    if not isinstance(header, bytes) or len(header) not in (0, 2):
+        raise FormatError(CORRUPT)
+    return settings, header, values[2:]
+
+
+def _stored(data: NDArray[np.uint8], rest: list[Any]) -> bytes:
+    return stored(data, stored_sizes(len(data), rest))
+
+
+def _deflated(data: NDArray[np.uint8], settings: Settings, rest: list[Any]) -> bytes:
+    if rest:
+        raise FormatError(CORRUPT)
+    found = finder(data, settings.fields(), np.empty(len(data) + 1, np.int32))
+    if find(found, EVERYTHING, -1, len(data), most_steps(len(data))) != DONE:
+        raise FormatError("a carrier's stream takes too long to deflate again")
+    end_block(found, len(data))
+    return write(settings, found)
+
+
+def stored_sizes(size: int, rest: list[Any]) -> list[int]:
+    """Return the sizes of the stored blocks of data of a size; FormatError for what is no rest of a recipe.
+
+    rest: [n], blocks of n bytes and one of what is left; [n, 1], with a last one that may be empty; [sizes]
+    """
+    if len(rest) == 1 and isinstance(rest[0], list):
+        sizes = rest[0]
+    elif len(rest) in (1, 2) and isinstance(rest[0], int) and rest[0] > 0 and rest[1:] in ([], [1]):
+        full, left = divmod(size, rest[0])
+        limits.claim_memory(STORED_MEMORY * full, f"{full} stored blocks")
+        sizes = [rest[0]] * full + [left] * (left > 0 or full == 0 or len(rest) == 2)
+    else:
+        raise FormatError(CORRUPT)
+    if not all(isinstance(n, int) and 0 <= n <= LONGEST_STORED for n in sizes) or sum(sizes) != size or not sizes:
+        raise FormatError(CORRUPT)
+    return sizes
+
+
+def stored(data: NDArray[np.uint8], sizes: list[int]) -> bytes:
+    """Return stored blocks of sizes, the last of them final."""
+    out, at = [], 0
+    for i, n in enumerate(sizes):
+        last = i == len(sizes) - 1
+        out.append(bytes([last]) + n.to_bytes(2, "little") + (LONGEST_STORED - n).to_bytes(2, "little"))
+        out.append(data[at : at + n].tobytes())
+        at += n
+    return b"".join(out)

@@ -1,0 +1,119 @@
+"""How a deflate stream was made: settings of zlib that give the same stream again, found by trying them.
+
+The stream is taken apart into tokens once. Each candidate predicts tokens from the data until one differs: on a short
+start, on a longer one, on all. Whose tokens are all the same writes the stream, and the bytes are compared.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdzip.formats.carriers.carrier import NotCarriedError
+from rdzip.formats.carriers.deflate.candidates import candidates
+from rdzip.formats.carriers.deflate.codes import STORED
+from rdzip.formats.carriers.deflate.parse import FINAL, KIND, RAW_END, Parsed, parse
+from rdzip.formats.carriers.deflate.rebuild import most_steps, stored, write
+from rdzip.formats.carriers.deflate.settings import Settings
+from rdzip.formats.carriers.deflate.tokens import AT, DONE, MIN_AHEAD, end_block, find, finder
+
+STAGES = (1 << 13, 1 << 17)
+"""Bytes of data on which candidates are tried before all."""
+FREE_BYTES, TIMES = 1 << 22, 12
+"""All candidates together may look at so many bytes, and so many times the data."""
+UNKNOWN = "its deflate stream is of an unknown encoder"
+
+
+def inflate(stream: bytes | memoryview, most: int, wrapped: bool) -> tuple[bytes, int]:
+    """Return what the stream at the start of some bytes inflates to, and how many bytes it has; NotCarriedError if it
+    is damaged, cut off, or more than ``most`` bytes come of it.
+    """
+    inflater = zlib.decompressobj(15 if wrapped else -15)
+    try:
+        raw = inflater.decompress(stream, most + 1)
+    except zlib.error:
+        raise NotCarriedError("its deflate stream is damaged") from None
+    if len(raw) > most:
+        raise NotCarriedError("its deflate stream has more data than the file says")
+    if not inflater.eof:
+        raise NotCarriedError("its deflate stream is cut off")
+    return raw, len(stream) - len(inflater.unused_data)
+
+
+def recover(stream: bytes | memoryview, most: int, wrapped: bool = True) -> tuple[bytes, Any, int]:
+    """Return what a stream inflates to, a recipe from which `rebuild` makes the same stream, and its length.
+
+    - stream: bytes that begin with it; others may follow
+    - most: bytes that it may inflate to
+    - wrapped: whether it is zlib's, with header and checksum (RFC 1950), or raw
+
+    NotCarriedError if it is damaged, cut off, inflates to more, or is of an unknown encoder.
+    """
+    raw, consumed = inflate(stream, most, wrapped)
+    whole = bytes(stream[:consumed])
+    header, body = (whole[:2], whole[2:-4]) if wrapped else (b"", whole)
+    parsed = parse(np.frombuffer(body, np.uint8), len(raw))
+    if parsed is None:
+        raise NotCarriedError(UNKNOWN)
+    data = np.frombuffer(raw, np.uint8)
+    rest = _stored_rest(data, parsed, body)
+    settings: Settings | None = Settings(0, wrapped=wrapped)
+    if rest is None or isinstance(rest[0], list):
+        by_search = _search(data, parsed, body, header)
+        if by_search or not rest:
+            settings, rest = by_search, []
+    if settings is None:
+        raise NotCarriedError(UNKNOWN)
+    other = b"" if header == settings.header else header
+    recipe = [settings.number, other, *rest] if other or rest else settings.number
+    return raw, recipe, consumed
+
+
+def _stored_rest(data: NDArray[np.uint8], parsed: Parsed, body: bytes) -> list[Any] | None:
+    """Return the rest of the recipe of a stream that has stored blocks only; None for others."""
+    if np.any(parsed.blocks[:, KIND] != STORED):
+        return None
+    sizes = np.diff(parsed.blocks[:, RAW_END], prepend=0).tolist()
+    if stored(data, sizes) != body:  # bits that mean nothing are set
+        return None
+    full, left = divmod(len(data), max(1, sizes[0]))
+    if sizes[:full] == [sizes[0]] * full and sizes[0]:
+        if sizes[full:] == [left] * (left > 0):
+            return [sizes[0]]
+        if sizes[full:] == [left]:
+            return [sizes[0], 1]
+    return [sizes]
+
+
+def _search(data: NDArray[np.uint8], parsed: Parsed, body: bytes, header: bytes) -> Settings | None:
+    """Return the settings by which zlib makes the stream of the data, if there are any."""
+    if int(parsed.blocks[:, FINAL].sum()) != 1:
+        return None
+    size = len(data)
+    tokens, chain = np.empty(size + 1, np.int32), np.zeros(1 << 15, np.int32)
+    failed: dict[tuple[int, int, int], int] = {}
+    left = FREE_BYTES + TIMES * size
+    for settings in candidates(parsed, header):
+        same = settings.level, settings.strategy, settings.memory
+        reach = (1 << settings.window) - MIN_AHEAD
+        if failed.get(same, reach) < reach:
+            continue
+        done, found = -1, None
+        for most in sorted({min(size, stage) for stage in STAGES} | {size}):
+            found = finder(data, settings.fields(), tokens, chain)
+            done = find(found, parsed.expected, -1, most, most_steps(size))
+            left -= int(found.state[AT])
+            if done != DONE:
+                break
+        if done == DONE and found is not None:
+            end_block(found, size)
+            if write(settings, found) == body:
+                return settings
+        elif found is not None and found.state[AT] < reach:
+            failed[same] = int(found.state[AT])
+        if left < 0:
+            break
+    return None
