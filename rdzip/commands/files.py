@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -148,7 +149,8 @@ def opened(item: Input) -> Iterator[tuple[BinaryIO, os.stat_result | None]]:
     with file:
         status = os.fstat(file.fileno())
         if kind := kind_of(status.st_mode):
-            if kind != "a pipe" or not re.match(r"/proc/.*/pipe:\[|/dev/fd/", os.path.realpath(item.path)):
+            handed = re.match(r"/proc/.*/pipe:\[|/dev/fd/", os.path.realpath(item.path))  # by the shell, as <(...)
+            if not (stat.S_ISFIFO(status.st_mode) and handed):
                 raise InputError(_no_input("a terminal" if file.isatty() else kind))
             os.set_blocking(file.fileno(), True)
             yield io.BytesIO(read_on(file)), None

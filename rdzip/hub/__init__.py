@@ -157,9 +157,9 @@ def verify(name: str | bytes | Path) -> Verification:
     """
     started = time.monotonic()
     if _as_file(name) is None and not isinstance(found := _look_up(name), ModelRef):
-        states = {path: _state(path, found) for _, path in _places(found)}
-        if damaged := {path: state for path, state in states.items() if state not in ("good", "missing")}:
-            what = "; ".join(f"{path} is {state}" for path, state in damaged.items())
+        there = [path for _, path in _places(found) if path.is_file()]
+        if damaged := {path: wrong for path in there if (wrong := _damage(path, found))}:
+            what = "; ".join(f"{path} is damaged ({wrong})" for path, wrong in damaged.items())
             raise ModelError(
                 f"the model {found.id!r} is damaged: {what}: delete it, then 'rdzip models pull {found.id}'"
             )
@@ -341,24 +341,24 @@ def _first_place(entry: Entry) -> tuple[Source, Path]:
     return "hub", cache_dir() / (entry.sha256 + SUFFIX)
 
 
-def _state(path: Path, entry: Entry) -> str:
-    """ "good", "missing", or what is wrong with the file."""
-    if not path.is_file():
-        return "missing"
+def _damage(path: Path, entry: Entry) -> str | None:
+    """What is wrong with a file of a registered model, None if it is good."""
     if (size := path.stat().st_size) != entry.bytes:
-        return f"damaged ({size} bytes, {entry.bytes} expected)"
+        return f"{size} bytes, {entry.bytes} expected"
     if (found := model_file.sha256(path)) != entry.sha256:
-        return f"damaged (sha-256 {found[:16]}, {entry.sha256[:16]} expected)"
-    return "good"
+        return f"sha-256 {found[:16]}, {entry.sha256[:16]} expected"
+    return None
 
 
 def _locate(entry: Entry, *, offline: bool, progress: Progress | None) -> ModelRef:
     looked = []
     for source, path in _places(entry):
-        state = _state(path, entry)
-        if state == "good":
+        if not path.is_file():
+            looked.append(f"{path} (missing)")
+        elif wrong := _damage(path, entry):
+            looked.append(f"{path} (damaged ({wrong}))")
+        else:
             return _ref(entry, source, path)
-        looked.append(f"{path} ({state})")
     missing_here = f"the model {entry.id!r} is not usable on this machine: looked in {', '.join(looked)};"
     way_out = f"set RDZIP_CACHE to a folder that holds {entry.sha256}{SUFFIX}"
     if entry.repo is None:

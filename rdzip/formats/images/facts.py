@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from rdzip.codecs.classic import png
 from rdzip.formats.images import facts_tiff
-from rdzip.formats.images.facts_base import Facts
+from rdzip.formats.images.facts_base import Facts, ItemKind, exif_of, xmp_of
 
 
 def facts(data: bytes) -> Facts | None:
@@ -46,10 +48,31 @@ def _png(data: bytes) -> Facts:
         if kind in (b"tEXt", b"zTXt", b"iTXt"):
             name += " " + body.split(b"\0", 1)[0].decode("latin-1")
         if kind not in (b"IDAT", b"PLTE"):
-            result.add(name, body)
+            result.add(name, body, *_png_item(kind, body))
     size = len(png.SIGNATURE) + sum(12 + len(body) for _, body in chunks)
     _rest(result, data, size)
     return result
+
+
+def _png_item(kind: bytes, body: bytes) -> tuple[ItemKind, Any]:
+    """Return what a chunk is, and what it says in any format (None: its body, or nothing shared)."""
+    head, _, rest = body.partition(b"\0")
+    if kind == b"iCCP":
+        return ItemKind.ICC_PROFILE, _inflated(rest[1:])
+    if kind == b"iTXt" and head == b"XML:com.adobe.xmp":
+        return ItemKind.XMP, rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+    if kind == b"tEXt":
+        return (ItemKind.COMMENT, rest) if head == b"Comment" else (ItemKind.TEXT, (head, rest))
+    if kind == b"eXIf":
+        return ItemKind.EXIF, exif_of(body)
+    return {b"pHYs": ItemKind.RESOLUTION, b"tRNS": ItemKind.TRANSPARENCY}.get(kind, ItemKind.OTHER), None
+
+
+def _inflated(data: bytes) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(data, 1 << 24)
+    except zlib.error:
+        return b""
 
 
 def _rest(result: Facts, data: bytes, end: int) -> None:
@@ -57,7 +80,11 @@ def _rest(result: Facts, data: bytes, end: int) -> None:
         result.add(f"{len(data) - end} bytes after its end", data[end:])
 
 
-_APPS = {b"Exif\0": "Exif", b"http://ns.adobe.com/xap/1.0/\0": "XMP", b"ICC_PROFILE\0": "ICC profile"}
+_APPS = {
+    b"Exif\0": ("Exif", ItemKind.EXIF, exif_of),
+    b"http://ns.adobe.com/xap/1.0/\0": ("XMP", ItemKind.XMP, xmp_of),
+    b"ICC_PROFILE\0": ("ICC profile", ItemKind.ICC_PROFILE, lambda body: body[14:]),  # and a number of a count
+}
 _MORE_APPS = {
     b"Photoshop 3.0\0": "Photoshop resources with IPTC",
     b"http://ns.adobe.com/xmp/extension/\0": "extended XMP",
@@ -76,11 +103,9 @@ def _jpeg(data: bytes) -> Facts:
         marker, size = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
         body = data[at + 4 : at + 2 + size]
         if marker == 0xFE:
-            result.add("comment", body)
+            result.add("comment", body, ItemKind.COMMENT)
         elif 0xE0 <= marker <= 0xEF and not body.startswith((b"JFIF\0", b"Adobe")):
-            names = {**_APPS, **_MORE_APPS}
-            name = next((text for start, text in names.items() if body.startswith(start)), "")
-            result.add(name or f"APP{marker - 0xE0} {_word(body)}".strip(), body)
+            _add_app(result, marker - 0xE0, body)
         at += 2 + size
     end = data.rfind(b"\xff\xd9")
     if end >= 0:
@@ -88,21 +113,39 @@ def _jpeg(data: bytes) -> Facts:
     return result
 
 
+def _add_app(result: Facts, number: int, body: bytes) -> None:
+    """Add the segment APPn of a JPEG."""
+    for start, (name, kind, content) in _APPS.items():
+        if body.startswith(start):
+            result.add(name, body, kind, content(body))
+            return
+    name = next((text for start, text in _MORE_APPS.items() if body.startswith(start)), "")
+    result.add(name or f"APP{number} {_word(body)}".strip(), body)
+
+
 def _word(body: bytes) -> str:
     found = re.match(rb"[ -~]{3,20}", body)
     return found.group().decode("latin-1") if found else ""
 
 
+_CHUNKS: dict[bytes, tuple[str, ItemKind, Callable[[bytes], Any]]] = {
+    b"ICCP": ("ICC profile", ItemKind.ICC_PROFILE, bytes),
+    b"EXIF": ("Exif", ItemKind.EXIF, exif_of),
+    b"XMP ": ("XMP", ItemKind.XMP, xmp_of),
+}
+
+
 def _webp(data: bytes) -> Facts:
     result = Facts("WEBP")
     at, end = 12, 8 + int.from_bytes(data[4:8], "little")
-    names = {b"ICCP": "ICC profile", b"EXIF": "Exif", b"XMP ": "XMP"}
     while at + 8 <= min(end, len(data)):
         kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         if kind == b"VP8 ":
             result.lossy = "lossy WebP"
         elif kind not in (b"VP8L", b"VP8X", b"ALPH"):
-            result.add(names.get(kind, kind.decode("latin-1")), data[at + 8 : at + 8 + size])
+            body = data[at + 8 : at + 8 + size]
+            name, what, content = _CHUNKS.get(kind, (kind.decode("latin-1"), ItemKind.OTHER, lambda _: None))
+            result.add(name, body, what, content(body))
         at += 8 + size + size % 2
     _rest(result, data, end)
     return result
@@ -132,7 +175,8 @@ def _gif(data: bytes) -> Facts:
                 result.structure["transparency"] = body[3] if body[0] & 1 else None
             else:
                 what = {0xFE: "comment", 0x01: "plain text"}.get(label, "")
-                result.add(what or f"extension {_word(body)}".strip(), body)
+                kind = ItemKind.COMMENT if label == 0xFE else ItemKind.OTHER
+                result.add(what or f"extension {_word(body)}".strip(), body, kind)
         else:
             raise ValueError("no block of a GIF")
     _rest(result, data, at + 1)
@@ -158,7 +202,7 @@ def _pnm(data: bytes) -> Facts:
             raise ValueError("no header")
         at = found.end()
         if found.group(1).startswith(b"#"):
-            result.add("comment", found.group(1))
+            result.add("comment", found.group(1), ItemKind.COMMENT)
         else:
             words.append(found.group(1))
     result.structure["kind"] = {"1": "4", "2": "5", "3": "6"}.get(kind, kind)

@@ -12,9 +12,10 @@ from typing import Any
 
 from PIL import TiffTags
 
-from rdzip.formats.images.facts_base import Facts
+from rdzip.formats.images.facts_base import Facts, ItemKind, xmp_of
 
 BITS, COMPRESSION, PHOTOMETRIC, COLOR_MAP, EXTRA, FORMAT = 258, 259, 262, 320, 338, 339
+XMP, ICC = 700, 34675
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _CODES = {1: "B", 3: "H", 4: "I", 5: "I", 6: "b", 8: "h", 9: "i", 10: "i", 11: "f", 12: "d"} | dict.fromkeys((13,), "I")
 _CODES |= {16: "Q", 17: "q", 18: "Q"}
@@ -25,6 +26,9 @@ _OLD_JPEG = frozenset(range(512, 522))
 _DEFAULTS: dict[int, Any] = {254: (0,), 255: (1,), 263: (1,), 274: (1,), 296: (2,), BITS: (1,), FORMAT: (1,)}
 _INSIDE = {34665: "Exif", 34853: "GPS", 40965: "Interoperability", 330: "SubIFD"}
 _LOSSY = {6: "JPEG", 7: "JPEG", 34712: "JPEG 2000", 34887: "LERC", 34892: "JPEG", 50001: "WebP", 50002: "JPEG XL"}
+_RESOLUTION = frozenset((282, 283, 296))
+_TEXTS = {270: b"Description", 305: b"Software", 315: b"Author", 33432: b"Copyright", 306: b"Creation Time"}
+"""Tags that are texts, by the keywords that PNG has for them."""
 _DEEPEST = 4
 
 
@@ -79,7 +83,7 @@ def facts(data: bytes) -> Facts:
     result = Facts("TIFF")
     _take(reader, tags, "", result, _DEEPEST)
     if following:
-        result.items["another page"] = following
+        result.add("another page", following)
     compression = tags.get(COMPRESSION, (3, (1,)))[1][0]
     if compression in _LOSSY:
         result.lossy = _LOSSY[compression]
@@ -89,7 +93,7 @@ def facts(data: bytes) -> Facts:
     if compression in (6, 7) and not {273, 324} & set(tags):
         reader.used.append((0, len(data)))
     if unknown := _unused(data, reader.used):
-        result.items[f"{unknown} bytes that no tag refers to"] = unknown
+        result.add(f"{unknown} bytes that no tag refers to", unknown)
     return result
 
 
@@ -101,12 +105,26 @@ def _take(reader: _Reader, tags: dict[int, tuple[int, Any]], prefix: str, result
                 inside, _ = reader.directory(at) if depth else ({}, 0)
                 name = _INSIDE[tag] + (f" {number}" if len(value) > 1 else "")
                 if tag == 330:
-                    result.items[f"another picture ({label})"] = len(inside)
+                    result.add(f"another picture ({label})", len(inside))
                 _take(reader, inside, f"{prefix} {name}".strip(), result, depth - 1)
         elif not prefix and tag in (PHOTOMETRIC, BITS, FORMAT, EXTRA):
             result.structure[tag] = tuple(sorted(set(value))) if tag in (BITS, FORMAT) else value
         elif prefix or (tag not in _PACKING | _OLD_JPEG and _DEFAULTS.get(tag) != value):
-            result.items[label] = (kind, value)
+            result.add(label, (kind, value), *_item(tag, value, inside=bool(prefix)))
+
+
+def _item(tag: int, value: Any, *, inside: bool) -> tuple[ItemKind, Any]:
+    """Return what a tag is, and what it says in any format (None: nothing shared). inside: in another directory."""
+    body = value if isinstance(value, bytes) else b""
+    if inside:
+        return ItemKind.OTHER, None
+    if tag in _RESOLUTION:
+        return ItemKind.RESOLUTION, None
+    if tag in _TEXTS:
+        return ItemKind.TEXT, (_TEXTS[tag], body.rstrip(b"\0"))
+    if tag == XMP:
+        return ItemKind.XMP, xmp_of(body)
+    return (ItemKind.ICC_PROFILE, body) if tag == ICC else (ItemKind.OTHER, None)
 
 
 def _unused(data: bytes, used: list[tuple[int, int]]) -> int:

@@ -59,7 +59,7 @@ def check(data: bytes, picture: Picture, keep: str = "all") -> Returned:
     changed: list[str] = []
     if written.format == picture.source_format and before is not None and after is not None:
         changed = _changed(before, after, data, picture)
-    gone = lost(before, after)
+    gone = list(lost(before, after))
     parts = [*changed, *gone]
     noun = {"TIFF": "tags", "PNG": "chunks"}.get(before.format if before else "", "parts")
     what = f"{len(gone)} of its {noun} ({_names(gone)})" if gone else ""

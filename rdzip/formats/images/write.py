@@ -17,7 +17,7 @@ from rdzip.errors import InputError, RdzipError
 from rdzip.formats import metadata
 from rdzip.formats.images import tiff_tags
 from rdzip.formats.images.facts import facts
-from rdzip.formats.images.facts_base import Facts
+from rdzip.formats.images.facts_base import Facts, ItemKind
 from rdzip.formats.images.losses import facts_written, lost
 from rdzip.formats.images.read import pillow_limit, read_picture
 from rdzip.formats.images.transparency import as_shown, with_alpha
@@ -253,7 +253,8 @@ def _lost(picture: Picture, back: Picture, data: bytes) -> list[str]:
     if (own := facts(data)) is None or own.format != source:
         before = _try_own(picture, source)
         if before is not None:
-            return [name for name in lost(before, facts_written(data)) if not name.startswith("tRNS")]
+            kinds = lost(before, facts_written(data))
+            return [name for name, kind in kinds.items() if kind is not ItemKind.TRANSPARENCY]
     info, found = (metadata.info_of(side.metadata, side.mode) for side in (picture, back))
     there = {name.lower(): value for name, value in found.items()}
     gone = []
