@@ -123,3 +123,46 @@ def test_what_is_shown_for_arguments_are_options() -> None:
 )
 def test_options_for_arguments(text: str, shown: str) -> None:
     assert with_options(text) == shown
+
+
+ASKING = {"startswith", "endswith", "find", "index", "count", "match", "search", "fullmatch"}
+
+
+def decisions(source: str) -> list[int]:
+    """Lines that ask what the text of a caught exception is."""
+    found = []
+    for handler in ast.walk(ast.parse(source)):
+        if not isinstance(handler, ast.ExceptHandler) or handler.name is None:
+            continue
+        names = {f"str({handler.name})", f"{handler.name}.args"}
+        for node in ast.walk(handler):
+            if isinstance(node, ast.Assign) and of_text(node.value, names):
+                names |= {ast.unparse(target) for target in node.targets}
+        for node in ast.walk(handler):
+            asks = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ASKING
+            if (asks or isinstance(node, ast.Compare | ast.Match)) and of_text(node, names):
+                found.append(node.lineno)
+    return found
+
+
+def of_text(node: ast.AST, names: set[str]) -> bool:
+    return any(isinstance(part, ast.expr) and ast.unparse(part) in names for part in ast.walk(node))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "if 'pickle' in str(error): f()", "f(str(error).startswith('no'))", "x = error.args[0] == 'no'",
+        "text = str(error); f(text.endswith('no'))", "line = str(error).strip(); f(re.match('no', line))",
+    ],
+)  # fmt: skip
+def test_decisions_by_texts_are_found(line: str) -> None:
+    assert decisions(f"try: f()\nexcept E as error:\n    {line}") == [3]
+
+
+def test_no_text_of_an_error_decides() -> None:
+    assert not decisions("try: f()\nexcept E as error: raise F(str(error)[:80] if str(error) else 'no') from error")
+    faulty = {
+        path.relative_to(PACKAGE).as_posix(): decisions(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")
+    }
+    assert {path: lines for path, lines in faulty.items() if lines} == {}
