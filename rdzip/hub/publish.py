@@ -92,14 +92,14 @@ def _rates(document: Mapping[str, Any]) -> dict[str, Any]:
 def card(document: Mapping[str, Any], sha256: str, size: int, parameters: int) -> str:
     """The model card in Markdown, with the head that the Hugging Face hub reads."""
     name, licence = document["id"], document["licence"]
-    known = licence if licence in LICENCES else None
+    known, codecs = licence if licence in LICENCES else None, models.codecs_of(document)
     head = ["---", f"license: {known.lower() if known else 'other'}"]
     if known is None:
         head.append(f"license_name: {json.dumps(licence)}")
     head += [
         "library_name: rdzip",
         "tags:",
-        *(f"- {tag}" for tag in ("compression", "rdzip", *document["codecs"])),
+        *(f"- {tag}" for tag in ("compression", "rdzip", *codecs)),
         "---",
     ]
     training = document.get("training", {})
@@ -110,7 +110,7 @@ def card(document: Mapping[str, Any], sha256: str, size: int, parameters: int) -
         f"# {name}",
         "",
         f"A model for rdzip: architecture `{document['architecture']}`, codecs "
-        f"{', '.join(document['codecs'])}. It holds integers only, so files decode to the same everywhere.",
+        f"{', '.join(codecs)}. It holds integers only, so files decode to the same everywhere.",
         "",
         f"- {parameters:,} parameters, {size:,} bytes",
         f"- SHA-256 `{sha256}`",

@@ -6,7 +6,7 @@ registered for the document's "architecture". Importing this package imports no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
@@ -59,7 +59,8 @@ _CODECS: dict[str, tuple[str, ...]] = {
 def codecs_of(meta: Mapping[str, Any]) -> tuple[str, ...]:
     """Codecs that code by the model of this document, default first.
 
-    They follow from its architecture; the entry "codecs" counts for architectures in trial alone (`registered`).
+    They follow from its architecture. The entry "codecs" counts only for an architecture that was `registered` without
+    codecs.
     """
     architecture = str(meta.get("architecture"))
     if architecture == "hyper-code" and isinstance(network := meta.get("network"), Mapping):
@@ -74,15 +75,22 @@ def architectures() -> tuple[str, ...]:
 
 
 @contextmanager
-def registered(architecture: str, builder: Builder) -> Iterator[None]:
-    """Within the context, let `build` also know `architecture`: for tests and for models in trial."""
+def registered(architecture: str, builder: Builder, codecs: Sequence[str] = ()) -> Iterator[None]:
+    """Within the context, let `build` also know `architecture`: for tests and for models in trial.
+
+    codecs: those that code by its models, default first; none: each model's document lists its own. Raises ModelError
+    for a name that is taken, by rdzip or by a context around this one.
+    """
     if architecture in _ARCHITECTURES:
         raise ModelError(f"the architecture {architecture!r} is known already")
     _ARCHITECTURES[architecture] = builder
+    if codecs:
+        _CODECS[architecture] = tuple(codecs)
     try:
         yield
     finally:
         del _ARCHITECTURES[architecture]
+        _CODECS.pop(architecture, None)
 
 
 def build(tensors: Mapping[str, np.ndarray[Any, Any]], meta: Mapping[str, Any]) -> Model:

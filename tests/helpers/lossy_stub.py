@@ -123,7 +123,7 @@ def write(path: Path, codecs: tuple[str, ...] = ("channel-ar",)) -> Path:
 @contextmanager
 def registered() -> Iterator[None]:
     """Within the context, files of stubs can be loaded."""
-    with models.registered(ARCHITECTURE, lambda _, meta: StubModel(tuple(meta["codecs"]))):
+    with models.registered(ARCHITECTURE, lambda _, meta: StubModel(models.codecs_of(meta))):
         yield
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -318,6 +319,12 @@ def test_build_dispatches_on_the_architecture() -> None:
             models.check_known_answer(model, meta | {"known_answer": "0" * 64})
         with pytest.raises(ModelError, match="known already"), models.registered("tiny", models.build):
             pass
+        assert models.codecs_of(meta) == ("causal",)
+    with models.registered("tiny", models.build, ["mixing", "bb-ans"]):
+        assert models.codecs_of(meta) == ("mixing", "bb-ans")
+    with pytest.raises(ModelError, match="known already"), models.registered("causal-mlp", models.build, ["irec"]):
+        pass
+    assert models.codecs_of(meta | {"architecture": "causal-mlp"}) == ("mixing", "causal")
     assert "tiny" not in models.architectures()
     for architecture in (None, [], "x" * 500):
         with pytest.raises(ModelError, match="architecture"):
@@ -327,3 +334,11 @@ def test_build_dispatches_on_the_architecture() -> None:
 def test_importing_models_imports_no_torch_and_no_numpy() -> None:
     code = "import sys, rdzip.models.model_file; sys.exit(bool({'torch', 'numpy'} & {*sys.modules}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_format_lists_the_codecs_of_each_architecture() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/format.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| ([a-z-]+(?:, [a-z-]+)*) \|$", page, re.M))
+    assert {*rows, "hyper-code"} == set(models.architectures())
+    for architecture, codecs in rows.items():
+        assert models.codecs_of({"architecture": architecture}) == tuple(codecs.split(", "))

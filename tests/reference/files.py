@@ -253,7 +253,7 @@ def lossy(file: File, found: Picture, model: bytes) -> Picture:
     assert body is not None
     reader = Reader(body)
     need(reader.take(1) == b"\x03", "codec")
-    need(slow_lossy.CODECS[reader.varint()] in _read_model(model)[1]["codecs"], "codec of the model")
+    need(slow_lossy.CODECS[reader.varint()] in slow_lossy.codecs_of(_read_model(model)[1]), "codec of the model")
     setting, _, found.tiles = slow_lossy.decode_payload(_program(model), body[reader.at :], height, width)
     alpha = b""
     if (body := file.body(ALPHA)) is not None:

@@ -21,6 +21,7 @@ from reference.sites import TOTAL, Stack
 Place = tuple[int, int]
 MODES = {0: "RGB", 1: "RGBA", 2: "L", 3: "LA"}
 CODECS = ("hyperprior", "channel-ar", "irec-vae")
+ARCHITECTURES = {"hyper-code": CODECS[:2], "transform-code": CODECS[1:2], "irec-code": CODECS[2:]}
 
 
 def passes_of_means(rows: int, columns: int) -> Iterator[tuple[int, int, list[Place]]]:
@@ -171,6 +172,12 @@ class Latents:
     tiles: list[dict[str, Array]]
 
 
+def codecs_of(document: Any) -> tuple[str, ...]:
+    """Codecs of the model that a document describes."""
+    codecs = ARCHITECTURES[document["architecture"]]
+    return codecs[document["network"]["slices"] > 1 :][:1] if document["architecture"] == "hyper-code" else codecs
+
+
 def program_of(model: bytes) -> Program | HyperProgram:
     """The program of a model file."""
     tensors, document = read_model(model)
@@ -222,7 +229,7 @@ def decode_file(data: bytes, model: bytes, alpha: bytes = b"") -> Latents:
     body = Reader(sections[1])
     need(body.take(1) == b"\x03", "codec")
     codec = body.varint()
-    need(codec < 3 and CODECS[codec] in read_model(model)[1]["codecs"], "codec")
+    need(codec < 3 and CODECS[codec] in codecs_of(read_model(model)[1]), "codec")
     setting, quality, tiles = decode_payload(program_of(model), body.data[body.at :], height, width)
     arrays = [tile[name] for tile in tiles for name in sorted(tile)]
     symbols = b"".join(struct.pack("<i", v) for array in arrays for plane in array for row in plane for v in row)

@@ -15,7 +15,7 @@ from rdzip.entropy.cdf import make_tables
 from rdzip.errors import ModelError
 from rdzip.exact.integers import BIAS_UNIT
 from rdzip.exact.layers import QuantisedLinear, limit_stream
-from rdzip.models import build, model_file
+from rdzip.models import build, codecs_of, model_file
 from rdzip.models.causal.config import CausalConfig
 from rdzip.models.causal.model import ARCHITECTURE, VERSION, Tensors, from_tensors, input_max, streams
 from rdzip.models.causal.network import CausalNet
@@ -80,11 +80,10 @@ def export(path: Path, nets: Mapping[str, CausalNet], facts: Mapping[str, Any]) 
         "architecture": ARCHITECTURE,
         "version": VERSION,
         "id": facts["id"],
-        "codecs": ["causal"],
         "networks": {kind: net.config.as_dict() for kind, net in nets.items()},
         "licence": facts.get("licence", "CC-BY-SA-4.0"),
         "training": {k: v for k, v in facts.items() if k not in ("id", "licence")},
         "known_answer": "0" * 64,
     }
-    meta["known_answer"] = build(tensors, meta).known_answer()
+    meta |= {"codecs": list(codecs_of(meta)), "known_answer": build(tensors, meta).known_answer()}
     model_file.write(path, tensors, meta)

@@ -16,7 +16,7 @@ from rdzip.errors import ModelError
 from rdzip.exact.convolution import QuantisedConv
 from rdzip.exact.integers import check_stream
 from rdzip.exact.layers import limit_stream
-from rdzip.models import model_file
+from rdzip.models import codecs_of, model_file
 from rdzip.models.conv_vae.bitswap import BitSwapConfig, BitSwapModel, BitSwapNet
 from rdzip.models.conv_vae.pixel_head import PixelHead, fields_of
 from rdzip.models.conv_vae.resnet import ResNetConfig, ResNetModel, ResNetVae
@@ -25,10 +25,6 @@ from rdzip.models.shared.table_tensors import read_tables, tables_as_tensors
 from rdzip.models.shared.units import SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 
 VERSION = 1
-CODECS = {
-    "bit-swap": ["bit-swap", "bb-ans", "bb-is", "bb-cis", "stochastic"],
-    "resnet-vae": ["bb-ans", "bb-is", "bb-cis", "stochastic"],
-}
 LARGEST = 4096
 LIMITS = {
     "width": (1, LARGEST),
@@ -126,12 +122,11 @@ def export(path: Path, net: BitSwapNet | ResNetVae, facts: Mapping[str, Any]) ->
         "architecture": architecture,
         "version": VERSION,
         "id": facts["id"],
-        "codecs": CODECS[architecture],
         "sample": {"kind": "image", "values": 256, "shape": [None, None] if channels == 1 else [None, None, channels]},
         "network": net.config.as_dict(),
         "licence": facts.get("licence", "CC-BY-SA-4.0"),
         "training": {k: v for k, v in facts.items() if k not in ("id", "licence")},
         "known_answer": "0" * 64,
     }
-    meta["known_answer"] = from_tensors(tensors, meta).known_answer()
+    meta |= {"codecs": list(codecs_of(meta)), "known_answer": from_tensors(tensors, meta).known_answer()}
     model_file.write(path, tensors, meta)

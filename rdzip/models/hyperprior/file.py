@@ -6,7 +6,7 @@ models/shared/float_tensors.py. Densities of hyper-latents are there as tables o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rdzip.errors import ModelError
-from rdzip.models import model_file
+from rdzip.models import codecs_of, model_file
 from rdzip.models.hyperprior.factorised_prior import BANDS, ChannelTables
 from rdzip.models.hyperprior.model import HyperModel
 from rdzip.models.hyperprior.network import HyperNet
@@ -27,7 +27,6 @@ from rdzip.models.shared.residual_site import ResidualTables, make_tables
 from rdzip.models.shared.settings import SETTINGS, squash_table
 
 VERSION = 1
-CODECS = ("hyperprior", "channel-ar")
 LARGEST_FACTOR = 1 << 16
 _SQUASH, _FACTORS = "slices.squash", ("slices.coarser", "slices.finer")
 _TABLES = ("residual.", "hyper.")
@@ -37,11 +36,6 @@ Tensors = dict[str, NDArray[Any]]
 def _floats(net: HyperNet) -> dict[str, Tensor]:
     """Parameters of the transforms by name."""
     return {name: value for name, value in net.named_parameters() if not name.startswith(("slices.", "prior"))}
-
-
-def _codecs(config: HyperConfig) -> list[str]:
-    """The codec that a network is."""
-    return [CODECS[config.slices > 1]]
 
 
 def config_of(table: Mapping[str, Any]) -> HyperConfig:
@@ -96,14 +90,12 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
         raise ModelError("model: expected hyper-latents, found none")
     with torch.device("meta"):
         net = HyperNet(config)
-    if list(meta["codecs"]) != _codecs(net.config):
-        raise ModelError(f"model: expected the codecs {_codecs(net.config)}, found {str(meta['codecs'])[:60]}")
     fill(net, {name: value for name, value in tensors.items() if not name.startswith(_TABLES)})
     hyper_tables = ChannelTables.of(tensors, "hyper")
     if len(hyper_tables.rows) != BANDS * net.config.hyper:
         raise ModelError(f"model: expected {BANDS * net.config.hyper} tables of hyper-latents, "
                          f"found {len(hyper_tables.rows)}")  # fmt: skip
-    return HyperModel(net, ResidualTables.of(tensors), hyper_tables, tuple(meta["codecs"]))
+    return HyperModel(net, ResidualTables.of(tensors), hyper_tables, codecs_of(meta))
 
 
 def to_tensors(net: HyperNet) -> Tensors:
@@ -123,29 +115,21 @@ def own_tensors(net: HyperNet) -> Tensors:
 def export(path: Path, net: HyperNet, facts: Mapping[str, Any]) -> None:
     """Write a trained network as a model file with its known answer; ``facts`` tell of the training."""
     tensors = to_tensors(net.cpu())
-    meta = document("hyper-code", VERSION, _codecs(net.config), net, facts)
+    meta = document("hyper-code", VERSION, net, facts)
     meta["known_answer"] = from_tensors(tensors, meta).known_answer()
     model_file.write(path, tensors, meta)
 
 
-def document(
-    architecture: str, version: int, codecs: Sequence[str], net: HyperNet, facts: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The document of a model file, but for its known answer.
-
-    - architecture, version: by which it is built
-    - codecs: that code by it, default first
-    - net: the trained network
-    - facts: of the training
-    """
-    return {
+def document(architecture: str, version: int, net: HyperNet, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The document of a model file, but for its known answer; version: of the architecture, facts: of the training."""
+    meta: dict[str, Any] = {
         "architecture": architecture,
         "version": version,
         "id": facts["id"],
-        "codecs": list(codecs),
         "sample": {"kind": "image", "values": 256, "shape": [None, None, 3], "lossy": True},
         "network": net.config.as_dict(),
         "licence": facts.get("licence", "CC-BY-SA-4.0"),
         "training": {k: v for k, v in facts.items() if k not in ("id", "licence")},
         "known_answer": "0" * 64,
     }
+    return meta | {"codecs": list(codecs_of(meta))}

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from rdzip.errors import ModelError
-from rdzip.models import model_file
+from rdzip.models import codecs_of, model_file
 from rdzip.models.hyperprior import file as hyperprior_file
 from rdzip.models.hyperprior.factorised_prior import BANDS
 from rdzip.models.irec_vae.model import LARGEST_DEVIATION, IrecModel, IrecNet, deviations
@@ -20,7 +20,6 @@ from rdzip.models.shared.integer_tensors import integer_tensors
 from rdzip.models.shared.residual_site import SCALES
 
 VERSION = 1
-CODECS = ("irec-vae",)
 DEVIATION, HYPER_DEVIATION = "normal.deviation", "normal.hyper"
 Tensors = dict[str, NDArray[Any]]
 
@@ -29,8 +28,6 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     """Model from the tensors and the document of a model file; ModelError unless all fit and are exact."""
     if meta.get("version") != VERSION:
         raise ModelError(f"model: expected version {VERSION}, found {meta.get('version')!r}: update rdzip")
-    if tuple(meta["codecs"]) != CODECS:
-        raise ModelError(f"model: expected the codecs {list(CODECS)}, found {str(meta['codecs'])[:60]}")
     config = hyperprior_file.described(meta)
     with torch.device("meta"):
         net = IrecNet(config)
@@ -45,7 +42,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
         raise ModelError(f"model: expected deviations of 1 to {LARGEST_DEVIATION}")
     found += [np.zeros((BANDS, 0), np.int32)] * (2 - len(found))
     hyperprior_file.fill(net, {name: value for name, value in tensors.items() if name not in shapes})
-    return IrecModel(net, found[0], found[1], tuple(meta["codecs"]))
+    return IrecModel(net, found[0], found[1], codecs_of(meta))
 
 
 def to_tensors(net: IrecNet) -> Tensors:
@@ -60,6 +57,6 @@ def to_tensors(net: IrecNet) -> Tensors:
 def export(path: Path, net: IrecNet, facts: Mapping[str, Any]) -> None:
     """Write a trained network as a model file with its known answer; ``facts`` tell of the training."""
     tensors = to_tensors(net.cpu())  # type: ignore[arg-type]
-    meta = hyperprior_file.document("irec-code", VERSION, CODECS, net, facts)
+    meta = hyperprior_file.document("irec-code", VERSION, net, facts)
     meta["known_answer"] = from_tensors(tensors, meta).known_answer()
     model_file.write(path, tensors, meta)

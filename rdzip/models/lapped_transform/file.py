@@ -17,7 +17,7 @@ from torch import Tensor
 
 from rdzip.errors import ModelError
 from rdzip.exact.integers import BIAS_UNIT
-from rdzip.models import model_file
+from rdzip.models import codecs_of, model_file
 from rdzip.models.lapped_transform.model import CodeConfig, TransformModel, TransformNet
 from rdzip.models.lapped_transform.slices import SliceConfig
 from rdzip.models.shared import float_tensors
@@ -27,7 +27,6 @@ from rdzip.models.shared.settings import squash_table
 
 ARCHITECTURE = "transform-code"
 VERSION = 1
-CODECS = ["channel-ar"]
 LARGEST = 1024
 _EXTRA = ("slices.base", "slices.squash")
 Tensors = dict[str, NDArray[Any]]
@@ -66,8 +65,6 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     if meta.get("version") != VERSION:
         raise ModelError(f"model: expected version {VERSION}, found {meta.get('version')!r}: update rdzip")
     config = _config(meta)
-    if list(meta["codecs"]) != CODECS:
-        raise ModelError(f"model: expected the codecs {CODECS}, found {str(meta['codecs'])[:60]}")
     with torch.device("meta"):  # a network without memory, until the tensors are known to be those that it has
         planned = TransformNet(config)
     layers, floats = convolutions(planned), _floats(planned)
@@ -90,7 +87,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     if table.ndim != 1 or int(table[0]) != 0 or bool((table[1:] < table[:-1]).any()):
         raise ModelError("model: expected a table that rises from 0 as slices.squash")
     net.slices.table = table
-    return TransformModel(net, ResidualTables.of(tensors), tuple(meta["codecs"]))
+    return TransformModel(net, ResidualTables.of(tensors), codecs_of(meta))
 
 
 def trainable(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> TransformNet:
@@ -131,12 +128,11 @@ def export(path: Path, net: TransformNet, facts: Mapping[str, Any]) -> None:
         "architecture": ARCHITECTURE,
         "version": VERSION,
         "id": facts["id"],
-        "codecs": CODECS,
         "sample": {"kind": "image", "values": 256, "shape": [None, None, 3], "lossy": True},
         "network": net.config.as_dict(),
         "licence": facts.get("licence", "CC-BY-SA-4.0"),
         "training": {k: v for k, v in facts.items() if k not in ("id", "licence")},
         "known_answer": "0" * 64,
     }
-    meta["known_answer"] = from_tensors(tensors, meta).known_answer()
+    meta |= {"codecs": list(codecs_of(meta)), "known_answer": from_tensors(tensors, meta).known_answer()}
     model_file.write(path, tensors, meta)

@@ -17,14 +17,13 @@ from rdzip.entropy.cdf import FLOOR, make_tables
 from rdzip.errors import ModelError
 from rdzip.exact.integers import ACT_MAX, INPUT_MAX, check_stream
 from rdzip.exact.layers import IntegerLinear, QuantisedLinear, limit_stream
-from rdzip.models import model_file
+from rdzip.models import codecs_of, model_file
 from rdzip.models.shared.table_tensors import read_tables, tables_as_tensors
 from rdzip.models.vae_mlp.model import VaeMlpModel
 from rdzip.models.vae_mlp.network import LOGIT_MAX, LOGIT_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE, VaeConfig, VaeMlp
 
 ARCHITECTURE = "vae-mlp"
 VERSION = 1
-CODECS = ["bb-ans", "bb-is", "bb-cis", "bb-ais", "stochastic"]
 LARGEST = 4096
 Tensors = dict[str, NDArray[Any]]
 
@@ -112,12 +111,11 @@ def export(path: Path, net: VaeMlp, facts: Mapping[str, Any]) -> None:
         "architecture": ARCHITECTURE,
         "version": VERSION,
         "id": facts["id"],
-        "codecs": CODECS,
         "sample": {"kind": "image", "values": 2, "shape": [config.height, config.width]},
         "network": config.as_dict(),
         "licence": facts.get("licence", "Apache-2.0"),
         "training": {k: v for k, v in facts.items() if k not in ("id", "licence")},
         "known_answer": "0" * 64,
     }
-    meta["known_answer"] = from_tensors(tensors, meta).known_answer()
+    meta |= {"codecs": list(codecs_of(meta)), "known_answer": from_tensors(tensors, meta).known_answer()}
     model_file.write(path, tensors, meta)

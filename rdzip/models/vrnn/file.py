@@ -16,7 +16,7 @@ from rdzip.entropy.cdf import LOGIT_SIZE, SIGMOID_BITS, SIGMOID_SIZE, MixtureTab
 from rdzip.errors import ModelError
 from rdzip.exact.integers import ACT_MAX, INPUT_MAX, check_stream
 from rdzip.exact.layers import IntegerLinear, QuantisedLinear, limit_stream
-from rdzip.models import build, model_file
+from rdzip.models import build, codecs_of, model_file
 from rdzip.models.shared.units import MEAN_UNIT, SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 from rdzip.models.vrnn.model import VrnnModel, VrnnTables
 from rdzip.models.vrnn.network import (
@@ -34,7 +34,6 @@ from rdzip.models.vrnn.network import (
 
 ARCHITECTURE = "vrnn"
 VERSION = 1
-CODECS = ["bb-smc", "bb-ans", "bb-is", "stochastic"]
 LEAST = 16
 """Smallest frequency, of 2**24, of a key's being on or off."""
 Tensors = dict[str, NDArray[Any]]
@@ -138,12 +137,11 @@ def export(path: Path, net: VrnnNet, facts: Mapping[str, Any]) -> None:
         "architecture": ARCHITECTURE,
         "version": VERSION,
         "id": facts["id"],
-        "codecs": CODECS,
         "network": net.config.as_dict(),
         "sample": {"kind": "sequence", "values": 2, "shape": [None, net.config.dims]},
         "licence": facts.get("licence", "Apache-2.0"),
         "training": {k: v for k, v in facts.items() if k not in ("id", "licence")},
         "known_answer": "0" * 64,
     }
-    meta["known_answer"] = build(tensors, meta).known_answer()
+    meta |= {"codecs": list(codecs_of(meta)), "known_answer": build(tensors, meta).known_answer()}
     model_file.write(path, tensors, meta)

@@ -179,7 +179,6 @@ def test_hostile_files_are_refused() -> None:
     slices = meta["network"]["slices"]
     wrong: list[dict[str, Any]] = [
         {"version": 2},
-        {"codecs": ["hyperprior"]},
         {"network": {}},
         {"network": meta["network"] | {"widths": [8, 8, 10**6]}},
         {"network": meta["network"] | {"widths": [8, 8]}},
