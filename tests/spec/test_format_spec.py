@@ -12,13 +12,10 @@ import numpy as np
 import pytest
 from helpers import tiny_causal
 from reference import container as slow_decoder
-from reference import fast_mixing
 
 import rdzip
 from rdzip import hub
 from rdzip.codecs.causal import codec as causal
-from rdzip.codecs.mixing import codec as mixing
-from rdzip.codecs.mixing.presets import FAST_NET
 from rdzip.models import model_file
 from rdzip.models.causal.model import from_tensors
 
@@ -145,41 +142,6 @@ def test_vector(tmp_path: Path) -> None:
         c = network.cumulative(mixture)
         s = int(pixels[2, 3, sample])
         components = ", ".join(str(m) for m in mixture)
-        row = f"| P{p} | {context.medians[p]} | {context.activities[p]} | {components} | {s} | {c[s]} | {c[s + 1]} |"
+        row = f"| T{p} | {context.medians[p]} | {context.activities[p]} | {components} | {s} | {c[s]} | {c[s + 1]} |"
         assert row in text, row
         known.append(planes[p][2][3])
-
-
-def test_mixing_vector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same of a payload of layout 3 of context mixing: predictions, contexts and probabilities of two pixels."""
-    path = vector_model(tmp_path / "vector.safetensors", 3)
-    model = from_tensors(*model_file.read(path))
-    text = FORMAT.read_text("utf-8").partition("#### Fast mixer: test vector")[2].partition("\n#### ")[0]
-    block = re.search(r"```hex\n(.*?)```", text, re.DOTALL)
-    assert block is not None
-    picture = FORMAT.read_text("utf-8").partition("#### Test vector")[2].partition("```hex\n")[2].partition("```")[0]
-    pixels = np.frombuffer(bytes.fromhex(picture), np.uint8).reshape(3, 4, 3)
-    payload = mixing.encode(model, pixels, None, FAST_NET).payload
-    assert payload.hex() == re.sub(r"\s", "", block[1])
-
-    seen: list[tuple[int, list[int], list[int], list[int], list[int]]] = []
-
-    class Watched(fast_mixing.Coder):
-        def bit(self, p: int) -> int:
-            seen[-1][4].append(p)
-            return super().bit(p)
-
-    class Watching(fast_mixing.Fast):
-        def sample(self, c: int, x: int, hashes: list[int], p: list[int], q: list[int], *rest: Any) -> int:
-            seen.append((c, p, q, hashes, []))
-            return super().sample(c, x, hashes, p, q, *rest)
-
-    monkeypatch.setattr(fast_mixing, "Coder", Watched)
-    monkeypatch.setattr(fast_mixing, "Fast", Watching)
-    network = slow_decoder.Network(*slow_decoder.read_model(path.read_bytes()), kind="colour")
-    assert fast_mixing.decode(payload, 3, 4, 3, 3, network) == pixels.tobytes()
-    for (y, x), values in (((0, 0), seen[:3]), ((2, 3), seen[-3:])):
-        for c, p, q, hashes, probabilities in values:
-            row = [f"({y}, {x}), {c}", *(" ".join(map(str, v)) for v in (p, q)), " ".join(f"{h:08x}" for h in hashes)]
-            line = f"| {' | '.join([*row, ' '.join(map(str, probabilities))])} |"
-            assert line in text, line
