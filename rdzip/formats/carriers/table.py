@@ -6,15 +6,24 @@ Numbers are part of the format: 0 bytes, 1 PNG, 2 TIFF, 3 BMP, 4 PNM, 5 NPY, 6 D
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 
 from rdzip.formats.carriers.carrier import Row
 
 _FOLDER = "rdzip.formats.carriers"
+_BARE_DICOM = re.compile(
+    rb"\x02\x00\x00\x00UL\x04\x00|\x08\x00[\x00\x05\x08\x16\x18]\x00(?:[A-Z]{2}.\x00|[^\x00]\x00{3})", re.DOTALL
+)
 
 
 def _is_netpbm(start: bytes) -> bool:
     return start[:1] == b"P" and start[1:2] in (b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"F", b"f")
+
+
+def _is_dicom(start: bytes) -> bool:
+    """Whether it is DICOM: with a preamble, or it begins at once with file meta information or identification."""
+    return start[128:132] == b"DICM" or _BARE_DICOM.match(start) is not None
 
 
 def _is_tga(start: bytes) -> bool:
@@ -27,6 +36,7 @@ _ROWS: tuple[Row, ...] = (
     Row(3, "BMP", ".bmp", f"{_FOLDER}.bmp", lambda start: start[:2] == b"BM"),
     Row(4, "PNM", ".pnm", f"{_FOLDER}.netpbm", _is_netpbm),
     Row(5, "NPY", ".npy", f"{_FOLDER}.npy", lambda start: start[:6] == b"\x93NUMPY"),
+    Row(6, "DICOM", ".dcm", f"{_FOLDER}.dicom", _is_dicom),
     Row(9, "TGA", ".tga", f"{_FOLDER}.tga", _is_tga),
 )
 
