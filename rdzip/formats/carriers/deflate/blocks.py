@@ -110,7 +110,14 @@ def choose_codes(room: Scratch) -> int:
 
 @compiled
 def kind_of(room: Scratch, size: int, storable: bool, strategy: int, old: bool) -> int:
-    """Return the kind that zlib gives a block of ``size`` bytes, whose totals are there."""
+    """Return the kind that zlib gives a block whose totals are there.
+
+    - room: the block's totals and codes
+    - size: its bytes
+    - storable: whether its bytes are still in the window
+    - strategy: of the encoder
+    - old: as of Settings
+    """
     own, fixed = (room.totals[BITS] + 3 + 7) >> 3, (room.totals[FIXED_BITS] + 3 + 7) >> 3
     forced = strategy == FIXED_STRATEGY
     least = fixed if fixed <= own or (forced and not old) else own
@@ -176,7 +183,12 @@ def fix_codes(room: Scratch) -> None:
 
 @compiled
 def put_tokens(room: Scratch, tokens: Int32, first: int, last: int, out: NDArray[np.uint8], writer: Int64) -> None:
-    """Write a block's tokens and its end by the codes whose lengths are there."""
+    """Write a block's tokens and its end.
+
+    - room: holds the lengths of the codes
+    - tokens, first, last: all tokens, and which are the block's
+    - out, writer: bytes, and the state of what writes bits
+    """
     literal_bits, distance_bits = room.literal_bits, room.distance_bits
     literal_codes, distance_codes = room.literal_codes, room.distance_codes
     codes(literal_bits, literal_codes, len(literal_bits), room.counts)
@@ -214,7 +226,11 @@ def put_tokens(room: Scratch, tokens: Int32, first: int, last: int, out: NDArray
 
 @compiled
 def put_stored(raw: NDArray[np.uint8], first: int, last: int, out: NDArray[np.uint8], writer: Int64) -> None:
-    """Write the body of a stored block."""
+    """Write the body of a stored block.
+
+    - raw, first, last: the data, and which bytes are the block's
+    - out, writer: bytes, and the state of what writes bits
+    """
     align(out, writer)
     size = last - first
     put(out, writer, size, 16)

@@ -19,7 +19,7 @@ from rdzip.formats.carriers.deflate.settings import (
     RUNS,
     Settings,
 )
-from rdzip.formats.carriers.deflate.tokens import FILTERED_LENGTH, MIN_AHEAD
+from rdzip.formats.carriers.deflate.tokens import FILTERED_LENGTH, LOOKAHEAD
 
 LEVELS_OF = {0: (1, 2, 3), 1: (5, 4, 3, 2), 2: (6,), 3: (9, 8, 7)}
 """Levels of zlib by what a header says of speed."""
@@ -47,7 +47,7 @@ def memories(parsed: Parsed) -> list[int]:
 
 def _windows(farthest: int, header: int) -> list[int]:
     """Return what windows reach so far; header: the first byte of zlib's."""
-    least = next((w for w in range(9, 15) if (1 << w) - MIN_AHEAD >= farthest), 15)
+    least = next((w for w in range(9, 15) if (1 << w) - LOOKAHEAD >= farthest), 15)
     named = max(9, (header >> 4) + 8)
     order = [named, 15, *range(least, 15)]
     return [w for i, w in enumerate(order) if least <= w <= 15 and w not in order[:i]]

@@ -18,7 +18,7 @@ from rdzip.formats.carriers.deflate.codes import STORED
 from rdzip.formats.carriers.deflate.parse import FINAL, KIND, RAW_END, Parsed, parse
 from rdzip.formats.carriers.deflate.rebuild import most_steps, stored, write
 from rdzip.formats.carriers.deflate.settings import Settings
-from rdzip.formats.carriers.deflate.tokens import AT, DONE, MIN_AHEAD, end_block, find, finder
+from rdzip.formats.carriers.deflate.tokens import AT, DONE, LOOKAHEAD, end_block, find, finder
 
 STAGES = (1 << 13, 1 << 17)
 """Bytes of data on which candidates are tried before all."""
@@ -98,7 +98,7 @@ def _search(data: NDArray[np.uint8], parsed: Parsed, body: bytes, header: bytes)
     left = FREE_BYTES + TIMES * size
     for settings in candidates(parsed, header):
         same = settings.level, settings.strategy, settings.memory
-        reach = (1 << settings.window) - MIN_AHEAD
+        reach = (1 << settings.window) - LOOKAHEAD
         if failed.get(same, reach) < reach:
             continue
         done, found = -1, None

@@ -5,7 +5,7 @@ matches' reach, which slides by half: ``base`` is the position of the window's f
 only: a string that begins the window is never matched (its number, 0, stands for none), and a block can be stored
 only while its first byte is in the window.
 
-zlib works as long as there are MIN_AHEAD bytes after the current one, and asks for more, so how its input is cut
+zlib works as long as there are LOOKAHEAD bytes after the current one, and asks for more, so how its input is cut
 into pieces decides nothing but when the window slides. What is longer than the data that are left is cut there.
 
 Instead of the prediction, a token can be dictated: prediction stops before a token that differs, `dictate` takes the
@@ -40,7 +40,7 @@ from rdzip.formats.carriers.deflate.settings import (
 )
 from rdzip.formats.carriers.deflate.settings import FILTERED as FILTERED_STRATEGY
 
-MIN_AHEAD = LONGEST + SHORTEST + 1
+LOOKAHEAD = LONGEST + SHORTEST + 1
 FILTERED_LENGTH = 5
 """Matches of up to so many bytes are not taken of filtered data."""
 AT, BASE, FILLED, GIVEN, INSERTED, PENDING, LENGTH, START, COUNT, IN_BLOCK, BLOCKS, BLOCK_START, WORK, STATE = range(14)
@@ -90,14 +90,14 @@ def _fill(state: Int64, size: int, window: int, piece: int, at: int, least: int)
     while True:
         while True:
             room = state[BASE] + 2 * window - state[FILLED]
-            if at - state[BASE] >= 2 * window - MIN_AHEAD:
+            if at - state[BASE] >= 2 * window - LOOKAHEAD:
                 state[BASE] += window
                 room += window
             n = min(state[GIVEN] - state[FILLED], room)
             if n <= 0:
                 break
             state[FILLED] += n
-            if state[FILLED] - at >= MIN_AHEAD or state[FILLED] == state[GIVEN]:
+            if state[FILLED] - at >= LOOKAHEAD or state[FILLED] == state[GIVEN]:
                 break
         if state[FILLED] - at >= least or state[GIVEN] == size:
             return
@@ -133,7 +133,7 @@ def _search(
         steps >>= 2
     nice = min(fields[NICE], most)
     window = fields[WINDOW]
-    limit = max(state[BASE], at - (window - MIN_AHEAD))
+    limit = max(state[BASE], at - (window - LOOKAHEAD))
     reach = window - 1
     last, before_last = raw[np.uintp(at + best)], raw[np.uintp(at + best - 1)]
     first, second = raw[np.uintp(at)], raw[np.uintp(at + 1)]
@@ -210,8 +210,8 @@ def _find_fast(finder: Finder, expected: Int32, stop: int, most: int, work: int)
     reach = window - 1
     at = state[AT]
     while at < most:
-        if state[FILLED] - at < MIN_AHEAD:
-            _fill(state, size, window, fields[PIECE], at, MIN_AHEAD)
+        if state[FILLED] - at < LOOKAHEAD:
+            _fill(state, size, window, fields[PIECE], at, LOOKAHEAD)
         found = -1
         if size - at >= SHORTEST:
             if at >= state[INSERTED]:
@@ -220,7 +220,7 @@ def _find_fast(finder: Finder, expected: Int32, stop: int, most: int, work: int)
             else:
                 found = np.int64(chain[np.uintp(at & reach)])
         length = 0
-        if found > state[BASE] and at - found <= window - MIN_AHEAD:
+        if found > state[BASE] and at - found <= window - LOOKAHEAD:
             length = _search(raw, chain, fields, state, at, found, SHORTEST - 1, size)
         state[AT] = at
         if length >= SHORTEST:
@@ -243,7 +243,7 @@ def _find_fast(finder: Finder, expected: Int32, stop: int, most: int, work: int)
         if state[WORK] > work:
             return TOO_LONG
     if at == size:
-        _fill(state, size, window, fields[PIECE], at, MIN_AHEAD)
+        _fill(state, size, window, fields[PIECE], at, LOOKAHEAD)
     return DONE
 
 
@@ -258,8 +258,8 @@ def _find_slow(finder: Finder, expected: Int32, stop: int, most: int, work: int)
     filtered = fields[STRATEGY] == FILTERED_STRATEGY
     at = state[AT]
     while at < most:
-        if state[FILLED] - at < MIN_AHEAD:
-            _fill(state, size, window, fields[PIECE], at, MIN_AHEAD)
+        if state[FILLED] - at < LOOKAHEAD:
+            _fill(state, size, window, fields[PIECE], at, LOOKAHEAD)
         found = -1
         if size - at >= SHORTEST:
             if at >= state[INSERTED]:
@@ -269,7 +269,7 @@ def _find_slow(finder: Finder, expected: Int32, stop: int, most: int, work: int)
                 found = np.int64(chain[np.uintp(at & reach)])
         before, before_start = state[LENGTH], state[START]
         length = SHORTEST - 1
-        if found > state[BASE] and before < fields[LAZY] and at - found <= window - MIN_AHEAD:
+        if found > state[BASE] and before < fields[LAZY] and at - found <= window - LOOKAHEAD:
             length = min(_search(raw, chain, fields, state, at, found, before, size), size - at)
             if length <= FILTERED_LENGTH and (filtered or (length == SHORTEST and at - state[START] > fields[TOO_FAR])):
                 length = SHORTEST - 1
@@ -300,7 +300,7 @@ def _find_slow(finder: Finder, expected: Int32, stop: int, most: int, work: int)
             return TOO_LONG
     if at < size:
         return DONE
-    _fill(state, size, window, fields[PIECE], at, MIN_AHEAD)
+    _fill(state, size, window, fields[PIECE], at, LOOKAHEAD)
     if state[PENDING]:
         token = np.int64(raw[np.uintp(at - 1)])
         if _differs(finder, token, at - 1, expected, stop):
@@ -348,8 +348,10 @@ def find(finder: Finder, expected: Int32, stop: int, most: int, work: int) -> in
     """Find tokens; return DONE if those of ``most`` bytes are found (of all, if it is as large as the data), STOPPED
     before the token that differs, or TOO_LONG after more than ``work`` steps of searching.
 
+    - finder: the data, the tables and what is found
     - expected: int32 [n], the token that begins at each position, WILD for any, others for none; [0]: any
     - stop: number of the token to stop before
+    - most, work: bytes, and steps, at the most
     """
     way = finder.fields[WAY]
     if way == SLOW:

@@ -79,7 +79,11 @@ def _sift(heap: Int64, size: int, at: int, weight: Int64, depth: Int64) -> None:
 def build(room: Scratch, often: Int64, bits: Int64, symbols: int, most: int) -> int:
     """Find the lengths of a code; return the largest symbol used.
 
-    - often: [symbols], how often each is there; bits: the lengths; most: the longest code
+    - room: scratch
+    - often: [symbols], how often each is there
+    - bits: filled with the lengths
+    - symbols: how many there are
+    - most: the longest code
     """
     heap, depth, parent, weight, node_bits, counts = (
         room.heap, room.depth, room.parent, room.weight, room.node_bits, room.counts
