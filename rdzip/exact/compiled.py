@@ -26,7 +26,7 @@ from rdzip.exact.numba_support import compiled_here
 
 KEPT_DAYS = 30
 NAME_LENGTH = 16
-COMPILED_FROM = ("entropy", "exact", "rec", "models", "codecs", "formats")
+COMPILED_FROM = ("entropy", "exact", "rec", "models", "codecs", "formats/carriers")
 """Folders of the package with whatever compiled code is made of: compiled functions, and what they call or name."""
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -33,6 +33,7 @@ def _is_tga(start: bytes) -> bool:
 
 
 _ROWS: tuple[Row, ...] = (
+    Row(1, "PNG", ".png", f"{_FOLDER}.png", lambda start: start[:8] == b"\x89PNG\r\n\x1a\n"),
     Row(3, "BMP", ".bmp", f"{_FOLDER}.bmp", lambda start: start[:2] == b"BM"),
     Row(4, "PNM", ".pnm", f"{_FOLDER}.netpbm", _is_netpbm),
     Row(5, "NPY", ".npy", f"{_FOLDER}.npy", lambda start: start[:6] == b"\x93NUMPY"),

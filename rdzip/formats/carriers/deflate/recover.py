@@ -59,26 +59,25 @@ def recover(stream: bytes | memoryview, most: int, wrapped: bool = True) -> tupl
     if parsed is None:
         raise NotCarriedError(UNKNOWN)
     data = np.frombuffer(raw, np.uint8)
-    rest = _stored_rest(data, parsed, body)
-    settings: Settings | None = Settings(0, wrapped=wrapped)
-    if rest is None or isinstance(rest[0], list):
-        by_search = _search(data, parsed, body, header)
-        if by_search or not rest:
-            settings, rest = by_search, []
-    if settings is None:
-        raise NotCarriedError(UNKNOWN)
+    settings, rest = Settings(0, wrapped=wrapped), _stored_rest(data, parsed, body)
+    if not rest or isinstance(rest[0], list) or header != settings.header:
+        found = _search(data, parsed, body, header)
+        if found:
+            settings, rest = found, []
+        elif not rest:
+            raise NotCarriedError(UNKNOWN)
     other = b"" if header == settings.header else header
     recipe = [settings.number, other, *rest] if other or rest else settings.number
     return raw, recipe, consumed
 
 
-def _stored_rest(data: NDArray[np.uint8], parsed: Parsed, body: bytes) -> list[Any] | None:
-    """Return the rest of the recipe of a stream that has stored blocks only; None for others."""
+def _stored_rest(data: NDArray[np.uint8], parsed: Parsed, body: bytes) -> list[Any]:
+    """Return the rest of the recipe of a stream that has stored blocks only; [] for others."""
     if np.any(parsed.blocks[:, KIND] != STORED):
-        return None
+        return []
     sizes = np.diff(parsed.blocks[:, RAW_END], prepend=0).tolist()
     if stored(data, sizes) != body:  # bits that mean nothing are set
-        return None
+        return []
     full, left = divmod(len(data), max(1, sizes[0]))
     if sizes[:full] == [sizes[0]] * full and sizes[0]:
         if sizes[full:] == [left] * (left > 0):
