@@ -26,6 +26,12 @@ def _is_dicom(start: bytes) -> bool:
     return start[128:132] == b"DICM" or _BARE_DICOM.match(start) is not None
 
 
+def _is_nifti(start: bytes) -> bool:
+    """Whether it is a NIfTI volume in one file, of version 1 or 2, in either byte order."""
+    first = start[:4] in (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c") and start[344:348] == b"n+1\x00"
+    return first or (start[:4] in (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c") and start[4:8] == b"n+2\x00")
+
+
 def _is_tga(start: bytes) -> bool:
     """Whether it may be a TGA, which has no signature: so it is asked last."""
     likely = start[1:2] in (b"\0", b"\1") and start[2:3] in (b"\1", b"\2", b"\3")
@@ -38,6 +44,7 @@ _ROWS: tuple[Row, ...] = (
     Row(4, "PNM", ".pnm", f"{_FOLDER}.netpbm", _is_netpbm),
     Row(5, "NPY", ".npy", f"{_FOLDER}.npy", lambda start: start[:6] == b"\x93NUMPY"),
     Row(6, "DICOM", ".dcm", f"{_FOLDER}.dicom", _is_dicom),
+    Row(7, "NIfTI", ".nii", f"{_FOLDER}.nifti", _is_nifti),
     Row(9, "TGA", ".tga", f"{_FOLDER}.tga", _is_tga),
 )
 
