@@ -100,7 +100,7 @@ def tell():
     print(peak.group(1), time.process_time(), flush=True)
 
 atexit.register(tell)
-from rdzip.cli import main
+from rdzip.__main__ import main
 main()
 """
 """The command line, which says at its end how much memory it had at most (ru_maxrss has the parent's, too)."""

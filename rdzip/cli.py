@@ -4,16 +4,15 @@ One file, though long, so that the whole command line can be read in one place; 
 are in rdzip.commands.options. What takes time to import is imported by the
 command that needs it, so that `--help` and `info` answer at once.
 
-Exit codes: 0 done, 1 something failed (the other files are done), 2 wrong usage, 130 Ctrl-C (128 + n: signal n).
+Exit codes: 0 done, 1 something failed (the other files are done), 2 wrong usage, 130 Ctrl-C (128 + n: signal n; see
+rdzip.__main__).
 """
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -23,7 +22,7 @@ from rdzip.commands.destination import Destination
 from rdzip.commands.files import IMAGE_SUFFIXES, SUFFIX, find_inputs
 from rdzip.commands.help import Command, Group
 from rdzip.commands.output import Output, begin, finish
-from rdzip.errors import InputError, Stopped, UsageError
+from rdzip.errors import InputError, UsageError
 from rdzip.pipeline.codec_options import CodecOptions
 from rdzip.pipeline.loss import Loss
 from rdzip.pipeline.request import Compute, Request
@@ -407,25 +406,9 @@ def _options(
     pass
 
 
-def main() -> NoReturn:
-    """Run the command line on sys.argv and leave with its exit code."""
+def run() -> int:
+    """Run the command line on sys.argv and return its exit code."""
     wait_passively()  # before anything loads torch
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stop)
-    try:
-        sys.exit(_run())
-    except Stopped as stop:
-        print("rdzip: stopped; no unfinished file is left", file=sys.stderr)
-        sys.exit(128 + stop.number)
-
-
-def _stop(number: int, _: FrameType | None) -> NoReturn:
-    raise Stopped(number)
-
-
-def _run() -> int:
     open_standard()
     silence_libraries()
     ignore_settings_here()

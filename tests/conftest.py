@@ -26,7 +26,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from rdzip import hub, models
-from rdzip.cli import main
+from rdzip.__main__ import main
 from rdzip.hub import registry
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # fuzz/, but rdzip as it is installed

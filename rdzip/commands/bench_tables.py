@@ -12,7 +12,7 @@ from rdzip.metrics.bd_rate import BdRate
 from rdzip.system.atomic import shown
 
 _AVERAGES = (
-    "CODEC", "SETTING", "BYTES", "BPP", "PSNR DB", "MS-SSIM", "ENCODE S", "DECODE S", "ENCODE MP/S", "DECODE MP/S"
+    "CODEC", "SETTING", "BYTES", "BPP", "PSNR dB", "MS-SSIM", "ENCODE s", "DECODE s", "ENCODE MP/s", "DECODE MP/s"
 )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def averages(records: Sequence[Record], pixels: int) -> str:
 def bd_rates(savings: Sequence[Saving], anchor: Curve, rates: tuple[float, float]) -> str:
     """Return the table of BD-rates over a range of bits per pixel, and what it says."""
     low, high = rates
-    head = ("CODEC", "POINTS OF", f"{low:g}-{high:g} BPP", "PSNR DB")
+    head = ("CODEC", "POINTS OF", f"{low:g}-{high:g} BPP", "PSNR dB")
     body = [[saving.curve.name, saving.curve.source, *_rate(saving.bd_rate)] for saving in savings]
     return (
         f"BD-rate against {shown(anchor.name)}: rate more (+) or less (-) for the same PSNR, over the PSNRs at which\n"

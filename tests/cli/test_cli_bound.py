@@ -216,7 +216,7 @@ def _start(*arguments: str) -> subprocess.Popen[bytes]:
     """The command line with the stub methods, in a process of its own."""
     program = (
         "import pytest\nfrom helpers import bounds_stub\nbounds_stub.installed(pytest.MonkeyPatch())\n"
-        "from rdzip.cli import main\nmain()"
+        "from rdzip.__main__ import main\nmain()"
     )
     path = os.pathsep.join([str(Path(__file__).parents[1]), *(str(Path(p).resolve()) for p in sys.path)])
     command = [sys.executable, "-c", program, "bound", *arguments]

@@ -75,6 +75,16 @@ def test_a_stopped_run_says_so_and_leaves_nothing(noise: Path, number: int, code
 
 
 @needs.posix
+def test_a_stop_while_the_command_line_loads_is_no_traceback(tmp_path: Path) -> None:
+    """As by an impatient Ctrl-C: a module that is loaded early stands for the moment."""
+    (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    program = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom rdzip.__main__ import main\nmain()"
+    done = subprocess.run([sys.executable, "-c", program, "--help"], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (130, b"")
+    assert done.stderr == b"rdzip: stopped; no unfinished file is left\n"
+
+
+@needs.posix
 def test_a_run_in_the_background_goes_on(noise: Path) -> None:
     """As after nohup, or & in a script: what was ignored when it was started is not heeded."""
 
@@ -174,7 +184,9 @@ def test_help_and_info_load_light_modules_only(tmp_path: Path) -> None:
     assert any(fact.get("max_error") for fact in facts)
     with (tmp_path / "all.rdz").open("wb") as out:
         write_archive(out, ((path.relative_to(path.parents[1]).as_posix(), path.read_bytes()) for path in golden))
-    program = "import sys\nfrom rdzip.cli import main\ntry:\n    main()\nexcept SystemExit:\n    print(*sys.modules)"
+    program = (
+        "import sys\nfrom rdzip.__main__ import main\ntry:\n    main()\nexcept SystemExit:\n    print(*sys.modules)"
+    )
     loaded: set[str] = set()
     for arguments in (["--help"], ["bound", "--help"], ["info", *golden, tmp_path / "all.rdz"]):
         ran = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, check=True, text=True)
@@ -205,6 +217,8 @@ def test_info_without_a_parser_says_what_the_parsed_one_says(tmp_path: Path) -> 
             assert plain.returncode == 1
     assert finished("info", "-", data=file.read_bytes()).returncode == 0
     assert finished("info").returncode == finished("info", "--jsn", file).returncode == 2
-    program = "import sys\nfrom rdzip.cli import main\ntry:\n    main()\nexcept SystemExit:\n    print(*sys.modules)"
+    program = (
+        "import sys\nfrom rdzip.__main__ import main\ntry:\n    main()\nexcept SystemExit:\n    print(*sys.modules)"
+    )
     ran = subprocess.run([sys.executable, "-c", program, "info", file], capture_output=True, check=True, text=True)
     assert "pydantic" not in {*ran.stdout.splitlines()[-1].split()}

@@ -198,8 +198,8 @@ def test_a_folder_is_no_place_to_import_from_or_to_take_settings_from(tmp_path: 
         (here / f"{name}.py").write_text(f"open({str(victim)!r}, 'w').write('owned')")
     (here / ".numba_config.yaml").write_text(f"chrome_trace: {victim}\nopt: 0\n")
     code = (
-        "import sys; sys.path.pop(0); import rdzip.cli\n"
-        "try: rdzip.cli.main()\n"
+        "import sys; sys.path.pop(0); import rdzip.__main__\n"
+        "try: rdzip.__main__.main()\n"
         "finally: import rdzip.exact.compiled as it; assert int(it._config.OPT) == 3, it._config.OPT"
     )
     done = subprocess.run(
