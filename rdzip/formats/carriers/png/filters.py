@@ -50,6 +50,7 @@ def unfilter(
     """Undo the filters of a pass; return whether all are known.
 
     - data: uint8, of which a pass begins at ``at``, a filter and ``width`` bytes a row
+    - rows, distance: of the pass, and bytes from a pixel to the next
     - px: [rows * width], the bytes; kinds: [rows], the filters
     """
     for y in range(rows):
@@ -83,7 +84,7 @@ def apply(
     data: NDArray[np.uint8],
     at: int,
 ) -> None:
-    """Filter the rows of a pass; arguments as those of `unfilter`."""
+    """Filter the rows of a pass. Arguments as of rdzip.formats.carriers.png.filters.unfilter."""
     for y in range(rows):
         kind = np.int64(kinds[y])
         data[np.uintp(at)] = kind
@@ -104,7 +105,10 @@ def apply(
 
 @compiled
 def sum_distances(px: NDArray[np.uint8], rows: int, width: int, distance: int, sums: Int64) -> None:
-    """Sum the distances from 0 of each row's bytes by each filter: sums [rows * FILTERS]."""
+    """Sum the distances from 0 of each row's bytes by each filter: sums [rows * FILTERS].
+
+    Other arguments as of rdzip.formats.carriers.png.filters.unfilter.
+    """
     for y in range(rows):
         own = y * width
         at = y * FILTERS
