@@ -17,6 +17,10 @@ _BARE_DICOM = re.compile(
 )
 
 
+def _is_tiff(start: bytes) -> bool:
+    return start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
 def _is_netpbm(start: bytes) -> bool:
     return start[:1] == b"P" and start[1:2] in (b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"F", b"f")
 
@@ -40,6 +44,7 @@ def _is_tga(start: bytes) -> bool:
 
 _ROWS: tuple[Row, ...] = (
     Row(1, "PNG", ".png", f"{_FOLDER}.png", lambda start: start[:8] == b"\x89PNG\r\n\x1a\n"),
+    Row(2, "TIFF", ".tif", f"{_FOLDER}.tiff", _is_tiff),
     Row(3, "BMP", ".bmp", f"{_FOLDER}.bmp", lambda start: start[:2] == b"BM"),
     Row(4, "PNM", ".pnm", f"{_FOLDER}.netpbm", _is_netpbm),
     Row(5, "NPY", ".npy", f"{_FOLDER}.npy", lambda start: start[:6] == b"\x93NUMPY"),

@@ -61,13 +61,16 @@ def samples_of(
 ) -> NDArray[Any]:
     """Return samples [h, w, c] of the unsigned type; FormatError if the pictures are not what `as_pictures` makes.
 
-    pictures: as many as `modes_of` says. shape: [h, w, c]. dtype: uint8, uint16 or uint32. kind, colour: as given to
-    `as_pictures`.
+    - pictures: as many as `modes_of` says
+    - shape: [h, w, c]
+    - dtype: uint8, uint16 or uint32
+    - kind, colour: as given to `as_pictures`
     """
     modes = modes_of(shape[2], 8 * dtype.itemsize, kind, colour)
     require([p.mode for p in pictures] == modes, f"a skeleton needs pictures of mode {', '.join(modes)}")
     require(all(p.shape[:2] == shape[:2] for p in pictures), f"a skeleton needs pictures of {shape[1]} x {shape[0]}")
     if len(modes) == 1:
+        require(BY_NAME[modes[0]].channels == shape[2], f"a skeleton needs pictures of {shape[2]} channels")
         joined = np.ascontiguousarray(pictures[0].samples).view(dtype).reshape(shape)
     else:
         joined = np.stack([np.ascontiguousarray(p.samples).view(dtype) for p in pictures], axis=-1)
