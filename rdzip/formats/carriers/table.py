@@ -50,6 +50,7 @@ _ROWS: tuple[Row, ...] = (
     Row(5, "NPY", ".npy", f"{_FOLDER}.npy", lambda start: start[:6] == b"\x93NUMPY"),
     Row(6, "DICOM", ".dcm", f"{_FOLDER}.dicom", _is_dicom),
     Row(7, "NIfTI", ".nii", f"{_FOLDER}.nifti", _is_nifti),
+    Row(8, "FITS", ".fits", f"{_FOLDER}.fits", lambda start: start[:9] == b"SIMPLE  ="),
     Row(9, "TGA", ".tga", f"{_FOLDER}.tga", _is_tga),
 )
 
