@@ -51,6 +51,7 @@ _ROWS: tuple[Row, ...] = (
     Row(6, "DICOM", ".dcm", f"{_FOLDER}.dicom", _is_dicom),
     Row(7, "NIfTI", ".nii", f"{_FOLDER}.nifti", _is_nifti),
     Row(8, "FITS", ".fits", f"{_FOLDER}.fits", lambda start: start[:9] == b"SIMPLE  ="),
+    Row(10, "gzip", ".gz", f"{_FOLDER}.gzip", lambda start: start[:3] == b"\x1f\x8b\x08"),
     Row(9, "TGA", ".tga", f"{_FOLDER}.tga", _is_tga),
 )
 
