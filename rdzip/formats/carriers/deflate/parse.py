@@ -74,7 +74,7 @@ def _fill_table(table: Int32, bits: Int64, symbols: int, reversed_codes: Int64, 
 
 
 @compiled
-def _read_lengths(
+def read_lengths(
     data: NDArray[np.uint8], at: int, bits: Int64, table: Int32, reversed_codes: Int64, counts: Int64
 ) -> int:
     """Read the codes of a block: lengths of literals from 0, of distances from LITERALS + 2 on; return the bit behind
@@ -165,7 +165,7 @@ def _read_blocks(
                 for i in range(DISTANCES):
                     distance_lengths[i] = 5
             else:
-                at = _read_lengths(data, at, bits, literal_table, reversed_codes, counts)
+                at = read_lengths(data, at, bits, literal_table, reversed_codes, counts)
                 if at < 0:
                     return -1
             blocks[n, BODY] = at

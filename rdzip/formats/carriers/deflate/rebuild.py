@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from rdzip.errors import FormatError
 from rdzip.formats.carriers.deflate.blocks import BYTES, WRITER, bound, put_blocks
 from rdzip.formats.carriers.deflate.codes import LONGEST_STORED
+from rdzip.formats.carriers.deflate.own_blocks import write_own
+from rdzip.formats.carriers.deflate.patches import from_bytes, replay, unpack
 from rdzip.formats.carriers.deflate.settings import Settings
 from rdzip.formats.carriers.deflate.tokens import (
     BLOCKS,
@@ -31,6 +33,8 @@ MEMORY_A_BYTE = 8
 """Bytes that rebuilding takes for each byte of data."""
 STORED_MEMORY = 256
 """Bytes for each stored block."""
+COLUMNS, PATCH_MEMORY = 4, 128
+"""Of patches: columns, and bytes for each of their bytes."""
 CORRUPT = "a carrier's recipe of deflate is not what it should be; the file is corrupt"
 
 
@@ -82,12 +86,29 @@ def _stored(data: NDArray[np.uint8], rest: list[Any]) -> bytes:
 
 
 def _deflated(data: NDArray[np.uint8], settings: Settings, rest: list[Any]) -> bytes:
-    if rest:
-        raise FormatError(CORRUPT)
     found = finder(data, settings.fields(), np.empty(len(data) + 1, np.int32))
+    if rest:
+        return _patched(found, settings, rest)
     if find(found, EVERYTHING, -1, len(data), most_steps(len(data))) != DONE:
         raise FormatError("a carrier's stream takes too long to deflate again")
     end_block(found, len(data))
+    return write(settings, found)
+
+
+def _patched(found: Finder, settings: Settings, rest: list[Any]) -> bytes:
+    """Return the raw stream of another encoder; rest: [columns of patches], or [columns, blocks, heads]."""
+    columns, blocks, heads = (*rest, b"", b"")[:3] if len(rest) in (1, 3) else ([], b"", b"")
+    if not isinstance(columns, list) or len(columns) != COLUMNS or not isinstance(blocks, bytes):
+        raise FormatError(CORRUPT)
+    if not all(isinstance(column, bytes) for column in (*columns, heads)):
+        raise FormatError(CORRUPT)
+    size = len(found.raw)
+    limits.claim_memory(PATCH_MEMORY * max(map(len, columns)), "patches of deflate")
+    if replay(found, unpack(columns), most_steps(size)) != DONE:
+        raise FormatError(CORRUPT)
+    if len(rest) == 3:
+        return write_own(found, from_bytes(blocks), heads)
+    end_block(found, size)
     return write(settings, found)
 
 

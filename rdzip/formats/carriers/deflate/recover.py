@@ -12,18 +12,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rdzip.formats import cbor
 from rdzip.formats.carriers.carrier import NotCarriedError
-from rdzip.formats.carriers.deflate.candidates import candidates
+from rdzip.formats.carriers.deflate.candidates import candidates, memories
 from rdzip.formats.carriers.deflate.codes import STORED
+from rdzip.formats.carriers.deflate.own_blocks import describe, write_own
 from rdzip.formats.carriers.deflate.parse import FINAL, KIND, RAW_END, Parsed, parse
+from rdzip.formats.carriers.deflate.patches import PATCH, follow, pack, to_bytes
 from rdzip.formats.carriers.deflate.rebuild import most_steps, stored, write
-from rdzip.formats.carriers.deflate.settings import Settings
-from rdzip.formats.carriers.deflate.tokens import AT, DONE, LOOKAHEAD, end_block, find, finder
+from rdzip.formats.carriers.deflate.settings import DEFAULT, FILTERED, HUFFMAN, RUNS, Settings
+from rdzip.formats.carriers.deflate.tokens import AT, DONE, LOOKAHEAD, WILD, end_block, find, finder
+from rdzip.formats.packing import pack_bytes
 
 STAGES = (1 << 13, 1 << 17)
 """Bytes of data on which candidates are tried before all."""
 FREE_BYTES, TIMES = 1 << 22, 12
 """All candidates together may look at so many bytes, and so many times the data."""
+SHARE = 4
+"""A stream's recipe may have a quarter of its bytes."""
+PROBED = 1 << 16
+"""Bytes of data on which predictors are compared."""
+PREDICTORS = (
+    (9, DEFAULT, True), (9, DEFAULT, False), (9, FILTERED, False), (6, DEFAULT, False), (4, DEFAULT, False),
+    (1, DEFAULT, False), (3, DEFAULT, False), (6, RUNS, False), (6, HUFFMAN, False),
+)  # fmt: skip
+"""Levels, strategies, and whether short matches reach far, of what may predict another encoder."""
 UNKNOWN = "its deflate stream is of an unknown encoder"
 
 
@@ -65,7 +78,7 @@ def recover(stream: bytes | memoryview, most: int, wrapped: bool = True) -> tupl
         if found:
             settings, rest = found, []
         elif not rest:
-            raise NotCarriedError(UNKNOWN)
+            settings, rest = _patched(data, parsed, body, wrapped)
     other = b"" if header == settings.header else header
     recipe = [settings.number, other, *rest] if other or rest else settings.number
     return raw, recipe, consumed
@@ -116,3 +129,37 @@ def _search(data: NDArray[np.uint8], parsed: Parsed, body: bytes, header: bytes)
         if left < 0:
             break
     return None
+
+
+def _patched(data: NDArray[np.uint8], parsed: Parsed, body: bytes, wrapped: bool) -> tuple[Settings, list[Any]]:
+    """Return settings whose prediction is near the stream, and the differences; NotCarriedError if these are many."""
+    size, most = len(data), len(body) // SHARE
+    expected = parsed.expected
+    literal = expected[:-1] == WILD
+    expected[:-1][literal] = data[literal]
+    memory = next(iter(memories(parsed)), 9)
+    tokens, chain = np.empty(size + 1, np.int32), np.zeros(1 << 15, np.int32)
+    patches = np.empty((most, PATCH), np.int32)
+    counts = {}
+    for level, strategy, far in PREDICTORS:
+        settings = Settings(level, memory, 15, strategy, False, far, wrapped)
+        found = finder(data, settings.fields(), tokens, chain)
+        counts[settings] = follow(found, expected, min(size, PROBED), most_steps(PROBED), patches)
+    likely = [settings for settings, n in counts.items() if n >= 0]
+    if not likely:
+        raise NotCarriedError(UNKNOWN)
+    settings = min(likely, key=counts.__getitem__)
+    found = finder(data, settings.fields(), tokens, chain)
+    n = follow(found, expected, size, most_steps(size), patches)
+    if n < 0 or not size:
+        raise NotCarriedError(UNKNOWN)
+    rest: list[Any] = [pack(patches[:n])]
+    end_block(found, size)
+    if write(settings, found) != body:
+        codes, heads = describe(parsed, body, tokens)
+        rest += [to_bytes(codes.tolist()), heads]
+        if write_own(found, codes, heads) != body:
+            raise NotCarriedError(UNKNOWN)
+    if len(pack_bytes(cbor.dumps(rest))) > most:
+        raise NotCarriedError(UNKNOWN)
+    return settings, rest
