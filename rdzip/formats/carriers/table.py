@@ -26,7 +26,9 @@ def _is_netpbm(start: bytes) -> bool:
 
 
 def _is_dicom(start: bytes) -> bool:
-    """Whether it is DICOM: with a preamble, or it begins at once with file meta information or identification."""
+    """Whether it is DICOM: with a preamble, which may be the head of a TIFF, so that it is asked before that; or it
+    begins at once with file meta information or identification.
+    """
     return start[128:132] == b"DICM" or _BARE_DICOM.match(start) is not None
 
 
@@ -43,12 +45,12 @@ def _is_tga(start: bytes) -> bool:
 
 
 _ROWS: tuple[Row, ...] = (
+    Row(6, "DICOM", ".dcm", f"{_FOLDER}.dicom", _is_dicom),
     Row(1, "PNG", ".png", f"{_FOLDER}.png", lambda start: start[:8] == b"\x89PNG\r\n\x1a\n"),
     Row(2, "TIFF", ".tif", f"{_FOLDER}.tiff", _is_tiff),
     Row(3, "BMP", ".bmp", f"{_FOLDER}.bmp", lambda start: start[:2] == b"BM"),
     Row(4, "PNM", ".pnm", f"{_FOLDER}.netpbm", _is_netpbm),
     Row(5, "NPY", ".npy", f"{_FOLDER}.npy", lambda start: start[:6] == b"\x93NUMPY"),
-    Row(6, "DICOM", ".dcm", f"{_FOLDER}.dicom", _is_dicom),
     Row(7, "NIfTI", ".nii", f"{_FOLDER}.nifti", _is_nifti),
     Row(8, "FITS", ".fits", f"{_FOLDER}.fits", lambda start: start[:9] == b"SIMPLE  ="),
     Row(10, "gzip", ".gz", f"{_FOLDER}.gzip", lambda start: start[:3] == b"\x1f\x8b\x08"),

@@ -55,6 +55,54 @@ def test_colours(planar: int, colours: bytes, mode: str) -> None:
     assert np.array_equal(np.stack([p.samples for p in opened.pictures]), rgb)
 
 
+def tables(entries: int, factor: int, kind: str, order: str = "<") -> bytes:
+    """Descriptors and tables of a palette of 3 v, 5 v, 7 v modulo 256."""
+    syntax = BIG if order == ">" else EXPLICIT
+    found = b""
+    for i in range(3):
+        descriptor = np.array([entries, 0, 16], order + "u2").tobytes()
+        found += element(0x00281101 + i, b"US", descriptor, syntax)
+    for i in range(3):
+        values = np.arange(entries) * (3 + 2 * i) % 256 * factor
+        data = values.astype(order + kind).tobytes()
+        found += element(0x00281201 + i, b"OW", data + b"\0" * (len(data) & 1), syntax)
+    return found
+
+
+@pytest.mark.parametrize(("form", "factor", "kind"), [(1, 256, "u2"), (2, 257, "u2"), (3, 1, "u2"), (4, 1, "u1")])
+@pytest.mark.parametrize("syntax", [EXPLICIT, BIG])
+@pytest.mark.parametrize("entries", [256, 99])
+def test_palettes_are_those_of_the_pictures(form: int, factor: int, kind: str, syntax: bytes, entries: int) -> None:
+    more = tables(entries, factor, kind, ">" if syntax == BIG else "<")
+    samples = bytes(v % entries for v in noise((2, 9, 9, 1), 8))
+    data = dicom(samples, (2, 9, 9, 1), 8, syntax, more=more, colours=b"PALETTE COLOR ")
+    opened = carried(data, DICOM)
+    assert [p.mode for p in opened.pictures] == ["P"] * 2
+    assert opened.pictures[0].palette[:9] == bytes([0, 0, 0, 3, 5, 7, 6, 10, 14])
+    assert opened.skeleton[3] == form
+    assert cost(opened) < 250
+    close_hostile(DICOM, opened, 300, form)
+
+
+def test_palettes_that_no_picture_holds_stay_where_they_are() -> None:
+    samples = noise((1, 9, 9, 1), 8)
+    for more in (tables(99, 256, "u2"), tables(256, 255, "u2"), tables(256, 256, "u2")[:-524], b""):
+        data = dicom(samples, (1, 9, 9, 1), 8, more=more, colours=b"PALETTE COLOR ")
+        assert carried(data, DICOM).pictures[0].mode == "L"
+
+
+def test_subsampled_colours() -> None:
+    samples = noise((3, 4, 6, 2), 8)
+    data = dicom(samples, (3, 4, 6, 3), 8, colours=b"YBR_FULL_422")
+    opened = carried(data, DICOM)
+    assert [p.shape for p in opened.pictures] == [(4, 6)] * 3 + [(4, 3)] * 6
+    assert opened.pictures[0].samples[0, :2].tobytes() == samples[:2]
+    assert (opened.pictures[3].samples[0, 0], opened.pictures[6].samples[0, 0]) == tuple(samples[2:4])
+    close_hostile(DICOM, opened, 300, 1)
+    whole = dicom(noise((3, 4, 6, 3), 8), (3, 4, 6, 3), 8, colours=b"YBR_FULL_422")
+    assert [p.mode for p in carried(whole, DICOM).pictures] == ["YCbCr"] * 3
+
+
 def test_bits_that_are_not_stored_stay() -> None:
     data = noise((1, 9, 9, 1), 16)
     assert carried(dicom(data, (1, 9, 9, 1), 16), DICOM).pictures[0].samples.tobytes() == data
@@ -87,6 +135,7 @@ def test_what_is_not_carried() -> None:
         (file((1, 5, 7, 1), 8, b"\xff\n"), "that is no number"),
         (file((1, 5, 7, 1), 12), "12 bits"),
         (dicom(bytes(70), (1, 5, 7, 3), 8, colours=b"YBR_FULL_422"), "subsampled"),
+        (dicom(bytes(70), (1, 5, 8, 3), 8, colours=b"YBR_FULL_422"), "subsampled"),
         (dicom(bytes(70), (1, 60000, 60000, 1), 8), "pixels"),
         (dicom(bytes(70), (1, 0, 60000, 1), 8), "no samples"),
         (dicom(b"", (1, 5, 7, 1), 8).replace(b"OW\0\0\0\0\0\0", b"OB\0\0\xff\xff\xff\xff"), "compressed"),
@@ -120,6 +169,8 @@ def test_round_trips(
 FILES = [
     file((1, 5, 7, 1), 16, more=sequences(EXPLICIT)), file((2, 5, 7, 3), 8, IMPLICIT, planar=1),
     file((2, 5, 7, 1), 16, BIG, sign=1), file((3, 5, 7, 1), 1),
+    dicom(bytes(range(35)), (1, 5, 7, 1), 8, more=tables(64, 257, "u2"), colours=b"PALETTE COLOR "),
+    dicom(noise((2, 5, 8, 2), 8), (2, 5, 8, 3), 8, colours=b"YBR_FULL_422"),
 ]  # fmt: skip
 
 

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from rdzip.errors import FormatError
 from rdzip.formats.carriers.carrier import NotCarriedError, Opened
 from rdzip.formats.carriers.dicom.elements import MAGIC, PREAMBLE, UNDEFINED, Element, Reader, Syntax
+from rdzip.formats.carriers.dicom.palette import TAGS, Palette, palette_of
+from rdzip.formats.carriers.dicom.subsampled import Subsampled
 from rdzip.formats.carriers.raw.array import Array
-from rdzip.formats.carriers.raw.checks import certain, fields, octets, require, shortened
+from rdzip.formats.carriers.raw.checks import certain, fields, integer, octets, require, shortened
 from rdzip.formats.carriers.raw.grouping import FLOAT, SIGNED, UNSIGNED
 from rdzip.formats.carriers.raw.patches import difference, patched
 from rdzip.formats.images.picture import Picture
 
 CHANNELS, COLOURS, PLANAR, FRAMES, ROWS, COLUMNS = 0x280002, 0x280004, 0x280006, 0x280008, 0x280010, 0x280011
+SUBSAMPLED = (b"YBR_FULL_422", b"YBR_PARTIAL_422")
 BITS, SIGN = 0x280100, 0x280103
 ATTRIBUTES = (CHANNELS, COLOURS, PLANAR, FRAMES, ROWS, COLUMNS, BITS, SIGN)
 FLOATS, PIXELS = 0x7FE00008, 0x7FE00010
@@ -28,41 +32,55 @@ MOST = 64
 
 
 class _Head(NamedTuple):
-    """What comes before the pixels: its length in bytes, how the frames lie, and bytes of the pixels' value."""
+    """What comes before the pixels: its length in bytes, how the frames lie, bytes of the pixels' value, and a palette,
+    if there is one.
+    """
 
     length: int
     array: Array
     room: int
+    palette: Palette | None
 
 
 def open(data: bytes) -> Opened:
-    """Return the frames and the skeleton [patch of the head, patch of the rest, filling of bits].
+    """Return the frames and the skeleton [patch of the head, patch of the rest, filling of bits, form of palette].
 
-    The head is all up to the pixels' value, the rest all behind their last sample.
+    The head is all up to the pixels' value, the tables of a palette 0; the rest all behind their last sample.
     """
     head = _parse(data)
     if head.room < head.array.size:
         raise NotCarriedError("its pixels are fewer than it says, or subsampled")
     pictures = head.array.read(data, head.length)
     start, rest = data[: head.length], data[head.length + head.array.size :]
+    form = 0
+    if head.palette and all(int(p.samples.max()) < head.palette.entries for p in pictures):
+        form, colours = head.palette.read(start)
+        if form:
+            pictures = replace(head.array, colour="P", palette=colours).read(data, head.length)
+            start = head.palette.cleared(start)
     skeleton = [
         difference(start, _expected(pictures)), difference(rest, _filling(head.array)),
-        head.array.filling(data, head.length),
+        head.array.filling(data, head.length), form,
     ]  # fmt: skip
     return certain(data, Opened(pictures, shortened(skeleton)), close)
 
 
 def close(pictures: Sequence[Picture], skeleton: Any) -> bytes:
     """Return the file."""
-    patch, rest, filling = fields(skeleton, 3)
+    patch, rest, filling, form = fields(skeleton, 4)
     start = patched(patch, _expected(pictures))
     try:
         head = _parse(start)
     except NotCarriedError as error:
         raise FormatError(f"a skeleton's data set is not carried: {error}; the file is corrupt") from error
     require(head.length == len(start), "a skeleton's data set goes on behind its pixels")
-    samples = head.array.write(pictures, octets(filling or b""))
-    return b"".join([start, samples, patched(rest, _filling(head.array))])
+    palette = head.palette if form else None
+    require(palette or not form, "a skeleton's data set has no palette")
+    array = replace(head.array, colour="P") if palette else head.array
+    samples = array.write(pictures, octets(filling or b""))
+    if palette:
+        start = palette.restored(start, integer(form), pictures)
+    return b"".join([start, samples, patched(rest, _filling(array))])
 
 
 def _parse(data: bytes) -> _Head:
@@ -70,11 +88,18 @@ def _parse(data: bytes) -> _Head:
     reader = Reader(data)
     at, syntax = reader.start()
     values: dict[int, bytes] = {}
+    tables: dict[int, Element] = {}
     while True:
         element = reader.element(at, syntax)
         if element.tag in (FLOATS, PIXELS):
-            return _Head(element.at, _array(values, syntax, element), element.length)
+            array = _array(values, syntax, element)
+            form = array.channels, array.bits, array.kind
+            indexed = values.get(COLOURS, b"").startswith(b"PALETTE") and form == (1, 8, UNSIGNED)
+            palette = palette_of(tables, data, syntax.big) if indexed else None
+            return _Head(element.at, array, element.length, palette)
         at = reader.after(element, syntax)
+        if element.tag in TAGS:
+            tables[element.tag] = element
         if element.tag in ATTRIBUTES:
             values[element.tag] = data[element.at : min(at, element.at + MOST)]
 
@@ -96,12 +121,16 @@ def _array(values: dict[int, bytes], syntax: Syntax, pixels: Element) -> Array:
     real = pixels.tag == FLOATS
     if real and bits != 32:
         raise NotCarriedError("its floats are not of 32 bits")
-    luma = channels == 3 and bits == 8 and values.get(COLOURS, b"").startswith(b"YBR")
+    colours = values.get(COLOURS, b"")
+    luma = channels == 3 and bits == 8 and colours.startswith(b"YBR")
     array = Array(
         int(frames[1]), number(ROWS, 0), number(COLUMNS, 0), channels, bits,
         FLOAT if real else SIGNED if sign and bits > 1 else UNSIGNED,
         syntax.big_pixels, planar == 1 and channels > 1, "YCbCr" if luma else "1" if bits == 1 else "",
     )  # fmt: skip
+    half = luma and colours.startswith(SUBSAMPLED) and not planar and not sign and array.width % 2 == 0
+    if half and pixels.length < array.size:
+        array = Subsampled(array.count, array.height, array.width)
     array.check()
     return array
 

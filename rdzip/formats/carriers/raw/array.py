@@ -26,7 +26,7 @@ class Array:
 
     bits: of a sample, 8, 16 or 32, or 1 (one channel; bits of all frames in one run, from the lowest bit of a byte up).
     kind: of the samples (raw.grouping). big: whether the high byte comes first. planar: whether a frame is one plane
-    after the other, [channels, height, width]. colour: as for `modes_of`.
+    after the other, [channels, height, width]. colour: as for `modes_of`. palette: RGB entries, for colour "P".
     """
 
     count: int
@@ -38,6 +38,7 @@ class Array:
     big: bool = False
     planar: bool = False
     colour: str = ""
+    palette: bytes = b""
 
     @property
     def pixels(self) -> int:
@@ -80,7 +81,7 @@ class Array:
         return [
             p
             for part in self._frames(items)
-            for p in as_pictures(part.astype(native, copy=False), self.kind, self.colour)
+            for p in as_pictures(part.astype(native, copy=False), self.kind, self.colour, self.palette)
         ]
 
     def filling(self, data: bytes, at: int) -> bytes:
