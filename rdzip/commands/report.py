@@ -105,16 +105,7 @@ def decoded_items(item: Input, target: Path | None, done: DecodedBatch, out: Out
     - out: where the report goes
     - tested: nothing was to be written
     """
-    shape, seconds = done.batch.shape, _rounded(done.seconds)
-    record = {
-        "input": str(item),
-        "output": None if tested else _path(target),
-        "shape": list(shape),
-        "seconds": seconds,
-    }
-    what = items_text(done.batch)
-    line = f"{item.name}: good, {what}" if tested else f"{item.name} -> {target_text(target)}: {what}"
-    out.result(record, line, f"seconds: {_times(seconds)}")
+    _decoded(item, target, done, done.batch.shape, items_text(done.batch), out, tested)
 
 
 def items_text(items: Batch) -> str:
@@ -139,14 +130,26 @@ def decoded(item: Input, target: Path | None, done: Decoded, out: Output, *, tes
     - out: where the report goes
     - tested: nothing was to be written
     """
-    shape, seconds = done.picture.shape, _rounded(done.seconds)
+    shape = done.picture.shape
+    _decoded(item, target, done, shape, f"{shape_text(shape)} {done.picture.mode}", out, tested)
+
+
+def _decoded(
+    item: Input,
+    target: Path | None,
+    done: Decoded | DecodedBatch,
+    shape: tuple[int, ...],
+    what: str,
+    out: Output,
+    tested: bool,
+) -> None:
+    seconds = _rounded(done.seconds)
     record = {
         "input": str(item),
         "output": None if tested else _path(target),
         "shape": list(shape),
         "seconds": seconds,
     }
-    what = f"{shape_text(shape)} {done.picture.mode}"
     line = f"{item.name}: good, {what}" if tested else f"{item.name} -> {target_text(target)}: {what}"
     out.result(record, line, f"seconds: {_times(seconds)}")
 

@@ -56,6 +56,9 @@ def kind_of(mode: str) -> Kind:
     return next((kind for kind, modes in _KINDS.items() if mode in modes), Kind.OTHER)
 
 
+Shape: TypeAlias = tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class Context:
     """What a codec may know beside its plane.
@@ -71,12 +74,19 @@ class Context:
     check_symbols: Callable[[bytes, int], None] | None = None
 
 
+class Payload(NamedTuple):
+    """What a decoder of a plane gets: the codec's bytes, shape and dtype of the samples, the layout number of the
+    file."""
+
+    data: bytes | memoryview
+    shape: Shape
+    dtype: np.dtype[Any]
+    layout: int
+
+
 ALONE = Context()
-Shape: TypeAlias = tuple[int, ...]
 Encode: TypeAlias = "Callable[[NDArray[Any], ModelHandle | None, Any, Context], Encoded]"
-Decode: TypeAlias = (
-    "Callable[[bytes | memoryview, Shape, np.dtype[Any], int, ModelHandle | None, Context], NDArray[Any]]"
-)
+Decode: TypeAlias = "Callable[[Payload, ModelHandle | None, Context], NDArray[Any]]"
 
 
 def _never(layout: int) -> bool:
@@ -93,7 +103,7 @@ class Row:
 
     number: in files. name: that users see and give.
     encode: (array, model, options, context) -> Encoded; InputError for what it does not take.
-    decode: (payload, shape, dtype, layout, model, context) -> array; CoderError for a corrupt payload.
+    decode: (payload, model, context) -> array; CoderError for a corrupt payload.
     kinds: of planes that an encoder may give it.
     dtypes, channels: of arrays that it holds.
     needs_model: whether a payload of a layout is decoded by a model.
@@ -155,29 +165,16 @@ class Coder:
         return CODECS[self.codec].encode(array, self.model, self.options, context)
 
 
-def decode(
-    row: Row,
-    payload: bytes | memoryview,
-    shape: Shape,
-    dtype: np.dtype[Any],
-    layout: int,
-    model: ModelHandle | None = None,
-    context: Context = ALONE,
-) -> NDArray[Any]:
-    """Return the samples that a payload holds; CoderError unless they are of this shape and dtype.
+def decode(row: Row, payload: Payload, model: ModelHandle | None = None, context: Context = ALONE) -> NDArray[Any]:
+    """Return the samples that a payload of a codec holds; CoderError unless they are of its shape and dtype.
 
-    - row: the codec
-    - payload: the codec's bytes
-    - shape, dtype: of the samples
-    - layout: number in the file
-    - model: that the file names, if the codec needs one
-    - context: the planes that are decoded already, and the progress
+    model: that the file names, if the codec needs one.
     """
-    samples = row.decode(payload, shape, dtype, layout, model, context)
-    if samples.shape != shape or samples.dtype != dtype:
+    samples = row.decode(payload, model, context)
+    if samples.shape != payload.shape or samples.dtype != payload.dtype:
         raise CoderError(
-            f"the payload holds {list(samples.shape)} of {samples.dtype}, expected {list(shape)} of {dtype}: the file "
-            "is corrupt"
+            f"the payload holds {list(samples.shape)} of {samples.dtype}, expected {list(payload.shape)} of "
+            f"{payload.dtype}: the file is corrupt"
         )
     return samples
 
@@ -186,15 +183,8 @@ def _encode_classic(array: NDArray[Any], model: ModelHandle | None, options: Any
     return classic.encode(array)
 
 
-def _decode_classic(
-    payload: bytes | memoryview,
-    shape: Shape,
-    dtype: np.dtype[Any],
-    layout: int,
-    model: ModelHandle | None,
-    context: Context,
-) -> NDArray[Any]:
-    return classic.decode(payload, shape, dtype, layout)
+def _decode_classic(payload: Payload, model: ModelHandle | None, context: Context) -> NDArray[Any]:
+    return classic.decode(*payload)
 
 
 def _encode_causal(array: NDArray[Any], model: ModelHandle | None, options: Any, context: Context) -> Encoded:
@@ -203,17 +193,12 @@ def _encode_causal(array: NDArray[Any], model: ModelHandle | None, options: Any,
     return causal.encode(_loaded(model, Role.CAUSAL), array, context.progress)
 
 
-def _decode_causal(
-    payload: bytes | memoryview,
-    shape: Shape,
-    dtype: np.dtype[Any],
-    layout: int,
-    model: ModelHandle | None,
-    context: Context,
-) -> NDArray[Any]:
+def _decode_causal(payload: Payload, model: ModelHandle | None, context: Context) -> NDArray[Any]:
     from rdzip.codecs.causal import codec as causal
 
-    return causal.decode(_loaded(model, Role.CAUSAL), bytes(payload), shape, layout, context.progress)
+    return causal.decode(
+        _loaded(model, Role.CAUSAL), bytes(payload.data), payload.shape, payload.layout, context.progress
+    )
 
 
 def _encode_mixing(array: NDArray[Any], model: ModelHandle | None, options: Preset, context: Context) -> Encoded:
@@ -228,18 +213,11 @@ def _encode_mixing(array: NDArray[Any], model: ModelHandle | None, options: Pres
     return mixing.encode(network, array, context.progress, FAST_NET if network else FAST_LS)
 
 
-def _decode_mixing(
-    payload: bytes | memoryview,
-    shape: Shape,
-    dtype: np.dtype[Any],
-    layout: int,
-    model: ModelHandle | None,
-    context: Context,
-) -> NDArray[Any]:
+def _decode_mixing(payload: Payload, model: ModelHandle | None, context: Context) -> NDArray[Any]:
     from rdzip.codecs.mixing import codec as mixing
 
-    network = _loaded(model, Role.CAUSAL) if has_network(layout) else None
-    return mixing.decode(network, bytes(payload), shape, layout, context.progress)
+    network = _loaded(model, Role.CAUSAL) if has_network(payload.layout) else None
+    return mixing.decode(network, bytes(payload.data), payload.shape, payload.layout, context.progress)
 
 
 def _encode_latent(array: NDArray[Any], model: ModelHandle | None, options: ChainOptions, context: Context) -> Encoded:
@@ -249,19 +227,12 @@ def _encode_latent(array: NDArray[Any], model: ModelHandle | None, options: Chai
     return tiles.encode(loaded, array, options.codec, options.options, progress=context.progress)
 
 
-def _decode_latent(
-    payload: bytes | memoryview,
-    shape: Shape,
-    dtype: np.dtype[Any],
-    layout: int,
-    model: ModelHandle | None,
-    context: Context,
-) -> NDArray[Any]:
+def _decode_latent(payload: Payload, model: ModelHandle | None, context: Context) -> NDArray[Any]:
     from rdzip.codecs.bits_back import tiles
 
     loaded = _loaded(model, Role.LATENT)
     try:
-        return tiles.decode(loaded, bytes(payload), shape, layout, progress=context.progress)
+        return tiles.decode(loaded, bytes(payload.data), payload.shape, payload.layout, progress=context.progress)
     except InputError as error:  # the model does not code pictures like that
         raise CoderError(f"{error}: the file is corrupt") from error
 
@@ -279,21 +250,16 @@ def _encode_transform(
     )
 
 
-def _decode_transform(
-    payload: bytes | memoryview,
-    shape: Shape,
-    dtype: np.dtype[Any],
-    layout: int,
-    model: ModelHandle | None,
-    context: Context,
-) -> NDArray[Any]:
+def _decode_transform(payload: Payload, model: ModelHandle | None, context: Context) -> NDArray[Any]:
     from rdzip.codecs.transform import codec as transform
 
     loaded = _loaded(model, Role.LOSSY)
-    found = transform.unpack(loaded, bytes(payload), shape, layout, part_of(context.progress, 0.0, 0.6))
+    found = transform.unpack(
+        loaded, bytes(payload.data), payload.shape, payload.layout, part_of(context.progress, 0.0, 0.6)
+    )
     if context.check_symbols:
         context.check_symbols(found.digest, found.head.setting)
-    return transform.synthesise(loaded, found, shape, part_of(context.progress, 0.6, 1.0))
+    return transform.synthesise(loaded, found, payload.shape, part_of(context.progress, 0.6, 1.0))
 
 
 def _loaded(model: ModelHandle | None, role: Role) -> Any:

@@ -15,7 +15,7 @@ from rdzip.formats.images.picture import Picture, symbols_hash
 from rdzip.formats.modes import BY_NAME, BY_NUMBER
 from rdzip.formats.packing import pack_bytes, pack_value, unpack_bytes
 from rdzip.pipeline import arrangement, plane_codecs, quantisation
-from rdzip.pipeline.plane_codecs import Context, Row
+from rdzip.pipeline.plane_codecs import Context, Payload, Row
 from rdzip.pipeline.selection import Choice
 from rdzip.system import limits
 from rdzip.system.progress import part_of
@@ -169,7 +169,7 @@ def _plane(
             "header is inconsistent: a neural payload without a model or of samples that it cannot hold; the file is "
             "corrupt"
         )
-    return plane_codecs.decode(row, payload, shape, dtype, layout, model, context)
+    return plane_codecs.decode(row, Payload(payload, shape, dtype, layout), model, context)
 
 
 def _read(body: bytes | memoryview) -> tuple[Row, int, bytes | memoryview]:
@@ -208,7 +208,7 @@ def _lossy_samples(
         coded, number, rest = _read(alpha)
         if coded.number != PlaneCodec.CLASSIC:
             raise FormatError("header is inconsistent: an alpha section that is not classic; the file is corrupt")
-        plane = plane_codecs.decode(coded, rest, shape[:2], octets, number)
+        plane = plane_codecs.decode(coded, Payload(rest, shape[:2], octets, number))
 
     def check(digest: bytes, setting: int) -> None:
         if symbols_hash(digest, mode, shape, setting, plane) != header.symbols_hash:
@@ -218,5 +218,5 @@ def _lossy_samples(
             )
 
     context = Context(() if plane is None else (plane,), progress, check)
-    pixels = plane_codecs.decode(row, payload, shape, octets, layout, model, context)
+    pixels = plane_codecs.decode(row, Payload(payload, shape, octets, layout), model, context)
     return pixels if plane is None else _joined(pixels, plane)

@@ -28,9 +28,9 @@ def encode(array, model, options, context):
     return Encoded(payload, Bits(*[8.0 * len(payload)] * 3), 1)
 
 
-def decode(payload, shape, dtype, layout, model, context):
-    found = np.frombuffer(zlib.decompress(payload), dtype).reshape(shape)
-    return found + (context.planes[0].reshape(*shape, -1)[..., 0] if context.planes else np.zeros_like(found))
+def decode(payload, model, context):
+    found = np.frombuffer(zlib.decompress(payload.data), payload.dtype).reshape(payload.shape)
+    return found + (context.planes[0].reshape(*payload.shape, -1)[..., 0] if context.planes else np.zeros_like(found))
 
 
 TOY = Row(99, "toy", encode, decode, kinds=frozenset({Kind.GREY, Kind.COLOUR}), dtypes=("u1", "<u2"), channels=(1, 3))

@@ -36,9 +36,9 @@ class StandIn:
         self.kept[key] = pixels.copy()
         return Encoded(key + bytes(size - 8), Bits(8.0 * size, 8.0 * size, 8.0 * size), FAST_NET.layout)
 
-    def decode(self, payload, shape, dtype, layout, model, context):
-        assert layout == FAST_NET.layout
-        return self.kept[bytes(payload[:8])].reshape(shape)
+    def decode(self, payload, model, context):
+        assert payload.layout == FAST_NET.layout
+        return self.kept[bytes(payload.data[:8])].reshape(payload.shape)
 
 
 @pytest.fixture
