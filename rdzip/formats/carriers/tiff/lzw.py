@@ -177,10 +177,10 @@ def _encode(
                 used[entries] = key
                 entries += 1
         codes += 1
-        wanted = full
+        clear_at = full
         if len(clears) > 0:
-            wanted = clears[cleared] if cleared < len(clears) else -1
-        if codes == wanted:
+            clear_at = clears[cleared] if cleared < len(clears) else -1
+        if codes == clear_at:
             _put(out, state, CLEAR, _width(codes))
             for i in range(entries):
                 table[used[i]] = 0
