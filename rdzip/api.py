@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from rdzip.formats.batch.items import Batch
     from rdzip.formats.images.picture import Picture
+    from rdzip.pipeline.request import Request
+    from rdzip.pipeline.restore import Restored
 
 Given: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO"
 """A file, by its path, its bytes, or open for reading."""
@@ -43,9 +45,12 @@ def compress(
     segment: int | None = None,
     batch: bool | None = None,
     effort: int | None = None,
+    pixels: bool = False,
 ) -> bytes:
     """Return the .rdz file of an image or of many, without loss unless a quality, a rate, an error or a lossy model is
     given.
+
+    Of a file that is given whole (by its path, its bytes, or open) the same bytes come back, by `restore`.
 
     - image: the path, bytes or open binary file of an image or of an array (.npy); a Pillow image; an array: bool,
       int32 or float32 [h, w], uint8 or uint16 [h, w] or [h, w, 2..4], or with an axis of items before these; or a list
@@ -68,6 +73,7 @@ def compress(
     - segment: items of a batch that must be decoded together, None for all
     - batch: whether an array holds many images; None: if it has 4 axes, or 3 of which the last is longer than 4
     - effort: of coding without loss, 1 (fast) to 9 (slow), None for 6
+    - pixels: keep the picture of a file and its metadata only, which is smaller by what else the file holds
 
     Raises InputError, ModelError or FormatError (rdzip.errors).
     """
@@ -76,6 +82,7 @@ def compress(
     from rdzip.pipeline.batch_compress import compress_batch
     from rdzip.pipeline.codec_options import CodecOptions
     from rdzip.pipeline.compress import compress as compress_picture
+    from rdzip.pipeline.file import compress_file
     from rdzip.pipeline.loss import Loss
     from rdzip.pipeline.request import Request
 
@@ -104,16 +111,19 @@ def compress(
         arguments.whole("segment", segment),
         arguments.text("metadata", metadata) or "all",
         arguments.flag("verify", verify) is not False,
+        arguments.flag("pixels", pixels) is True,
     )
     compute, batch = arguments.compute(None, threads, device, offline), arguments.flag("batch", batch)
-    image, readings = _readings(image, batch)
+    image, readings, why = _readings(image, batch, request)
     if readings is not None:
         if loss.is_lossy:
             raise InputError(
                 "a quality, a rate or an error is for images, found an array of many or sequences: leave it out"
             )
         return compress_batch(readings, request, compute).data
-    return compress_picture(_picture(image, request.metadata), request, compute).data
+    if isinstance(image, bytes):
+        return compress_file(image, request, compute, why=why).data
+    return compress_picture(_picture(image), request, compute).data
 
 
 def decompress(
@@ -143,8 +153,11 @@ def decompress(
     """
     from rdzip.formats.images.picture import Picture
     from rdzip.formats.images.write import to_image
+    from rdzip.pipeline.restore import Restored, image_in
 
     found = _decode(data, items, max_pixels, threads, device, offline, fetch)
+    if isinstance(found, Restored):
+        return image_in(found, max_pixels)
     if isinstance(found, Picture):
         return to_image(found)
     if found.names:
@@ -168,9 +181,35 @@ def decompress_array(
     Arguments as of rdzip.api.decompress.
     """
     from rdzip.formats.images.picture import Picture
+    from rdzip.pipeline.restore import Restored, array_in
 
     found = _decode(data, items, max_pixels, threads, device, offline, fetch)
+    if isinstance(found, Restored):
+        return array_in(found, max_pixels)
     return found.samples if isinstance(found, Picture) else found.array()
+
+
+def restore(
+    data: Given,
+    *,
+    max_pixels: int | None = None,
+    threads: int | None = None,
+    device: str | None = None,
+    offline: bool = False,
+    fetch: bool = False,
+) -> bytes:
+    """Return the bytes of the file that a .rdz file brings back: those that were compressed.
+
+    data, max_pixels, threads, device, offline, fetch: as in decompress. Raises FormatError where the .rdz file holds a
+    picture, a batch or an archive only, and as decompress does.
+    """
+    from rdzip import arguments
+    from rdzip.pipeline.restore import restore as restore_file
+
+    compute = arguments.compute(max_pixels, threads, device, offline)
+    data = arguments.read(data, "data")
+    _fetch(data, compute.offline, fetch)
+    return restore_file(data, compute).data
 
 
 def open_rdz(path: str | os.PathLike[str], *, max_pixels: int | None = None) -> Any:
@@ -280,74 +319,77 @@ def wait_passively() -> None:
 
 def _decode(
     data: Any, items: Any, max_pixels: Any, threads: Any, device: Any, offline: Any, fetch: Any
-) -> Picture | Batch:
-    """Return the picture in a .rdz file, or its items if it is a batch; fetches missing models if asked to."""
+) -> Picture | Batch | Restored:
+    """Return the picture in a .rdz file, the file that it brings back, or its items if it is a batch; fetches missing
+    models if asked to."""
     from rdzip import arguments
-    from rdzip.errors import InputError
     from rdzip.formats.batch.items import check_items, is_batch
     from rdzip.pipeline.batch_decompress import decompress_batch
     from rdzip.pipeline.decompress import decompress as decompress_picture
+    from rdzip.pipeline.restore import is_carried
+    from rdzip.pipeline.restore import restore as restore_file
 
     compute = arguments.compute(max_pixels, threads, device, offline)
     data = arguments.read(data, "data")
-    if arguments.flag("fetch", fetch):
-        if compute.offline:
-            raise InputError("expected `fetch` or `offline`, found both: leave one out")
-        from rdzip.pipeline.fetching import fetch_models
-
-        fetch_models(data)
+    _fetch(data, compute.offline, fetch)
     items = arguments.numbers_of_items(items)
     if is_batch(data):
         return decompress_batch(data, compute, items=items).batch
     if items is not None:
         check_items(items, 1)
-    return decompress_picture(data, compute).picture
+    return restore_file(data, compute) if is_carried(data) else decompress_picture(data, compute).picture
 
 
-def _readings(image: Any, batch: bool | None) -> tuple[Any, list[Batch] | None]:
-    """Return the input, read if it is a file, and the ways to see it as many items, None if it is one image."""
+def _fetch(data: bytes, offline: bool, fetch: Any) -> None:
+    """Fetch what models are missing, if asked to."""
+    from rdzip import arguments
+    from rdzip.errors import InputError
+
+    if arguments.flag("fetch", fetch):
+        if offline:
+            raise InputError("expected `fetch` or `offline`, found both: leave one out")
+        from rdzip.pipeline.fetching import fetch_models
+
+        fetch_models(data)
+
+
+def _readings(image: Any, batch: bool | None, request: Request) -> tuple[Any, list[Batch] | None, str]:
+    """Return the input, read if it is a file, the ways to see it as many items, None if it is one image or another
+    file, and then why it has no items."""
     import numpy as np
     from PIL import Image
 
     from rdzip import arguments
     from rdzip.errors import InputError
-    from rdzip.formats.batch import files as batch_files
     from rdzip.formats.batch.items import of_array, of_sequences
     from rdzip.formats.images.picture import Picture
+    from rdzip.pipeline.file import items_in
 
     if isinstance(image, Image.Image | Picture):
-        return image, None
+        return image, None, ""
     if isinstance(image, list | tuple):
-        return image, [of_sequences(image)]
+        return image, [of_sequences(image)], ""
     if isinstance(image, np.ma.MaskedArray):
         raise InputError("`image`: expected an array without a mask, found a masked one: fill it (array.filled(value))")
     if isinstance(image, np.ndarray):
         many = image.ndim == 4 or (image.ndim == 3 and image.shape[2] > 4)
         if not (many if batch is None else batch):
-            return image, None
+            return image, None, ""
         readings = [one for one in of_array(image) if not one.single]
         if not readings:
             raise InputError(f"expected an array of many images [n, h, w] or [n, h, w, c], found {list(image.shape)}")
-        return image, readings
+        return image, readings, ""
     kinds = "a path, bytes, an open binary file, a Pillow image, an array or a list of sequences"
     data = arguments.read(image, "image", kinds)
-    return data, batch_files.readings_of(data)
+    return data, *items_in(data, request)
 
 
-def _picture(image: Any, keep: str) -> Picture:
+def _picture(image: Any) -> Picture:
     import numpy as np
-    from PIL import Image
 
-    from rdzip.formats.images.faithful import check
     from rdzip.formats.images.picture import Picture, from_array
-    from rdzip.formats.images.read import picture_of_image, read_picture
+    from rdzip.formats.images.read import picture_of_image
 
     if isinstance(image, Picture):
         return image
-    if isinstance(image, np.ndarray):
-        return from_array(image)
-    if isinstance(image, Image.Image):
-        return picture_of_image(image)
-    picture = read_picture(image)
-    check(image, picture, keep)
-    return picture
+    return from_array(image) if isinstance(image, np.ndarray) else picture_of_image(image)

@@ -64,6 +64,7 @@ models = _typer("models", "List, check, fetch and publish models.")
 def compress(
     files: opt.Images,
     recursive: opt.Recursive = False,
+    everything: opt.All = False,
     max_pixels: opt.MaxPixels = None,
     output: opt.ToFile = None,
     output_dir: opt.ToFolder = None,
@@ -75,6 +76,7 @@ def compress(
     target_bpp: opt.TargetBpp = None,
     max_error: opt.MaxError = None,
     metadata: opt.KeepMetadata = opt.Metadata.all,
+    pixels: opt.Pixels = False,
     effort: opt.Effort = None,
     model: opt.CodingModel = None,
     codec: opt.CodecName = None,
@@ -98,11 +100,12 @@ def compress(
     seed: opt.IrecSeed = None,
     segment: opt.Segment = None,
 ) -> None:
-    """Compress images, arrays and sequences: a.png becomes a.png.rdz, and stays.
+    """Compress images, arrays, sequences and other files: a.png becomes a.png.rdz, and stays.
 
-    Without -q, --target-bpp, --max-error or a lossy model nothing is lost: pixels, mode and metadata come back as they
-    were, and each result is decoded and compared before it is written. A JPEG's .rdz holds its decoded pixels and is
-    mostly larger than the JPEG. With loss, the quality of what the file decodes to is measured and shown.
+    Without -q, --target-bpp, --max-error or a lossy model nothing is lost: the same file comes back, byte for byte, and
+    each result is decoded and compared before it is written. Where a file cannot be made again (a PNG of an unknown
+    encoder), a line says so, and an equal picture comes back with all its metadata. JPEGs and what is no image are kept
+    as bytes. With loss, the quality of what the file decodes to is measured and shown.
 
         rdzip compress *.png -O packed
         rdzip compress -r photos --archive photos.rdz
@@ -115,7 +118,10 @@ def compress(
         loss = Loss(quality, target_bpp, max_error)
     except InputError as error:
         raise UsageError(str(error)) from error
-    inputs = find_inputs(files, recursive=recursive, suffixes=IMAGE_SUFFIXES, note=out.note)
+    suffixes = None if everything else IMAGE_SUFFIXES
+    inputs = find_inputs(files, recursive=recursive, suffixes=suffixes, note=out.note)
+    if archive is None:
+        inputs = [item for item in inputs if not item.folder]
     destination = Destination.of(
         inputs, output=output, folder=output_dir, stdout=stdout, archive=archive, force=force, as_json=as_json,
         remove=remove,
@@ -126,7 +132,7 @@ def compress(
     options = CodecOptions(
         particles, refine, steps, resample.value if resample else None, interleave, omega, epsilon, beams, seed
     )
-    request = Request(model, codec, loss, effort, options, segment, metadata.value, not no_verify)
+    request = Request(model, codec, loss, effort, options, segment, metadata.value, not no_verify, pixels)
     coding = Coding(request, Compute(threads, device, offline, max_pixels))
     command.compress(inputs, destination, coding, out, remove=remove, pool=Pool(jobs, ray))
     finish(out)
@@ -141,6 +147,7 @@ def decompress(
     output: opt.ToFile = None,
     output_dir: opt.ToFolder = None,
     stdout: opt.ToStdout = False,
+    convert: opt.As = None,
     force: opt.Force = False,
     remove: opt.Remove = False,
     threads: opt.Threads = None,
@@ -153,9 +160,10 @@ def decompress(
 ) -> None:
     """Decompress .rdz files: a.png.rdz becomes a.png, and stays.
 
-    An image comes back in the format that it had, or in the one that the name after -o ends in; a JPEG's pixels come
-    back as a PNG, a.png. An archive becomes a folder of its images. A model that is missing and that the file says can
-    be had from the Hugging Face hub is fetched only with --fetch, or after a yes at the terminal.
+    The file that was compressed comes back, or where only its picture was kept, that picture in the same format if
+    rdzip writes it without loss, else as a PNG. --as, or the name after -o, asks for another format. An archive becomes
+    a folder of its images. A model that is missing and that the file says can be had from the Hugging Face hub is
+    fetched only with --fetch, or after a yes at the terminal.
 
         rdzip decompress photos.rdz
         rdzip decompress photo.png.rdz -o photo.webp
@@ -170,7 +178,12 @@ def decompress(
     from rdzip.commands import decompress as command
 
     only = command.parse_items(items)
-    coding = Coding(compute=Compute(threads, device, offline, max_pixels), items=only, fetch=fetch)
+    coding = Coding(
+        compute=Compute(threads, device, offline, max_pixels),
+        items=only,
+        fetch=fetch,
+        convert=convert.value.upper() if convert else None,
+    )
     command.decompress(inputs, destination, coding, out, remove=remove)
     finish(out)
 

@@ -15,9 +15,12 @@ from PIL import Image, ImageFile, ImagePalette
 
 from rdzip.errors import InputError, RdzipError
 from rdzip.formats import container, metadata
+from rdzip.formats.container import Container, SectionType
 from rdzip.formats.header import ImageHeader
 from rdzip.formats.modes import BY_NUMBER
 from rdzip.pipeline.planes import palette_of
+from rdzip.pipeline.request import Compute
+from rdzip.pipeline.restore import image_in, outline
 
 FORMAT = "RDZ"
 _OPTIONS = (
@@ -51,17 +54,15 @@ class RdzImageFile(ImageFile.ImageFile):
             self.fp.close()
         try:
             parsed = container.unpack(data)
-            header = ImageHeader.from_map(parsed.header)
-            mode = BY_NUMBER[header.mode].name
-            self.info.update(metadata.info_of(metadata.of_container(parsed), mode))
-            palette, palette_mode = palette_of(parsed, mode)
+            if parsed.find(SectionType.SKELETON) is not None:
+                mode, size, palette, info = _carried(data)
+            else:
+                mode, size, palette, info = _picture(parsed)
         except RdzipError as error:
             raise OSError(str(error)) from error
-        if mode in ("LA;16", "RGB;16", "RGBA;16"):
-            raise OSError(f"Pillow has no mode for {mode}: use rdzip.decompress_array")
-        if palette_mode:
-            self.palette = ImagePalette.raw(palette_mode, palette)
-        self._mode, self._size, self.tile, self._data = mode, (header.width, header.height), [], data
+        self.info.update(info)
+        self.palette = palette
+        self._mode, self._size, self.tile, self._data = mode, size, [], data
 
     def load(self) -> Any:
         """Decode the pixels when they are first needed."""
@@ -74,6 +75,8 @@ class RdzImageFile(ImageFile.ImageFile):
             except RdzipError as error:
                 raise OSError(str(error)) from error
             self._data = b""
+            if image.mode != self.mode or image.size != self.size:
+                raise OSError("the picture is not what the head of its file says")
             self.im, self.palette, self.readonly, self.fp = image.im, image.palette, 0, None
             self.info.update(image.info)
         return super().load()
@@ -84,6 +87,30 @@ class RdzImageFile(ImageFile.ImageFile):
             raise RuntimeError("verify must be called directly after open")
         self._data = b""  # its checksums were compared when it was opened; as with PNG it has to be opened again
         super().verify()
+
+
+def _picture(parsed: Container) -> tuple[str, tuple[int, int], Any, dict[Any, Any]]:
+    """Return mode, size, palette and info of a picture, from its headers."""
+    header = ImageHeader.from_map(parsed.header)
+    mode = BY_NUMBER[header.mode].name
+    palette, palette_mode = palette_of(parsed, mode)
+    if mode in ("LA;16", "RGB;16", "RGBA;16"):
+        raise OSError(f"Pillow has no mode for {mode}: use rdzip.decompress_array")
+    shown = ImagePalette.raw(palette_mode, palette) if palette_mode else None
+    return mode, (header.width, header.height), shown, metadata.info_of(metadata.of_container(parsed), mode)
+
+
+def _carried(data: bytes) -> tuple[str, tuple[int, int], Any, dict[Any, Any]]:
+    """Return mode, size, palette and info of the file that comes back, as Pillow reads it.
+
+    Its pixels are not decoded: it is made with blank ones where it can be.
+    """
+    limit = Image.MAX_IMAGE_PIXELS
+    compute = Compute(max_pixels=1 << 62 if limit is None else 2 * limit, offline=True)
+    image = image_in(outline(data, compute), compute.max_pixels)
+    if not isinstance(image, Image.Image):
+        raise OSError("the file that comes back holds several pictures: use rdzip.decompress or rdzip.restore")
+    return image.mode, image.size, image.palette, dict(image.info)
 
 
 def _save(image: Image.Image, out: IO[bytes], filename: str | bytes) -> None:

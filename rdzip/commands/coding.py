@@ -16,12 +16,14 @@ class Coding:
 
     items: which items of a file to decode, None for all.
     fetch: models from repositories that files name, too.
+    convert: what to write pictures as ("PNG", "TIFF", "NPY"), None for the file that was compressed.
     """
 
     request: Request = DEFAULT_REQUEST
     compute: Compute = DEFAULT_COMPUTE
     items: tuple[int, ...] | None = None
     fetch: bool = False
+    convert: str | None = None
 
 
 def one_by_one(inputs: Sequence[Input]) -> Iterator[tuple[Input, str]]:

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from rdzip.commands import encoding, files, removal, report
 from rdzip.commands.coding import Coding, one_by_one
-from rdzip.commands.destination import Destination, compressed_name
+from rdzip.commands.destination import Destination
 from rdzip.commands.files import Input
 from rdzip.commands.output import Output, bytes_text
 from rdzip.commands.progress_bar import bar
 from rdzip.commands.removal import Coded
 from rdzip.errors import InputError
 from rdzip.formats import archive, member_names, metadata
+from rdzip.formats.archive import Attributes, Packed
 from rdzip.formats.batch.items import of_pictures
 from rdzip.formats.images import faithful
 from rdzip.formats.images.faithful import Returned
@@ -26,7 +27,7 @@ from rdzip.pipeline.codec_options import NO_OPTIONS
 from rdzip.pipeline.model_handle import Role
 from rdzip.pipeline.resolve import resolve
 from rdzip.system import atomic
-from rdzip.system.atomic import shown
+from rdzip.system.atomic import explain, shown
 
 CHAIN_NAME = "chain"  # of an archive's member that is a batch; never shown, and no file gets it
 _MODES = ("RGB", "L", "1")
@@ -79,7 +80,7 @@ def compress_chained(
         if others:
             size = archive.write_archive(file, members)
         else:
-            size = sum(file.write(data) for _, data in members)
+            size = sum(file.write(member.data) for member in members)
     _end(target, coded, size, file, out, remove=remove)
 
 
@@ -104,11 +105,15 @@ def _end(
 
 def _members(
     inputs: Sequence[Input], target: Path | None, coding: Coding, out: Output, coded: list[Coded]
-) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and the compressed bytes of each input that can be coded, and note it in `coded`."""
+) -> Iterator[Packed]:
+    """Yield each input that can be coded, compressed, and note it in `coded`; folders with nothing."""
     names: set[str] = set()
     for item, label in one_by_one(inputs):
         done = None
+        if item.folder:
+            with out.guard(item.name):
+                yield Packed(member_name(item, names) + "/", b"", _attributes(_status(item), coding))
+            continue
         with out.guard(item.name):
             name = member_name(item, names)
             source = files.read(item)
@@ -117,12 +122,26 @@ def _members(
             names.add(name.casefold())
             coded.append(Coded(item, source.status, why))
         if done is not None:
-            yield name, done.data
+            yield Packed(name, done.data, _attributes(source.status, coding))
+
+
+def _status(item: Input) -> os.stat_result | None:
+    try:
+        return item.path.stat() if item.path else None
+    except OSError as error:
+        raise InputError(f"cannot be read: {explain(error)}") from None
+
+
+def _attributes(status: os.stat_result | None, coding: Coding) -> Attributes | None:
+    """Return mode and time of a file or folder; None where it has none, or metadata are left out."""
+    if status is None or coding.request.metadata == "none":
+        return None
+    return Attributes(status.st_mode & archive.MAX_MODE, status.st_mtime_ns)
 
 
 def member_name(item: Input, names: set[str]) -> str:
     """Return the name of an input in an archive; InputError for a bad one, or one of `names` (in lower case)."""
-    compressed_name(item)
+    item.check()
     name = member_names.check_name(item.relative.as_posix())
     if name.casefold() in names:
         raise InputError(f"expected names that differ, found two inputs called {shown(name)}; rename one")
@@ -142,7 +161,7 @@ class One:
 def _read(inputs: Sequence[Input], coding: Coding, out: Output) -> list[One]:
     images: list[One] = []
     names: set[str] = set()
-    for item, _ in one_by_one(inputs):
+    for item, _ in one_by_one([item for item in inputs if not item.folder]):
         with out.guard(item.name):
             name = member_name(item, names)
             source = files.read(item)
@@ -161,10 +180,10 @@ def _fits(picture: Picture, coding: Coding) -> bool:
 
 def _chain_and_members(
     chained: list[One], others: list[One], target: Path | None, coding: Coding, out: Output, coded: list[Coded]
-) -> Iterator[tuple[str, bytes]]:
+) -> Iterator[Packed]:
     """Yield the chain of some images and a member for each other one, and note in `coded` what was."""
     if chained:
-        yield _chain_name(others), _chain(chained, target, coding, out, coded)
+        yield Packed(_chain_name(others), _chain(chained, target, coding, out, coded))
     own = replace(coding, request=replace(coding.request, segment=None))
     if chained and others:
         out.note(
@@ -178,7 +197,7 @@ def _chain_and_members(
                 why, done = encoding.encode_image(one.picture, one.returned, own, progress)
             coded.append(Coded(one.item, one.status, why))
             report.compressed([one.item], target, done.report, out)
-            yield one.item.relative.as_posix(), done.data
+            yield Packed(one.item.relative.as_posix(), done.data, _attributes(one.status, coding))
 
 
 def _chain(chained: list[One], target: Path | None, coding: Coding, out: Output, coded: list[Coded]) -> bytes:

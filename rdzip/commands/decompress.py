@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from rdzip.commands import files, removal, report
 from rdzip.commands.coding import Coding, one_by_one
-from rdzip.commands.destination import Destination, items_name, restored_name
+from rdzip.commands.destination import Destination, file_name, items_name, restored_name
 from rdzip.commands.fetch import fetch
 from rdzip.commands.files import IMAGE_SUFFIXES, SUFFIX, Input
 from rdzip.commands.output import Output, notes
@@ -21,12 +24,15 @@ from rdzip.formats.archive import Archive, is_archive
 from rdzip.formats.batch import files as batch_files
 from rdzip.formats.batch.header import BatchHeader, Form
 from rdzip.formats.batch.items import check_items, is_batch
+from rdzip.formats.carriers.table import CARRIERS_BY_NAME
 from rdzip.formats.describe import describe
 from rdzip.formats.images import write
+from rdzip.formats.images.picture import Picture
 from rdzip.pipeline.batch_decompress import DecodedBatch, decompress_batch
 from rdzip.pipeline.decompress import decompress as decompress_image
 from rdzip.pipeline.report import Decoded
-from rdzip.system import limits
+from rdzip.pipeline.restore import Restored, is_carried, picture_in, restore
+from rdzip.system import atomic, limits
 from rdzip.system.atomic import shown
 
 PREFIX = container.MAX_HEADER + 64  # bytes that surely hold a file's header
@@ -41,7 +47,8 @@ def decompress(
 
     Arguments as of rdzip.commands.compress.compress.
     """
-    image_format = _output_format(destination)
+    if remove and coding.convert:
+        raise UsageError("--rm deletes what came back as it was, found --as; leave one of them out")
     destination.confirm = remove
     for item, label in one_by_one(inputs):
         with notes(out), out.guard(item.name), files.opened(item) as (file, status):
@@ -51,9 +58,7 @@ def decompress(
             elif is_batch(packed):
                 complete = _items(item, packed, status, destination, coding, out, label=label)
             else:
-                complete = _image(
-                    item, packed, status, destination, coding, out, label=label, image_format=image_format
-                )
+                complete = _image(item, packed, status, destination, coding, out, label=label)
             if remove and complete:
                 files.remove_source(item, status)
             elif remove:
@@ -80,6 +85,9 @@ def _test(item: Input, data: bytes, label: str, coding: Coding, out: Output) -> 
         return
     if coding.items is not None:
         check_items(coding.items, 1)
+    if is_carried(data):
+        report.restored(item, None, _restore(data, coding, label, out), out, tested=True)
+        return
     report.decoded(item, None, _decode_image(data, coding, label, out), out, tested=True)
 
 
@@ -94,31 +102,32 @@ def _unpack(file: BinaryIO) -> bytes | Archive:
 def _image(
     item: Input,
     data: bytes,
-    status: os.stat_result | None,
+    status: os.stat_result | atomic.Kept | None,
     destination: Destination,
     coding: Coding,
     out: Output,
     *,
     label: str,
-    image_format: str | None = None,
     folder: Path | None = None,
 ) -> bool:
     """Write one image; return whether all that is in it could be kept.
 
     item, data, status: the .rdz file, its bytes, and its status when it was read (None: a stream).
     label: that of the progress bar.
-    image_format: what to write, None for that of the original.
     folder: that of the archive whose member it is, if any.
     """
     if coding.items is not None:
         check_items(coding.items, 1)
+    if is_carried(data):
+        return _file(item, data, status, destination, coding, out, label=label, folder=folder)
+    image_format = coding.convert or _output_format(destination)
     free = folder is not None or not (destination.stdout or destination.output)
     crowded = free and destination.crowded(item, folder)
     name = _expected_name(item, data, crowded=crowded) if free else ""
     target = destination.place(item, name, folder)
     fetch(data, item.name, out, allowed=coding.fetch)
     decoded = _decode_image(data, coding, label, out)
-    written = write.write_picture(decoded.picture, image_format)
+    written = _written(decoded.picture, image_format)
     if free and written.format != decoded.picture.source_format:
         better = restored_name(item, written.suffix, own=False, crowded=crowded)
         target = target if better == name else destination.place(item, better, folder)
@@ -129,10 +138,64 @@ def _image(
     return safe and not written.notes
 
 
+def _file(
+    item: Input,
+    data: bytes,
+    status: os.stat_result | atomic.Kept | None,
+    destination: Destination,
+    coding: Coding,
+    out: Output,
+    *,
+    label: str,
+    folder: Path | None = None,
+) -> bool:
+    """Write the file that comes back, or its picture in the format that is asked for; return whether it is whole.
+
+    Arguments are those of `_image`.
+    """
+    free = folder is not None or not (destination.stdout or destination.output)
+    fetch(data, item.name, out, allowed=coding.fetch)
+    kept = describe(data)
+    suffix = f".{coding.convert.lower()}" if coding.convert else CARRIERS_BY_NAME[kept["carrier"]].suffix
+    name = file_name(item, suffix, convert=coding.convert is not None) if free else ""
+    target = destination.place(item, name, folder)
+    found = _restore(data, coding, label, out)
+    image_format = coding.convert or _other_format(destination, found)
+    if image_format is None:
+        safe = removal.put(target, found.data, destination, status, member=folder is not None)
+        report.restored(item, target, found, out)
+        return safe
+    picture = picture_in(found, coding.compute.max_pixels)
+    written = _written(picture, image_format)
+    safe = removal.put(target, written.data, destination, status, member=folder is not None)
+    for text in written.notes:
+        out.note(f"{item.name}: {text}")
+    report.decoded(item, target, Decoded(picture, found.seconds), out)
+    return False
+
+
+def _written(picture: Picture, image_format: str | None) -> write.Written:
+    """Return a picture as a file of a format, None for its own; samples as an array (NPY)."""
+    if image_format != "NPY":
+        return write.write_picture(picture, image_format)
+    file = io.BytesIO()
+    np.save(file, picture.samples)
+    return write.Written(file.getvalue(), "NPY", ".npy", [])
+
+
+def _other_format(destination: Destination, found: Restored) -> str | None:
+    """Return the format that the name after -o asks for, None if it is that of the file that came back, or of none."""
+    if destination.output is None or destination.output.suffix.lower() not in IMAGE_SUFFIXES:
+        return None
+    if write.is_suffix_of(destination.output.suffix, found.data):
+        return None
+    return _output_format(destination)
+
+
 def _items(
     item: Input,
     data: bytes,
-    status: os.stat_result | None,
+    status: os.stat_result | atomic.Kept | None,
     destination: Destination,
     coding: Coding,
     out: Output,
@@ -172,7 +235,7 @@ def _items(
 def _images_of_chain(
     item: Input,
     found: DecodedBatch,
-    status: os.stat_result | None,
+    status: os.stat_result | atomic.Kept | None,
     destination: Destination,
     out: Output,
     folder: Path,
@@ -202,7 +265,7 @@ def _images_of_chain(
 def _archive(
     item: Input,
     packed: Archive,
-    status: os.stat_result | None,
+    status: os.stat_result | atomic.Kept | None,
     destination: Destination,
     coding: Coding,
     out: Output,
@@ -211,10 +274,16 @@ def _archive(
     folder = destination.folder_for(item)
     destination.expect([_member(item, name) for name in packed.names], folder)
     complete, budget = 0, limits.Budget(coding.compute.max_pixels)
+    kept = {member.name: member.attributes for member in packed.members}
     for member, data, own in _members(item, packed, coding, out):
         with out.guard(member.name), limits.bounded(0, budget):
             by = _items if is_batch(data) else _image
-            complete += by(member, data, status, destination, own, out, label=member.name, folder=folder)
+            like = atomic.with_attributes(status, kept.get(member.member or ""))
+            complete += by(member, data, like, destination, own, out, label=member.name, folder=folder)
+    if coding.items is None:
+        for one in sorted(packed.folders, key=lambda one: -one.name.count("/")):  # what is inside changes times
+            with out.guard(one.name):
+                atomic.make_folder(folder / one.name, one.attributes)
     return coding.items is None and complete == len(packed.names)
 
 
@@ -252,6 +321,11 @@ def _count(data: bytes) -> int:
 def _decode_image(data: bytes, coding: Coding, label: str, out: Output) -> Decoded:
     with bar(label, quiet=out.quiet) as progress:
         return decompress_image(data, coding.compute, progress)
+
+
+def _restore(data: bytes, coding: Coding, label: str, out: Output) -> Restored:
+    with bar(label, quiet=out.quiet) as progress:
+        return restore(data, coding.compute, progress)
 
 
 def _decode_items(data: bytes, coding: Coding, label: str, out: Output) -> DecodedBatch:

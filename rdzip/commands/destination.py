@@ -218,6 +218,18 @@ def restored_name(item: Input, suffix: str, *, own: bool, crowded: bool = False)
     return Path(name).with_suffix(suffix).name if named and not own and not crowded else name + suffix
 
 
+def file_name(item: Input, suffix: str, *, convert: bool) -> str:
+    """Return the name of a file that came back: ``a.png.rdz`` gives ``a.png``, ``x.rdz`` made of a PNG ``x.png``.
+
+    convert: whether `suffix` is that of another format, which takes the place of an image's own.
+    """
+    name = decompressed_name(item)
+    own = Path(name).suffix
+    if convert and own.lower() in IMAGE_SUFFIXES:
+        return Path(name).with_suffix(suffix).name
+    return name if (own and not convert) or own.lower() == suffix else name + suffix
+
+
 def items_name(item: Input, suffix: str) -> str:
     """Return the name of a decompressed file of many items: ``a.npy.rdz`` and ``a.rdz`` give ``a.npy``.
 

@@ -9,13 +9,12 @@ from rdzip.commands.progress_bar import bar
 from rdzip.errors import InputError
 from rdzip.formats.batch import files as batch_files
 from rdzip.formats.batch.items import Batch
-from rdzip.formats.images import faithful
 from rdzip.formats.images.faithful import Returned
 from rdzip.formats.images.picture import Picture
-from rdzip.formats.images.read import read_picture
 from rdzip.formats.notes import Note, NoteKind
 from rdzip.pipeline.batch_compress import compress_batch
 from rdzip.pipeline.compress import compress
+from rdzip.pipeline.file import compress_file, items_in
 from rdzip.pipeline.report import Compressed, Report
 from rdzip.system.progress import Progress
 
@@ -27,11 +26,9 @@ def encode_data(data: bytes, label: str, coding: Coding, *, quiet: bool, image: 
     - label: name of the file in a bar of progress
     - coding: how to code
     - quiet: show no bar
-    - image: refuse an array or sequences
+    - image: have an array or sequences come back as files
     """
-    readings = batch_files.readings_of(data, max_pixels=coding.compute.max_pixels)
-    if readings is not None and image:
-        raise InputError("expected an image for the archive, found an array: compress it into a file of its own")
+    readings, why = (None, "") if image else items_in(data, coding.request, coding.compute.max_pixels)
     if readings is not None and coding.request.loss.is_lossy:
         raise InputError(
             f"expected an image with `{coding.request.loss.argument}`, found an array or sequences: leave it out"
@@ -39,9 +36,8 @@ def encode_data(data: bytes, label: str, coding: Coding, *, quiet: bool, image: 
     with bar(label, quiet=quiet) as progress:
         if readings is not None:
             return why_items_kept(readings, data), encode_items(readings, coding, progress)
-        picture = read_picture(data, max_pixels=coding.compute.max_pixels)
-        returned = faithful.check(data, picture, coding.request.metadata)
-        return encode_image(picture, returned, coding, progress)
+        done = compress_file(data, coding.request, coding.compute, progress, why)
+        return done.report.returned.why if done.report.returned else "", done
 
 
 def encode_image(picture: Picture, returned: Returned, coding: Coding, progress: Progress) -> tuple[str, Compressed]:

@@ -36,12 +36,14 @@ class Input:
     """One input: its path (None is stdin), its path below the folder that was searched, and why it cannot be used.
 
     member: the name of an image in an archive, which `path` then is; `relative` is its path below the archive's folder.
+    folder: whether it is a folder, of which an archive keeps mode and time.
     """
 
     path: Path | None
     relative: Path
     problem: str | None = None
     member: str | None = None
+    folder: bool = False
 
     def __str__(self) -> str:
         """Return the input as it was named; ``-`` is stdin, ``photos.rdz/a.png`` a member of an archive."""
@@ -68,13 +70,17 @@ class Source:
 
 
 def find_inputs(
-    names: Sequence[str], *, recursive: bool, suffixes: frozenset[str], note: Callable[[str], None] = lambda _: None
+    names: Sequence[str],
+    *,
+    recursive: bool,
+    suffixes: frozenset[str] | None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> list[Input]:
     """List the inputs that `names` stand for: files, ``-`` for stdin, and with `recursive` the files below folders.
 
     Folders are walked in sorted order without following links to folders; only files with one of `suffixes` (lower
-    case, with the dot) are taken from them. Pipes, devices and links to nothing among these are left out, which `note`
-    is told. What cannot be used is listed too, with its `problem`.
+    case, with the dot) are taken from them; None takes all, and lists the folders too. Pipes, devices and links to
+    nothing among these are left out, which `note` is told. What cannot be used is listed too, with its `problem`.
     """
     inputs: list[Input] = []
     for name in names:
@@ -100,14 +106,21 @@ def _is_folder(path: Path) -> bool:
         return False  # reading it will say what is wrong
 
 
-def _walk(top: Path, suffixes: frozenset[str], note: Callable[[str], None]) -> Iterator[Input]:
+def _walk(top: Path, suffixes: frozenset[str] | None, note: Callable[[str], None]) -> Iterator[Input]:
     failures: list[OSError] = []
-    empty = True
+    empty, others = True, 0
     for folder, subfolders, names in os.walk(top, onerror=failures.append):
         subfolders.sort()
+        if suffixes is None:
+            for path in (Path(folder, name) for name in subfolders):
+                if path.is_symlink():
+                    note(f"{shown(path)} is left out: it is a link to a folder")
+                else:
+                    yield Input(path, path.relative_to(top), folder=True)
         for name in sorted(names):
             path = Path(folder, name)
-            if path.suffix.lower() not in suffixes:
+            if suffixes is not None and path.suffix.lower() not in suffixes:
+                others += path.suffix.lower() != SUFFIX
                 continue
             if why := not_a_file(path):
                 note(f"{shown(path)} is left out: it is {why}")
@@ -117,7 +130,10 @@ def _walk(top: Path, suffixes: frozenset[str], note: Callable[[str], None]) -> I
     for failure in failures:
         path = Path(failure.filename or top)
         yield Input(path, path, f"cannot be searched: {explain(failure)}")
-    if empty and not failures:
+    if others and not empty and suffixes is not None and SUFFIX not in suffixes:
+        what = "1 file that is no image is" if others == 1 else f"{others:,} files that are no images are"
+        note(f"{shown(top)}: {what} left out; add --all to have them too")
+    if empty and not failures and suffixes is not None:
         yield Input(top, top, "holds no file to work on; name the files themselves to have them tried")
 
 

@@ -22,6 +22,8 @@ def info(inputs: Sequence[Input], out: Output) -> None:
                 print_json({"input": str(item), **facts})
             elif facts["kind"] == "archive":
                 print_text(("\n" if number else "") + _archive(item.name, facts))
+            elif facts["kind"] == "file":
+                print_text(("\n" if number else "") + f"{item.name}\n" + rows(_file_lines(facts)))
             elif facts["kind"] == "batch":
                 print_text(("\n" if number else "") + f"{item.name}\n" + rows(_batch_lines(facts)))
             else:
@@ -32,11 +34,11 @@ def _archive(name: str, facts: dict[str, Any]) -> str:
     header = ["IMAGE", "PIXELS", "MODE", "BYTES", "BITS PER SAMPLE", "CODEC"]
     body = [
         [
-            shown(member["name"]) if member["kind"] == "image" else f"{member['items']} {_items(member)} in a chain",
+            f"{member['items']} {_items(member)} in a chain" if member["kind"] == "batch" else shown(member["name"]),
             _size(member),
             member["mode"] or "",
             f"{member['bytes']:,}",
-            f"{member['bpsp']:.3f}",
+            "" if member["bpsp"] is None else f"{member['bpsp']:.3f}",
             member["codec"],
         ]
         for member in facts["members"]
@@ -51,10 +53,33 @@ def _items(facts: dict[str, Any]) -> str:
 
 
 def _size(facts: dict[str, Any]) -> str:
-    """Size of a picture, or of each item of a batch."""
+    """Size of a picture, or of each item of a batch; of several pictures how many there are."""
+    if facts["kind"] == "file":
+        return f"{len(facts['pictures'])} pictures" if facts["pictures"] else ""
     if facts["kind"] == "image" or facts["form"] == "images":
         return shape_text(facts["shape"][facts["kind"] != "image" :])
     return " x ".join(str(n) for n in facts["shape"][1:])
+
+
+def _file_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    rate = "" if facts["bpsp"] is None else f", {facts['bpsp']:.3f} bits per sample"
+    lines = [_exact(facts), ("size", bytes_text(facts["bytes"]) + rate)]
+    for number, picture in enumerate(facts["pictures"]):
+        what = f"{shape_text(picture['shape'])}, {picture['mode']}, {bytes_text(picture['bytes'])}, {picture['codec']}"
+        lines.append((f"  picture {number}", what))
+    if facts["reason"]:
+        lines.append(("codec", f"{facts['codec']}: {facts['reason']}"))
+    lines.append(("format", f"version {facts['format_version']}"))
+    return lines
+
+
+def _exact(facts: dict[str, Any]) -> tuple[str, str]:
+    """What of the source comes back."""
+    if facts["exact"] != "file":
+        return "exact", "picture: an equal one comes back, not the same file"
+    if facts["carrier"] == "bytes":
+        return "exact", "file: the same bytes come back"
+    return "exact", f"file: the same {facts['carrier']} comes back, {bytes_text(facts['skeleton_bytes'])} for it"
 
 
 def _batch_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
@@ -96,6 +121,8 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     elif facts["lossy"]:
         quality = f", for quality {facts['q']}" if facts["q"] else ""
         lines.append(("loss", f"lossy, setting {facts['setting']} of the quantiser{quality}"))
+    else:
+        lines.append(_exact(facts))
     for name, plane in facts["planes"].items():
         method = f" ({plane['method']})" if plane["method"] else ""
         lines.append((f"  {name}", f"{bytes_text(plane['bytes'])}, {plane['codec']}{method}"))

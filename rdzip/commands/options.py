@@ -27,6 +27,14 @@ class Resample(StrEnum):
     adaptive = "adaptive"
 
 
+class Convert(StrEnum):
+    """What pictures are written as."""
+
+    png = "png"
+    tiff = "tiff"
+    npy = "npy"
+
+
 class Metadata(StrEnum):
     """What of a picture's metadata is kept."""
 
@@ -108,6 +116,10 @@ MaxPixels = Annotated[
             "memory than such an image takes. [178956970]", min=1),
 ]  # fmt: skip
 ToFile = Annotated[str | None, _option(OUTPUT, "-o --output", "OUT", "Write to the file OUT; - is stdout.")]
+As = Annotated[
+    Convert | None,
+    _option(OUTPUT, "--as", "FORMAT", "Write the picture as png, tiff or npy, not the file that was compressed."),
+]
 ToFolder = Annotated[Path | None, _option(OUTPUT, "-O --output-dir", "DIR", "Write into the folder DIR.")]
 ToStdout = Annotated[bool, _option(OUTPUT, "-c --stdout", None, "Write to stdout.")]
 ToArchive = Annotated[str | None, _option(OUTPUT, "--archive", "OUT", "Write all images into the one file OUT.")]
@@ -147,6 +159,10 @@ CodecName = Annotated[
     str | None,
     _option(CODING, "--codec", "C", "Codec: causal, classic, mixing, or one of the model's. [what is smallest]"),
 ]
+Pixels = Annotated[
+    bool, _option(CODING, "--pixels", None, "Keep the picture only: an equal one comes back, not the same file.")
+]
+All = Annotated[bool, _option(INPUT, "--all", None, "With -r, take every file: what is no image is kept as bytes.")]
 NoVerify = Annotated[bool, _option(CODING, "--no-verify", None, "Do not decode each result to check it.")]
 
 # Codecs of models with latents.

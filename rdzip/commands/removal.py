@@ -44,7 +44,7 @@ def put(
     target: Path | None,
     data: bytes,
     destination: Destination,
-    like: os.stat_result | None,
+    like: os.stat_result | atomic.Kept | None,
     *,
     member: bool = False,
 ) -> bool:
@@ -54,10 +54,11 @@ def put(
     - data: the result
     - destination: what the options say of results
     - like: whose mode and time it gets
-    - member: of an archive, which gets the mode alone
+    - member: of an archive, whose file `like` is: the mode alone, unless the archive keeps those of the member
 
     True too where nothing is to be deleted.
     """
+    member = member and not isinstance(like, atomic.Kept)
     with atomic.written(
         target,
         like=None if member else like,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from rdzip.formats.batch.items import Batch
 from rdzip.formats.header import Reason
 from rdzip.formats.notes import NoteKind
 from rdzip.pipeline.batch_decompress import DecodedBatch
-from rdzip.pipeline.report import Decoded, Lossy, Near, Report
+from rdzip.pipeline.report import Decoded, Lossy, Near, Report, Returned
+from rdzip.pipeline.restore import Restored
 from rdzip.system.atomic import shown
 
 
@@ -38,14 +40,15 @@ def compressed(items: Sequence[Input], target: Path | None, report: Report, out:
         "bytes_out": report.bytes_out,
         "bpsp": round(report.bpsp, 6),
         "bits": asdict(report.bits),
+        **(_returned_record(report.returned) if report.returned else {}),
         **(_lossy_record(report.lossy) if report.lossy else {}),
         **(_near_record(report.near) if report.near else {}),
         "seconds": seconds,
     }
     line = (
         f"{name} -> {target_text(target)}: {report.bytes_in:,} -> {bytes_text(report.bytes_out)} "
-        f"({report.bytes_out / report.bytes_in:.1%}), "
-    ) + (_lossy_text(report.lossy) if report.lossy else f"{report.bpsp:.3f} bits per sample")
+        f"({report.bytes_out / max(1, report.bytes_in):.1%}), "
+    ) + (_lossy_text(report.lossy) if report.lossy else _rate_text(report))
     line += _near_text(report.near) if report.near else ""
     bits = ", ".join(f"{name} {value / 8:,.0f}" for name, value in asdict(report.bits).items())
     out.result(
@@ -55,6 +58,19 @@ def compressed(items: Sequence[Input], target: Path | None, report: Report, out:
         f"bytes of pixels: {bits}",
         f"seconds: {_times(seconds)}",
     )
+
+
+def _rate_text(report: Report) -> str:
+    return f"{report.bpsp:.3f} bits per sample" if report.shape else "as bytes"
+
+
+def _returned_record(returned: Returned) -> dict[str, Any]:
+    return {
+        "exact": returned.exact,
+        "carrier": returned.carrier or None,
+        "skeleton_bytes": returned.skeleton,
+        "sha256": returned.sha256,
+    }
 
 
 def _near_record(near: Near) -> dict[str, Any]:
@@ -152,6 +168,28 @@ def _decoded(
     }
     line = f"{item.name}: good, {what}" if tested else f"{item.name} -> {target_text(target)}: {what}"
     out.result(record, line, f"seconds: {_times(seconds)}")
+
+
+def restored(item: Input, target: Path | None, done: Restored, out: Output, *, tested: bool = False) -> None:
+    """Report a file that came back.
+
+    item, target, done, out, tested: as in decoded.
+    """
+    seconds = _rounded(done.seconds)
+    shapes = [list(picture.shape) for picture in done.pictures]
+    digest = sha256(done.data).hexdigest()
+    record = {
+        "input": str(item),
+        "output": None if tested else _path(target),
+        "shape": shapes[0] if len(shapes) == 1 else None,
+        "exact": "file",
+        "carrier": done.carrier,
+        "sha256": digest,
+        "seconds": seconds,
+    }
+    what = f"{bytes_text(len(done.data))}, the same file"
+    line = f"{item.name}: good, {what}" if tested else f"{item.name} -> {target_text(target)}: {what}"
+    out.result(record, line, f"sha-256 {digest}", f"seconds: {_times(seconds)}")
 
 
 def _path(path: Path | None) -> str:

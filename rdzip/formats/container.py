@@ -40,6 +40,7 @@ class SectionType(IntEnum):
     CHAIN = 8  # of a batch: a segment of its items, coded one after the other by a model with latents
     NAMES = 9  # of a batch of images
     SEQUENCES = 10  # of a batch of sequences: their lengths and what else their file says
+    SKELETON = 11  # of the file that was compressed: all of it but its pictures
     ORIGIN = 128  # where the model can be fetched; readers may skip it
 
 

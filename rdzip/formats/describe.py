@@ -8,10 +8,13 @@ from typing import Any
 from rdzip.codecs.names import ClassicMethod, PlaneCodec
 from rdzip.errors import CoderError, FormatError
 from rdzip.formats import container
+from rdzip.formats.carriers.section import read as section_of
 from rdzip.formats.container import Container, SectionType
 from rdzip.formats.header import (
     ARCHIVE_KIND,
     BATCH_KIND,
+    BYTES_REASON,
+    CARRIED_KIND,
     LOSSY_REASON,
     MEMBERS,
     REASONS,
@@ -33,6 +36,8 @@ def describe(data: bytes | memoryview) -> dict[str, Any]:
             return _batch(parsed, len(data))
         if parsed.header[MEMBERS] == ARCHIVE_KIND:
             return describe_archive(data)
+        if parsed.header[MEMBERS] == CARRIED_KIND:
+            return _file(parsed, len(data))
     return _image(parsed, len(data))
 
 
@@ -63,6 +68,7 @@ def _image(parsed: Container, size: int) -> dict[str, Any]:
     if "colour" not in planes:
         raise FormatError("header is inconsistent: the file has no section with colours; it is corrupt")
     sizes = {SectionType(section.type): len(section.body) for section in parsed.sections}
+    skeleton = section_of(parsed)
     samples = header.height * header.width * mode.channels
     return {
         "kind": "image",
@@ -81,12 +87,48 @@ def _image(parsed: Container, size: int) -> dict[str, Any]:
             if header.symbols_hash
             else {"pixel_hash": header.pixel_hash.hex()}
         ),
-        "source_format": header.source_format,
+        **_returned(parsed),
+        "source_format": header.source_format if skeleton is None else skeleton.carrier.name,
         "metadata_bytes": sizes.get(SectionType.METADATA, 0),
         "palette_bytes": sizes.get(SectionType.PALETTE, 0),
         "payload_bytes": sum(plane["bytes"] for plane in planes.values()),
         "bytes": size,
         "bpsp": 8 * size / samples,
+    }
+
+
+def _file(parsed: Container, size: int) -> dict[str, Any]:
+    """Return the facts about a file that comes back, of which pictures are members, or which has none."""
+    if parsed.header != {MEMBERS: CARRIED_KIND} or section_of(parsed) is None:
+        raise FormatError("header is inconsistent: no skeleton of a file; the file is corrupt")
+    bodies = [section.body for section in parsed.sections if section.type == SectionType.MEMBER]
+    pictures = [_image(container.unpack(body), len(body)) for body in bodies]
+    samples = sum(prod(picture["shape"]) for picture in pictures)
+    codecs = "+".join(dict.fromkeys(picture["codec"] for picture in pictures))
+    return {
+        "kind": "file",
+        "format_version": container.VERSION,
+        "codec": codecs or "bytes",
+        "reason": "" if pictures else BYTES_REASON,
+        **_model(None),
+        **_returned(parsed),
+        "mode": None,
+        "pictures": pictures,
+        "bytes": size,
+        "bpsp": 8 * size / samples if samples else None,
+    }
+
+
+def _returned(parsed: Container) -> dict[str, Any]:
+    """Return what of the source comes back: the same file, by which carrier, or a picture."""
+    skeleton = section_of(parsed)
+    if skeleton is None:
+        return {"exact": "picture", "carrier": None, "skeleton_bytes": 0}
+    return {
+        "exact": "file",
+        "carrier": skeleton.carrier.name,
+        "groups": list(skeleton.groups),
+        "skeleton_bytes": len(skeleton.packed),
     }
 
 

@@ -13,7 +13,8 @@ from rdzip.formats.quantiser import Quantiser
 SHAPE, MODE, PIXEL_HASH, MODEL, REASON, ARRANGEMENT, SOURCE_FORMAT, MEMBERS = range(8)
 SYMBOLS_HASH, QUANTISER = 14, 15
 MAX_SIDE = (1 << 31) - 1
-ARCHIVE_KIND, BATCH_KIND = 1, 2  # values of MEMBERS
+ARCHIVE_KIND, BATCH_KIND, CARRIED_KIND = 1, 2, 3
+"""Values of MEMBERS: an archive, a batch, a file of which pictures are members (or which has none)."""
 
 
 class Reason(IntEnum):
@@ -39,6 +40,7 @@ REASONS = {
     Reason.CLASSIC_GRAPHICS: "graphics: quick statistics leave no chance to the neural model",
     Reason.LOSSLESS_SMALLER: "coding without loss was no larger than what was asked for",
 }
+BYTES_REASON = "the file is no picture that comes back, or takes least as it is"
 LOSSY_REASON = "this quality or rate was asked for"  # of lossy files, which store Reason 0
 
 
@@ -113,8 +115,10 @@ class ImageHeader:
         """Return the header that this map holds; FormatError for anything missing, unknown or out of range."""
         if MEMBERS in header:
             kind = header[MEMBERS]
-            if not is_int(kind, ARCHIVE_KIND, BATCH_KIND):
+            if not is_int(kind, ARCHIVE_KIND, CARRIED_KIND):
                 raise FormatError(f"the file needs a newer rdzip: its kind {str(kind)[:20]!r} is unknown")
+            if kind == CARRIED_KIND:
+                raise FormatError("this file holds a file, not one picture: rdzip decompress brings it back")
             what = "an archive" if kind == ARCHIVE_KIND else "a batch"
             raise FormatError(
                 f"this file is {what} of several images: name the one to read, or unpack it with rdzip decompress"

@@ -15,6 +15,7 @@ class NoteKind(Enum):
     KEPT_EXACT = "nothing was lost though loss was allowed"
     RATE_MISSED = "the rate that was asked for cannot be had"
     BEYOND_LIMITS = "readers do not decode the file unasked"
+    AS_BYTES = "the file is kept as it is"
     NOT_RETURNED = "the file of the source does not come back"
     OTHER_FORMAT = "the file that is written is of another format than the source"
     LEFT_OUT = "metadata that the format of the file does not hold"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import lzma
+import zlib
 from typing import Any
 
 from rdzip.errors import FormatError
 from rdzip.formats import cbor
 from rdzip.formats.container import read_varint, write_varint
+from rdzip.system import limits
 
 _FILTERS = [{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 20, "lc": 3, "lp": 0, "pb": 0}]
 MAX_BYTES = 1 << 26
@@ -70,3 +72,45 @@ def unpack_bytes(body: bytes | memoryview) -> bytes:
     if len(data) != size or rest or not decoder.eof or decoder.unused_data:
         raise FormatError(f"a packed section does not hold {size} bytes; the file is corrupt")
     return data
+
+
+CHUNK = 1 << 25
+"""Bytes of a file that are packed at a time."""
+_PROBE = 1 << 15
+
+
+def pack_long(data: bytes) -> bytes:
+    """Return bytes of any length in chunks of CHUNK, each its length as varint and packed bytes; the last has the rest.
+
+    A chunk of which samples do not get smaller stays as it is.
+    """
+    pieces = []
+    for start in range(0, len(data), CHUNK):
+        chunk = data[start : start + CHUNK]
+        packed = b"\x00" + chunk if _dense(chunk) else pack_bytes(chunk)
+        pieces += [write_varint(len(packed)), packed]
+    return b"".join(pieces)
+
+
+def unpack_long(body: bytes | memoryview) -> bytes:
+    """Return the bytes that chunks hold; FormatError if they are corrupt or would take more than may be claimed."""
+    pieces, at, total = [], 0, 0
+    while at < len(body):
+        length, at = read_varint(body, at)
+        if at + length > len(body):
+            raise FormatError("header is inconsistent: packed bytes that end early; the file is corrupt")
+        pieces.append(unpack_bytes(body[at : at + length]))
+        total += len(pieces[-1])
+        limits.claim_memory(2 * total, f"{total} bytes")
+        at += length
+    return b"".join(pieces)
+
+
+def _dense(data: bytes) -> bool:
+    """Return whether parts of data from all over do not get smaller by a hundredth."""
+    if len(data) < 16 * _PROBE:
+        return False
+    step = len(data) // 8
+    return all(
+        100 * len(zlib.compress(data[start : start + _PROBE], 6)) > 99 * _PROBE for start in range(0, 8 * step, step)
+    )

@@ -28,10 +28,7 @@ def compress(
     Raises InputError (what the codec cannot code), ModelError (a model that was asked for cannot be had), FormatError
     (verification failed).
     """
-    if request.metadata not in ("all", "none"):
-        raise InputError(f"expected `metadata` to be all or none, found {request.metadata}")
-    if request.segment is not None:
-        raise InputError("expected `segment` with many items, found one picture: leave it out")
+    check_request(request)
     if request.metadata == "none":
         picture = replace(picture, metadata=metadata.essential(picture.metadata))
     clock = Clock()
@@ -41,3 +38,13 @@ def compress(
     if request.loss.max_error is not None:
         return compress_near_lossless(picture, model, request, compute, progress, clock, request.loss.max_error)
     return compress_lossless(picture, model, request, compute, progress, clock)
+
+
+def check_request(request: Request) -> None:
+    """Raise InputError for a request that is for no picture."""
+    if request.metadata not in ("all", "none"):
+        raise InputError(f"expected `metadata` to be all or none, found {request.metadata}")
+    if request.segment is not None:
+        raise InputError("expected `segment` with many items, found one picture: leave it out")
+    if request.model is None:
+        request.options.check(None)

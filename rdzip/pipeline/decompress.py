@@ -7,6 +7,7 @@ import time
 from rdzip.codecs.threads import thread_limit
 from rdzip.errors import FormatError
 from rdzip.formats import container
+from rdzip.formats.container import Container
 from rdzip.formats.header import ImageHeader
 from rdzip.pipeline.model_handle import ModelHandle, check_coder, origin_of
 from rdzip.pipeline.planes import picture_of
@@ -19,14 +20,34 @@ from rdzip.system.progress import Progress
 def decompress(
     data: bytes | memoryview, compute: Compute = DEFAULT_COMPUTE, progress: Progress | None = None
 ) -> Decoded:
-    """Return the picture of a .rdz file, and the seconds that loading the model and decoding took.
+    """Return the picture that a .rdz file holds, and the seconds that loading the model and decoding took.
 
-    Raises FormatError if it is not one, is corrupt or has more pixels than are allowed, ModelError if the model that it
+    Of a file that comes back byte for byte (rdzip.pipeline.restore) these are the carrier's samples. Raises FormatError
+    if it is not a file of one picture, is corrupt or has more pixels than are allowed, ModelError if the model that it
     names cannot be had.
     """
+    return decompress_parsed(container.unpack(data), len(data), compute, progress)
+
+
+def decompress_parsed(parsed: Container, size: int, compute: Compute, progress: Progress | None) -> Decoded:
+    """Return the picture of a parsed file of so many bytes; see decompress."""
     start = time.perf_counter()
-    parsed = container.unpack(data)
     header = ImageHeader.from_map(parsed.header)
+    check_pixels(header, compute)
+    model = None
+    if header.model:
+        check_coder(header.model)
+        model = ModelHandle(header.model.hash, compute, origin_of(parsed))
+    with thread_limit(compute.threads), limits.bounded(size, limits.Budget(compute.max_pixels)):
+        picture = picture_of(parsed, header, model, progress)
+    if progress:
+        progress(1.0)
+    load = model.seconds if model else 0.0
+    return Decoded(picture, {"load": load, "decode": time.perf_counter() - start - load})
+
+
+def check_pixels(header: ImageHeader, compute: Compute) -> None:
+    """Raise FormatError for a picture of more pixels than are allowed."""
     limit = limits.MAX_PIXELS if compute.max_pixels is None else compute.max_pixels
     if header.height * header.width > limit:
         raise FormatError(
@@ -34,13 +55,3 @@ def decompress(
             "are allowed: "
             "raise `max_pixels` if you trust the file"
         )
-    model = None
-    if header.model:
-        check_coder(header.model)
-        model = ModelHandle(header.model.hash, compute, origin_of(parsed))
-    with thread_limit(compute.threads), limits.bounded(len(data), limits.Budget(compute.max_pixels)):
-        picture = picture_of(parsed, header, model, progress)
-    if progress:
-        progress(1.0)
-    load = model.seconds if model else 0.0
-    return Decoded(picture, {"load": load, "decode": time.perf_counter() - start - load})

@@ -11,8 +11,8 @@ from rdzip import hub
 from rdzip.formats import container
 from rdzip.formats.batch import tables as batch_tables
 from rdzip.formats.batch.header import BatchHeader
-from rdzip.formats.container import Container
-from rdzip.formats.header import BATCH_KIND, MEMBERS, ImageHeader
+from rdzip.formats.container import Container, SectionType
+from rdzip.formats.header import BATCH_KIND, CARRIED_KIND, MEMBERS, ImageHeader
 from rdzip.hub.origin import Origin
 from rdzip.pipeline.model_handle import origin_of
 
@@ -32,8 +32,15 @@ def missing_models(data: bytes | memoryview) -> list[Place]:
 
 
 def _headers(data: bytes | memoryview) -> Iterator[tuple[ImageHeader | BatchHeader, Callable[[], Container]]]:
-    """Yield the headers of a file, and of a batch's members, with a function that parses the whole."""
+    """Yield the headers of a file, or of the members of a batch or of a file of several pictures, each with a function
+    that parses the whole.
+    """
     first, _ = container.unpack_prefix(data)
+    if first.get(MEMBERS) == CARRIED_KIND:
+        for section in container.unpack(data).sections:
+            if section.type == SectionType.MEMBER:
+                yield from _headers(section.body)
+        return
     if first.get(MEMBERS) != BATCH_KIND:
         yield ImageHeader.from_map(first), lambda: container.unpack(data)
         return

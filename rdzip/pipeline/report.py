@@ -8,7 +8,7 @@ from typing import Any
 
 from rdzip.codecs.result import Bits
 from rdzip.formats.batch.items import Batch
-from rdzip.formats.header import LOSSY_REASON, REASONS, Reason
+from rdzip.formats.header import BYTES_REASON, LOSSY_REASON, REASONS, Reason
 from rdzip.formats.images.picture import Picture
 from rdzip.formats.notes import Note, NoteKind
 from rdzip.system import limits
@@ -47,14 +47,31 @@ class Near:
 
 
 @dataclass(frozen=True)
+class Returned:
+    """What of a source file comes back.
+
+    exact: "file", the same bytes, or "picture". carrier: name of what closes it, "" for a picture. skeleton: bytes that
+    it takes beside the pictures. sha256: of the source, in hex. why: why the source must stay, "" if it need not.
+    """
+
+    exact: str
+    carrier: str
+    skeleton: int
+    sha256: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Report:
     """What a compression did.
 
+    shape: of the picture, empty for a file that is kept as bytes.
     bits: of the pixels' payloads.
     bytes_in: of the source file, or of the samples when there was none.
     cause: why the codec was chosen, None where loss was asked for.
     groups: of each segment of a batch, the groups (rdzip.codecs.bits_back.chain) of its chain.
     lossy, near: where loss was allowed, or an error.
+    returned: of a source that was a file.
     """
 
     codec: str
@@ -70,10 +87,13 @@ class Report:
     groups: list[list[Any]] = field(default_factory=list)
     lossy: Lossy | None = None
     near: Near | None = None
+    returned: Returned | None = None
 
     @property
     def reason(self) -> str:
         """Why the codec was chosen, for users."""
+        if not self.shape:
+            return BYTES_REASON
         return LOSSY_REASON if self.cause is None else REASONS[self.cause]
 
 
@@ -123,6 +143,12 @@ class Decoded:
 
     picture: Picture
     seconds: dict[str, float]
+
+
+def seconds_of(parts: list[Decoded], total: float) -> dict[str, float]:
+    """Return the seconds of decoding several pictures, of which so many in all: {load, decode}."""
+    load = sum(part.seconds["load"] for part in parts)
+    return {"load": load, "decode": total - load}
 
 
 def compressed(

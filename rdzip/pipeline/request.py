@@ -22,6 +22,7 @@ class Request:
     segment: items of a batch that are coded together, None for all.
     metadata: "all", or "none", which keeps what is a part of the picture.
     verify: decode what was written and compare.
+    pixels: keep the picture of a file only, not the bytes around it.
     """
 
     model: str | None = None
@@ -32,6 +33,7 @@ class Request:
     segment: int | None = None
     metadata: str = "all"
     verify: bool = True
+    pixels: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,7 +55,7 @@ class Hashed:
         return self._state.digest()
 
 
-def write(target: Path | None, data: bytes, *, like: os.stat_result | None = None, force: bool = False) -> None:
+def write(target: Path | None, data: bytes, *, like: os.stat_result | Kept | None = None, force: bool = False) -> None:
     """Write `data` to a file (None is stdout) wholly or not at all, with the mtime and mode of `like`.
 
     A terminal, pipe or device at `target` is written to as it is. Raises InputError when the target exists and `force`
@@ -68,8 +69,8 @@ def write(target: Path | None, data: bytes, *, like: os.stat_result | None = Non
 def written(
     target: Path | None,
     *,
-    like: os.stat_result | None = None,
-    made_of: Sequence[os.stat_result] | None = None,
+    like: os.stat_result | Kept | None = None,
+    made_of: Sequence[os.stat_result | Kept] | None = None,
     force: bool = False,
 ) -> Iterator[BinaryIO]:
     """As `write`, for data that come in pieces: nothing is left at `target` unless the block ends without an error.
@@ -147,7 +148,7 @@ def _make_folder(folder: Path) -> None:
 
 @contextmanager
 def _temporary(
-    final: Path, like: os.stat_result | None, made_of: Sequence[os.stat_result] | None, force: bool
+    final: Path, like: os.stat_result | Kept | None, made_of: Sequence[os.stat_result | Kept] | None, force: bool
 ) -> Iterator[BinaryIO]:
     temp = final.with_name(TEMP_PREFIX + os.urandom(4).hex() + TEMP_SUFFIX)
     try:
@@ -174,7 +175,7 @@ def _temporary(
     _sync_folder(final.parent)
 
 
-def _share(temp: Path, sources: Sequence[os.stat_result]) -> None:
+def _share(temp: Path, sources: Sequence[os.stat_result | Kept]) -> None:
     """Let those read and write a file who may do so with all of its sources; the one owner and group of these get it.
 
     Where it cannot have their group, its own group may do what all others may. Some file systems have no modes.
@@ -226,6 +227,47 @@ def _sync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What an archive keeps of a file, in place of its status: mode and time; owner and group are the archive's."""
+
+    st_mode: int
+    st_mtime_ns: int
+    st_uid: int
+    st_gid: int
+
+    @property
+    def st_atime_ns(self) -> int:
+        """The time of change: that of access is not kept."""
+        return self.st_mtime_ns
+
+
+def with_attributes(
+    status: os.stat_result | Kept | None, attributes: tuple[int, int] | None
+) -> os.stat_result | Kept | None:
+    """Return the mode and time that an archive keeps of a file, as a status; that of the archive if it keeps none."""
+    if attributes is None:
+        return status
+    mode, time = attributes
+    uid, gid = (
+        (status.st_uid, status.st_gid) if status else (os.getuid(), os.getgid()) if os.name == "posix" else (0, 0)
+    )
+    return Kept(mode & 0o777, time, uid, gid)
+
+
+def make_folder(path: Path, attributes: tuple[int, int] | None) -> None:
+    """Make a folder if it is missing, and give it the mode and the time that are kept of it. Raises InputError."""
+    try:
+        _make_folder(path)
+        if attributes is not None:
+            mode, time = attributes
+            with contextlib.suppress(OSError):
+                path.chmod(mode & 0o777)
+                os.utime(path, ns=(time, time))
+    except OSError as error:
+        raise InputError(f"{shown(path)} cannot be made: {explain(error)}") from None
 
 
 def is_stream(status: os.stat_result) -> bool:

@@ -18,3 +18,8 @@ def part_of(progress: Progress | None, start: float, end: float) -> Progress | N
     [0.75]
     """
     return (lambda done: progress(start + (end - start) * done)) if progress else None
+
+
+def one_of(progress: Progress | None, number: int, count: int) -> Progress | None:
+    """Return the progress of one of so many equal parts of the work, counted from 0."""
+    return part_of(progress, number / count, (number + 1) / count)

@@ -161,19 +161,21 @@ def test_input_as_output_is_refused(rdzip: Cli, photo: Path, packed: Path, comma
     assert source.read_bytes() == before
 
 
-@pytest.mark.parametrize("command", ["compress", "decompress"])
+@pytest.mark.parametrize("command", [["compress", "--pixels"], ["decompress"]])
 @pytest.mark.parametrize("content", [None, b"", b"neither", b"\x89PNG\r\n\x1a\n", b"\x89RDZ\r\n\x1a\n"])
-def test_bad_input_leaves_the_output_alone(rdzip: Cli, tmp_path: Path, command: str, content: bytes | None) -> None:
+def test_bad_input_leaves_the_output_alone(
+    rdzip: Cli, tmp_path: Path, command: list[str], content: bytes | None
+) -> None:
     source, target = tmp_path / "in", tmp_path / "out"
     if content is not None:
         source.write_bytes(content)
     target.write_bytes(b"precious")
-    ran = rdzip(command, source, "-f", "-o", target)
+    ran = rdzip(*command, source, "-f", "-o", target)
     assert ran.code == 1
     assert len(ran.err.splitlines()) == 1
     assert str(source) in ran.err
     assert target.read_bytes() == b"precious"
-    assert rdzip(command, source, "-o", tmp_path / "new").code == 1
+    assert rdzip(*command, source, "-o", tmp_path / "new").code == 1
     assert not (tmp_path / "new").exists()
 
 
@@ -240,11 +242,13 @@ def test_output_into_devices(rdzip: Cli, photo: Path) -> None:
 
 
 def test_max_pixels(rdzip: Cli, photo: Path, packed: Path) -> None:
-    for arguments in (["compress", photo, "-f"], ["decompress", packed, "-f"], ["test", packed]):
+    for arguments in (["compress", "--pixels", photo, "-f"], ["decompress", packed, "-f"], ["test", packed]):
         ran = rdzip(*arguments, "--max-pixels", 2336)
         assert ran.code == 1
         assert "--max-pixels" in ran.err
     assert rdzip("test", packed, "--max-pixels", 2337).code == 0
+    ran = rdzip("compress", photo, "-f", "--max-pixels", 2336)
+    assert (ran.code, "kept as bytes" in ran.err, "--max-pixels" in ran.err) == (0, True, True)
 
 
 # What is said
@@ -254,7 +258,8 @@ def test_compress_json(rdzip: Cli, photo: Path) -> None:
     ran = rdzip("compress", photo, "--json", *CLASSIC)
     (found,) = ran.objects
     assert list(found) == [
-        *("input", "output", "codec", "model", "shape", "bytes_in", "bytes_out", "bpsp", "bits", "seconds")
+        *("input", "output", "codec", "model", "shape", "bytes_in", "bytes_out", "bpsp", "bits"),
+        *("exact", "carrier", "skeleton_bytes", "sha256", "seconds"),
     ]
     target = photo.with_name("a.png.rdz")
     assert found["input"] == str(photo)

@@ -299,11 +299,13 @@ def test_a_folder_and_rm(rdzip: Cli, album: Path, colour: Path, tmp_path: Path) 
     assert sorted(path.name for path in (tmp_path / "out").rglob("*.*")) == ["a.png", "b.ppm", "c.png", "j.png"]
 
 
-def test_an_archive_takes_no_arrays(rdzip: Cli, digits: Path, model: Path) -> None:
-    for options in ([], ["-m", model]):
-        ran = rdzip("compress", digits, "--archive", digits.with_name("x.rdz"), *options)
-        assert ran.code == 1
-        assert names_in(digits.parent) == ["digits.npy"]
+def test_an_archive_takes_arrays_as_files(rdzip: Cli, digits: Path, model: Path, tmp_path: Path) -> None:
+    packed = digits.with_name("x.rdz")
+    assert rdzip("compress", digits, "--archive", packed, "-m", model).code == 1
+    assert names_in(digits.parent) == ["digits.npy"]
+    assert rdzip("compress", digits, "--archive", packed).code == 0
+    assert rdzip("decompress", packed, "-o", tmp_path / "out").code == 0
+    assert (tmp_path / "out" / "digits.npy").read_bytes() == digits.read_bytes()
 
 
 # Single pictures

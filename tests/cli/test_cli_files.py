@@ -119,12 +119,15 @@ def test_an_archive_is_as_private_as_its_most_private_image(rdzip: Cli, photo: P
         assert rdzip("compress", photo, second, "--archive", packed, *CLASSIC).code == 0
         assert stat.S_IMODE(packed.stat().st_mode) == 0o600
         assert rdzip("decompress", packed).code == 0
+        assert set(modes_in(tmp_path / f"{mode:o}").values()) == {0o600, mode}
+        assert rdzip("compress", photo, second, "--archive", packed, "-f", "--metadata", "none", *CLASSIC).code == 0
+        assert rdzip("decompress", "-f", packed).code == 0
         assert set(modes_in(tmp_path / f"{mode:o}").values()) == {0o600}
     photo.chmod(0o644)
     second.chmod(0o755)
     assert rdzip("compress", photo, second, "--archive", tmp_path / "open.rdz", *CLASSIC).code == 0
     assert rdzip("decompress", tmp_path / "open.rdz").code == 0
-    assert set(modes_in(tmp_path / "open").values()) == {0o644}
+    assert set(modes_in(tmp_path / "open").values()) == {0o644, 0o755}
 
 
 # Pipes and devices
@@ -276,10 +279,10 @@ def test_rm_keeps_what_was_left_out(rdzip: Cli, photo: Path, options: list[str])
     assert photo.exists()
 
 
-def test_what_would_mean_something_else_is_refused_in_archives_too(rdzip: Cli, photo: Path) -> None:
+def test_what_would_mean_something_else_is_refused_as_a_picture(rdzip: Cli, photo: Path) -> None:
     bad = photo.with_name("b.pgm")
     bad.write_bytes(b"P5 3 1 100\n\0\x32\x64")
-    ran = rdzip("compress", "--rm", photo, bad, "--archive", photo.with_name("all.rdz"), *CLASSIC)
+    ran = rdzip("compress", "--pixels", "--rm", photo, bad, "--archive", photo.with_name("all.rdz"), *CLASSIC)
     assert ran.code == 1
     assert "b.pgm: the PPM has samples up to 100" in ran.err
     assert names_in(photo.parent) == ["all.rdz", "b.pgm"]

@@ -16,7 +16,8 @@ from rdzip import hub
 from rdzip.metrics.psnr import psnr
 
 KEYS = ["input", "output", "codec", "model", "shape", "bytes_in", "bytes_out", "bpsp", "bits"]
-LOSSY_KEYS = [*KEYS, "bpp", "psnr", "setting", "q", "estimated_bits", "seconds"]
+RETURNED = ["exact", "carrier", "skeleton_bytes", "sha256"]
+LOSSY_KEYS = [*KEYS, *RETURNED, "bpp", "psnr", "setting", "q", "estimated_bits", "seconds"]
 
 
 @pytest.fixture

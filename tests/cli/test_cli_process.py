@@ -24,7 +24,7 @@ from PIL import Image
 
 import rdzip
 from rdzip.codecs.names import LATENT_CODECS, LOSSY_CODECS
-from rdzip.formats.archive import write_archive
+from rdzip.formats.archive import Packed, write_archive
 from rdzip.pipeline.decompress import decompress
 from rdzip.system import atomic
 
@@ -183,7 +183,7 @@ def test_help_and_info_load_light_modules_only(tmp_path: Path) -> None:
     assert {fact["codec"] for fact in facts} >= {"classic", "causal", "mixing", *LATENT_CODECS, *LOSSY_CODECS}
     assert any(fact.get("max_error") for fact in facts)
     with (tmp_path / "all.rdz").open("wb") as out:
-        write_archive(out, ((path.relative_to(path.parents[1]).as_posix(), path.read_bytes()) for path in golden))
+        write_archive(out, (Packed(path.relative_to(path.parents[1]).as_posix(), path.read_bytes()) for path in golden))
     program = (
         "import sys\nfrom rdzip.__main__ import main\ntry:\n    main()\nexcept SystemExit:\n    print(*sys.modules)"
     )

@@ -173,8 +173,11 @@ def test_hostile_files_do_nothing_wherever_they_are_given(rdzip: Cli, tmp_path: 
     run.mkdir()
     (run / "checkpoint.pt").write_bytes(made[".pt"].read_bytes())
     for path in made.values():
-        for command in ("compress", "decompress", "test", "info", "bench"):
+        for command in ("decompress", "test", "info", "bench"):
             assert rdzip(command, path).code in (1, 2)
+        assert rdzip("compress", "--pixels", path).code == 1
+        kept = rdzip("compress", path, "--archive", tmp_path / "bytes.rdz", "-f")  # as bytes, whatever they are
+        assert kept.code == 0
         assert rdzip("bound", "--source", path, "--quick", "--out", tmp_path / "bound").code == 1
         assert rdzip("bound", "--plot-only", path).code in (1, 2)
         assert rdzip("models", "pull", path).code == 1

@@ -25,7 +25,7 @@ EXCUSED_BY_REASON = {
         "models/shared/float_tensors.py models/hyperprior/gdn.py models/hyperprior/network.py models/lapped_transform/lapped.py models/shared/transforms.py",
     "for people": "formats/describe.py metrics/psnr.py pipeline/report.py",
     "the encoder's choices": """pipeline/batch_compress.py pipeline/effort.py pipeline/alpha_fill.py pipeline/loss.py
-        pipeline/selection.py""",
+        pipeline/selection.py pipeline/file.py""",
     "reads and writes files of other formats, and what they hold beside samples": """formats/images/facts.py
         formats/images/facts_base.py formats/images/facts_tiff.py formats/images/faithful.py formats/images/losses.py formats/metadata.py
         formats/images/read.py formats/images/transparency.py formats/images/write.py""",
@@ -159,6 +159,13 @@ ALLOWED_BY_REASON = {
         pipeline/lossless.py module 0.4 | pipeline/plane_codecs.py _decode_transform 0.6
         pipeline/planes.py _samples 0.7""",
 }
+BY_FOLDER = {
+    "formats/carriers/": frozenset(
+        {"sum", "prod", "cumsum", "unique", "isin", "require", "integer", "choose", "number"}
+    )
+}
+"""Operations that may stand in all files of a folder: of carriers sums and products of lengths, comparisons of integers,
+and checks of their own."""
 ALLOWED = {
     (file, function, operation)
     for places in ALLOWED_BY_REASON.values()

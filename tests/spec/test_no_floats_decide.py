@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import lossy_stub, tiny_causal, tiny_hyper, tiny_irec, tiny_transform
-from helpers.deciding import ALLOWED, ELSEWHERE, EXCUSED, FOLDERS, LENIENT, OUTSIDE
+from helpers.deciding import ALLOWED, BY_FOLDER, ELSEWHERE, EXCUSED, FOLDERS, LENIENT, OUTSIDE
 from helpers.float_operations import PACKAGE, operations
 
 from rdzip.codecs.causal import codec as causal
@@ -41,7 +41,9 @@ DECIDING = deciding(PACKAGE)
 def operations_of(name: str) -> set[tuple[str, str, str]]:
     """Operations of a file with their places."""
     source, strict = (PACKAGE / name).read_text("utf-8"), name.partition("/")[0] not in LENIENT
-    return {(name, *use) for use in operations(source, ELSEWHERE.get(name, ()), strict=strict)}
+    found = operations(source, ELSEWHERE.get(name, ()), strict=strict)
+    free = {use for folder, uses in BY_FOLDER.items() if name.startswith(folder) for use in uses}
+    return {(name, *use) for use in found if use[-1] not in free}
 
 
 def test_a_file_in_any_folder_below_is_a_deciding_one(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from importlib import import_module
 
 from rdzip.formats.carriers.carrier import Row
 
+WHOLE = 0
+"""Number of the carrier of any file."""
 _FOLDER = "rdzip.formats.carriers"
 _BARE_DICOM = re.compile(
     rb"\x02\x00\x00\x00UL\x04\x00|\x08\x00[\x00\x05\x08\x16\x18]\x00(?:[A-Z]{2}.\x00|[^\x00]\x00{3})", re.DOTALL
@@ -45,6 +47,7 @@ def _is_tga(start: bytes) -> bool:
 
 
 _ROWS: tuple[Row, ...] = (
+    Row(WHOLE, "bytes", "", f"{_FOLDER}.whole", lambda start: False),
     Row(6, "DICOM", ".dcm", f"{_FOLDER}.dicom", _is_dicom),
     Row(1, "PNG", ".png", f"{_FOLDER}.png", lambda start: start[:8] == b"\x89PNG\r\n\x1a\n"),
     Row(2, "TIFF", ".tif", f"{_FOLDER}.tiff", _is_tiff),
@@ -59,6 +62,7 @@ _ROWS: tuple[Row, ...] = (
 
 CARRIERS: dict[int, Row] = {row.number: row for row in _ROWS}
 """By number."""
+CARRIERS_BY_NAME: dict[str, Row] = {row.name: row for row in _ROWS}
 
 
 def carrier_of(data: bytes | memoryview) -> Row | None:

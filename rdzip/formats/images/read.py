@@ -31,6 +31,10 @@ _PNG_OWN = (b"IHDR", b"IEND", b"acTL", b"fcTL", b"fdAT")
 _limit_lock = threading.Lock()
 
 
+class NotAnImageError(InputError):
+    """What was read is no image that Pillow knows, or nothing."""
+
+
 @contextmanager
 def pillow_limit(pixels: int | None) -> Iterator[None]:
     """Let Pillow open images of any size (rdzip checks the size itself, without a warning at half of it) and restore
@@ -54,7 +58,7 @@ def read_picture(source: str | Path | bytes | BinaryIO, *, max_pixels: int | Non
     """
     data = _bytes(source)
     if not data:
-        raise InputError("expected an image, found an empty file")
+        raise NotAnImageError("expected an image, found an empty file")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         picture = _read(data, limits.MAX_PIXELS if max_pixels is None else max_pixels)
@@ -131,7 +135,7 @@ def _read(data: bytes, max_pixels: int) -> Picture:
             # The order of bytes is the file's; the numbers are the same.
             return replace(picture, mode="I;16") if picture.mode == "I;16B" else picture
     except UnidentifiedImageError as error:
-        raise InputError(
+        raise NotAnImageError(
             "expected an image that Pillow can open, found another kind of file, or one that is damaged at its "
             "beginning"
         ) from error
