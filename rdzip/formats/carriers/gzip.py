@@ -15,6 +15,7 @@ from rdzip.formats.carriers.deflate import rebuild, recover
 from rdzip.formats.carriers.deflate.recover import inflate
 from rdzip.formats.carriers.raw.checks import certain, fields, integer, octets, require, shortened
 from rdzip.formats.images.picture import Picture
+from rdzip.system.limits import MAX_PIXELS
 
 NUMBER = 10
 MAGIC = b"\x1f\x8b\x08"
@@ -24,8 +25,10 @@ CHECKED, EXTRA, NAME, COMMENT, RESERVED = 2, 4, 8, 16, 0xE0
 """Flags."""
 LENGTH = 1 << 32
 """Lengths are kept modulo."""
-MOST = 1 << 30
+MOST = 4 * MAX_PIXELS + (1 << 26)
 """Bytes that a file may inflate to."""
+FREE_REST, REST_A_BYTE = 1 << 20, 16
+"""What may be inside beside samples: bytes of any file, and for each of its own."""
 FIRST, LOOK = 1 << 14, 1 << 10
 """Bytes of a stream that are inflated at first, and to how many, to see what is inside."""
 
@@ -44,8 +47,9 @@ def open(data: bytes) -> Opened:
     if data[start + length : end] != _trailer(found):
         raise NotCarriedError("its checksum or length is wrong")
     inner = row.open(found)
-    if not inner.pictures:
-        raise NotCarriedError("no picture is inside")
+    rest = len(found) - sum(p.samples.nbytes for p in inner.pictures)
+    if not inner.pictures or rest > FREE_REST + REST_A_BYTE * len(data):
+        raise NotCarriedError("what is inside are hardly pictures")
     _, recipe, _ = recover(view, len(found), False)
     skeleton = shortened([row.number, inner.skeleton, recipe, data[len(MAGIC) : start], data[end:]])
     return certain(data, Opened(inner.pictures, skeleton), close)

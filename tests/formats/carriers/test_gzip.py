@@ -71,6 +71,7 @@ def test_what_is_not_carried() -> None:
         (packed(data), "no format that is carried"),
         (packed(inside()[:-1]), "cut short"),
         (HEAD + b"\xff" * 40, "damaged"),
+        (packed(inside() + bytes(1 << 22)), "hardly pictures"),
         (HEAD[:3] + b"\x20" + HEAD[4:] + data[10:], "no gzip"),
         (HEAD[:3] + b"\x08" + HEAD[4:] + b"name", "head is cut short"),
         (HEAD[:3] + b"\x04" + HEAD[4:] + b"\xff\xff", "head is cut short"),
