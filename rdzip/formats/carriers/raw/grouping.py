@@ -1,4 +1,4 @@
-"""Samples [h, w, c] of unsigned integers as pictures, by a rule that both ways know.
+"""Samples [h, w, c] of unsigned integers as pictures, by a rule that works in both directions.
 
 Signed integers of 8 and 16 bits have their sign bit turned, so that they rise. A float of 16 bits is taken as an
 integer that rises with it: all its bits turned if it is negative, else its sign bit. 32 bits are int32 or float32, bit

@@ -23,6 +23,8 @@ WHOLE = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
 SUB_IFDS = 330
 MANY = 1 << 16
 """Directories of a file."""
+MANY_ENTRIES = 1 << 20
+"""Entries of all directories of a file."""
 
 
 @dataclass(frozen=True)
@@ -121,22 +123,24 @@ class Walk:
         """first: where the pointer to the first directory is."""
         self.data, self.form = data, form
         self._seen: set[int] = set()
-        self._room = len(data)
+        self._room = min(len(data), MANY_ENTRIES * form.entry)
         self._begin(first)
 
     def _begin(self, first: int) -> None:
         self._todo = [(self.form.number(self.data, first, self.form.pointer), True)]
 
     def start(self, at: int) -> int:
-        """Return how many entries a directory has; NotCarriedError where there is none or all of them together would
-        be longer than the file.
+        """Return how many entries a directory has; NotCarriedError where there is none, or all of them together have
+        more entries than there may be or the file has room for.
         """
         form = self.form
         if at + form.counter > len(self.data):
             raise NotCarriedError("a directory lies beyond its end")
         count = form.number(self.data, at, form.counter)
         self._room -= count * form.entry
-        if self._room < 0 or at + form.counter + count * form.entry > len(self.data):
+        if self._room < 0:
+            raise NotCarriedError("its directories have too many entries")
+        if at + form.counter + count * form.entry > len(self.data):
             raise NotCarriedError("a directory is cut short")
         return count
 

@@ -36,6 +36,8 @@ UNPREDICTED = 3
 SCALES = (257, 256)
 MANY = 1 << 16
 """Pages with pictures in a file."""
+UNIT_TIME = 20
+"""Microseconds that a strip or tile takes beside what its bytes take."""
 HEAD = 16
 
 
@@ -272,6 +274,7 @@ def _page(record: list[Any], pictures: Sequence[Picture], at: int, order: str) -
 
 def _close_page(page: Page, extra: units.Extra, pictures: Sequence[Picture]) -> tuple[Facts, list[bytes]]:
     """Return what is known of a page but for the offsets of its units, and these units."""
+    limits.claim(UNIT_TIME * page.units, f"{page.units} strips or tiles")
     limits.claim_memory(8 * page.raw + 200 * page.units, "the samples of a page")
     require(
         page.raw <= 64 * sum(p.samples.nbytes for p in pictures) + (1 << 22), "a page has tiles far beyond its edge"

@@ -1,7 +1,9 @@
 """LZW as TIFF has it: codes of 9 to 12 bits, high bit first, the width changing one code early.
 
-An encoder has one choice, where it clears its table; the rest is the longest match, and so is determined. Source: TIFF
-6.0, section 13; T. Welch, "A technique for high-performance data compression", Computer 17, 1984.
+An encoder has one choice, where it clears its table; the rest is the longest match, and so is determined. libtiff
+clears it when it is full, and sooner when the data have become harder: by a rule that was checked with what it writes.
+
+Source: TIFF 6.0, section 13; T. Welch, "A technique for high-performance data compression", Computer 17, 1984.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ CODES = 4096
 FULL = 4094
 """Codes that a table has, clear, end and the next one included, when it is cleared by default."""
 
+GAP = 10000
+"""Bytes of data after which libtiff looks whether compression has become better."""
 LEAST_FULL = 4090
 """An encoder whose table has fewer codes when it is cleared does not clear it because it is full."""
 
@@ -132,11 +136,20 @@ def _put(out: NDArray[np.uint8], state: NDArray[np.int64], code: int, width: int
 
 
 @compiled
+def _ratio(taken: int, bits: int) -> int:
+    """Bytes in 1/256 for each bit that they became, rounded down as libtiff does."""
+    if taken > 0x7FFFFF:
+        return taken // (bits >> 8) if bits >> 8 else 0x7FFFFFFF
+    return (taken << 8) // bits
+
+
+@compiled
 def _encode(
     data: NDArray[np.uint8],
     out: NDArray[np.uint8],
     clears: NDArray[np.int64],
     full: int,
+    gap: int,
     end: int,
     table: NDArray[np.int16],
     used: NDArray[np.int64],
@@ -148,6 +161,7 @@ def _encode(
     - clears: how many codes the table has at each clear code but the first; when there is none, it is cleared at
       ``full``
     - full: see there
+    - gap: bytes of data after which the table is cleared if compression has become no better; 0: never
     - end: 0 for an end code, 1 for one as wide as the last code, 2 for none
     - table: zeros, one for each code and byte
     - used: room for CODES
@@ -159,6 +173,10 @@ def _encode(
     last = 9
     _put(out, state, CLEAR, 9)
     at = 0
+    cleared_at = 0  # the byte with which the first match since the last clear code ends
+    check = gap
+    bits = 9  # of codes since the last clear code
+    ratio = 0
     while at < len(data):
         match = np.int64(data[at])
         at += 1
@@ -177,11 +195,24 @@ def _encode(
                 used[entries] = key
                 entries += 1
         codes += 1
+        bits += last
         clear_at = full
         if len(clears) > 0:
             clear_at = clears[cleared] if cleared < len(clears) else -1
+        elif gap > 0 and codes != full and at < len(data) and _width(codes) == last:
+            taken = at + 1 - cleared_at
+            if taken >= check:
+                check = taken + gap
+                better = _ratio(taken, bits)
+                if better <= ratio:
+                    clear_at = codes
+                else:
+                    ratio = better
         if codes == clear_at:
             _put(out, state, CLEAR, _width(codes))
+            bits = _width(codes)
+            cleared_at = at + 1
+            ratio = 0
             for i in range(entries):
                 table[used[i]] = 0
             entries = 0
@@ -218,15 +249,17 @@ class Lzw:
             return None
         return out.tobytes(), int(state[1]), clears[: state[2]].tolist(), int(state[3]), bool(state[4])
 
-    def encode(self, data: bytes, clears: list[int], full: int = FULL, end: int = 0) -> bytes:
+    def encode(self, data: bytes, clears: list[int], full: int = FULL, gap: int = 0, end: int = 0) -> bytes:
         """Return the codes of bytes.
 
-        clears: the codes that the table has at each clear code but the first; none: ``full`` each time. end: 0 for an
-        end code, 1 for one as wide as the last code, 2 for none.
+        - data: the bytes
+        - clears: the codes that the table has at each clear code but the first; none: by the rule of full and gap
+        - full: codes at which the table is cleared
+        - gap: bytes of data after which it is cleared if compression has become no better; 0: never
+        - end: 0 for an end code, 1 for one as wide as the last code, 2 for none
         """
         room = np.empty(2 * len(data) + 4 * len(clears) + 16, np.uint8)
         state = np.zeros(3, np.int64)
-        _encode(
-            np.frombuffer(data, np.uint8), room, np.array(clears, np.int64), full, end, self._table, self._used, state
-        )
+        source, places = np.frombuffer(data, np.uint8), np.array(clears, np.int64)
+        _encode(source, room, places, full, gap, end, self._table, self._used, state)
         return room[: state[2]].tobytes()

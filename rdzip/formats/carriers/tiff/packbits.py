@@ -1,4 +1,4 @@
-"""PackBits as TIFF has it, by the ways in which encoders take runs. Source: TIFF 6.0, section 9."""
+"""PackBits as TIFF has it, by the rules by which encoders take runs. Source: TIFF 6.0, section 9."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from rdzip.exact.compiled import compiled
 
-WAYS = 4
+RULES = 4
 """0: two equal bytes are a run, but one of just two between two literals joins them; 1: two equal bytes are a run; 2:
 three are, and two where no literal is before them; 3: three are."""
 
@@ -42,13 +42,13 @@ def _decode(data: NDArray[np.uint8], out: NDArray[np.uint8], state: NDArray[np.i
 
 
 @compiled
-def _encode(data: NDArray[np.uint8], out: NDArray[np.uint8], row: int, way: int, state: NDArray[np.int64]) -> None:
+def _encode(data: NDArray[np.uint8], out: NDArray[np.uint8], row: int, rule: int, state: NDArray[np.int64]) -> None:
     """Encode rows, each by itself.
 
     - data: bytes of rows
     - out: room for the packets
     - row: bytes of a row
-    - way: see WAYS
+    - rule: see RULES
     - state: [0] is set to the bytes written
     """
     done = 0
@@ -63,9 +63,9 @@ def _encode(data: NDArray[np.uint8], out: NDArray[np.uint8], row: int, way: int,
             while at + run < stop and run < 128 and data[at + run] == data[at]:
                 run += 1
             least = 2
-            if way == 3 or (way == 2 and held > 0):
+            if rule == 3 or (rule == 2 and held > 0):
                 least = 3
-            if way == 0 and run == 2 and 0 < held <= 126 and at + 2 < stop:
+            if rule == 0 and run == 2 and 0 < held <= 126 and at + 2 < stop:
                 alone = at + 3 >= stop or data[at + 3] != data[at + 2]
                 if alone:
                     least = 3
@@ -98,8 +98,8 @@ def decode(data: bytes, size: int) -> tuple[bytes, int] | None:
     return None if state[0] != size else (out.tobytes(), int(state[1]))
 
 
-def encode(data: bytes, row: int, way: int) -> bytes:
-    """Return the packets of rows of ``row`` bytes. way: below WAYS."""
+def encode(data: bytes, row: int, rule: int) -> bytes:
+    """Return the packets of rows of ``row`` bytes. rule: below RULES."""
     out, state = np.empty(2 * len(data) + 16, np.uint8), np.zeros(1, np.int64)
-    _encode(np.frombuffer(data, np.uint8), out, max(row, 1), way, state)
+    _encode(np.frombuffer(data, np.uint8), out, max(row, 1), rule, state)
     return out[: state[0]].tobytes()

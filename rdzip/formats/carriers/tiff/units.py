@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from rdzip.formats.carriers.tiff.page import DEFLATE, LZW, OLD_DEFLATE, PACKBITS
 
 EXPANSION = {PLAIN: 1, PACKBITS: 128, LZW: 4096, DEFLATE: 1032, OLD_DEFLATE: 1032}
 """At most so many bytes come of one."""
+NO_GAP = 4
+"""Added to a way of LZW: its table is cleared only where it is full."""
 ZEROS, EDGE, GIVEN = 0, 1, 2
 """What fills up tiles beyond the edge: zeros, the last sample of each row and then the last row, or what a skeleton
 holds."""
@@ -28,10 +30,13 @@ holds."""
 class Extra:
     """What a page's units have beside samples.
 
-    filling: bits that fill up rows. edge: ZEROS, EDGE, GIVEN. beyond: the samples beyond the edge, bytes of each plane
-    [right of the page, then below it], for GIVEN. way: of the encoder: for PackBits a way, + 8 where a unit is coded
-    whole; for LZW how the end code comes; for deflate a recipe. full: codes at which LZW's table is cleared. others:
-    for units by their number: where LZW's table is cleared else, or another recipe.
+    - filling: bits that fill up rows
+    - edge: ZEROS, EDGE, GIVEN
+    - beyond: the samples beyond the edge, bytes of those right of the page, then of those below, for GIVEN
+    - way: of the encoder: for PackBits a way, + 8 where a unit is coded whole; for LZW how the end code comes, + NO_GAP
+      where its table is cleared only when full; for deflate a recipe
+    - full: codes at which LZW's table is cleared
+    - others: for units by their number: where LZW's table is cleared else, or another recipe
     """
 
     filling: bytes = b""
@@ -59,7 +64,8 @@ class Extra:
                 other = [integer(number) for number in other]
             found[integer(unit)] = other
         if method < DEFLATE:
-            way = integer(way, 16)
+            way = integer(way, 2 + NO_GAP if method == LZW else 15)
+            require(method != LZW or way % NO_GAP < 3, "a skeleton has an unknown way of LZW")
         full = integer(full, 1 << 13) ^ lzw.FULL
         return cls(octets(filling or b""), integer(edge, GIVEN), octets(beyond or b""), way, full, found)
 
@@ -92,7 +98,7 @@ def _decode_packbits(
             raise NotCarriedError("a strip or tile is damaged")
         raws.append(found[0])
         taken.append(found[1])
-    for way in (way + whole for whole in (0, 8) for way in range(packbits.WAYS)):
+    for way in (way + whole for whole in (0, 8) for way in range(packbits.RULES)):
         extra.way = way
         if all(encode_unit(page, raw, i, extra) == parts[i][: taken[i]] for i, raw in enumerate(raws)):
             return raws, taken, extra
@@ -101,32 +107,46 @@ def _decode_packbits(
 
 def _decode_lzw(parts: Sequence[bytes], sizes: list[int], extra: Extra) -> tuple[list[bytes], list[int], Extra]:
     coder = lzw.Lzw()
-    raws: list[bytes] = []
-    taken: list[int] = []
-    for i, (part, size) in enumerate(zip(parts, sizes, strict=True)):
-        if (found := coder.decode(part, size)) is None:
+    found = [coder.decode(part, size) for part, size in zip(parts, sizes, strict=True)]
+    streams: list[tuple[bytes, bytes, list[int]]] = []
+    ends: set[bool] = set()
+    for part, one in zip(parts, found, strict=True):
+        if one is None:
             raise NotCarriedError("a strip or tile is damaged, or of the old LZW")
-        raw, used, clears, _, ended = found
-        if not i:
-            extra.way = 0 if ended else 2
-            extra.full = max([count for count in clears if count >= lzw.LEAST_FULL], default=lzw.FULL)
-        if ended != (extra.way != 2):
-            raise NotCarriedError("its LZW is of an unknown encoder")
-        raws.append(raw)
-        taken.append(used)
-        for end in (extra.way,) if extra.way == 2 else (0, 1):
-            for codes in ([], clears or [0]):
-                if coder.encode(raw, codes, extra.full, end) == part[:used]:
-                    break
-            else:
-                continue
-            extra.way = extra.way or end
-            if codes:
-                extra.others[i] = codes
+        streams.append((one[0], part[: one[1]], one[2]))
+        ends.add(one[4])
+    full = max((c for _, _, clears in streams[:16] for c in clears if c >= lzw.LEAST_FULL), default=lzw.FULL)
+    best: Extra | None = None
+    for end in (0, 1) if ends == {True} else (2,):
+        for way in (end, end + NO_GAP):
+            others = _clears(streams, replace(extra, way=way, full=full), coder)
+            if others is not None and (best is None or len(others) < len(best.others)):
+                best = replace(extra, way=way, full=full, others=others)
+            if best is not None and not best.others:
+                break
+        if best is not None:
             break
-        else:
-            raise NotCarriedError("its LZW is of an unknown encoder")
-    return raws, taken, extra
+    if best is None:
+        raise NotCarriedError("its LZW is of an unknown encoder")
+    return [raw for raw, _, _ in streams], [len(coded) for _, coded, _ in streams], best
+
+
+def _clears(streams: list[tuple[bytes, bytes, list[int]]], extra: Extra, coder: lzw.Lzw) -> dict[int, Any] | None:
+    """Clear codes of the units that do not have them where the rule says; None if these do not come back either.
+
+    streams: bytes of each unit, its codes, and the codes of the table at clear codes.
+    """
+    others: dict[int, Any] = {}
+    for i, (raw, coded, clears) in enumerate(streams):
+        if _lzw(raw, [], extra, coder) != coded:
+            others[i] = clears or [0]
+            if _lzw(raw, others[i], extra, coder) != coded:
+                return None
+    return others
+
+
+def _lzw(raw: bytes, clears: list[int], extra: Extra, coder: lzw.Lzw) -> bytes:
+    return coder.encode(raw, clears, extra.full, 0 if extra.way >= NO_GAP else lzw.GAP, extra.way % NO_GAP)
 
 
 def _decode_deflate(parts: Sequence[bytes], sizes: list[int], extra: Extra) -> tuple[list[bytes], list[int], Extra]:
@@ -160,7 +180,7 @@ def encode_unit(page: Page, raw: bytes, unit: int, extra: Extra, coder: lzw.Lzw 
     if page.method == PACKBITS:
         return packbits.encode(raw, len(raw) if extra.way & 8 else page.stride, extra.way & 7)
     if page.method == LZW:
-        return (coder or lzw.Lzw()).encode(raw, extra.others.get(unit, []), extra.full, min(extra.way, 2))
+        return _lzw(raw, extra.others.get(unit, []), extra, coder or lzw.Lzw())
     return rebuild(raw, extra.others.get(unit, extra.way)) if page.method >= DEFLATE else raw
 
 

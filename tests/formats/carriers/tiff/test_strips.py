@@ -27,11 +27,11 @@ def test_the_example_of_the_specification() -> None:
 
 @given(data=RUNS, end=st.sampled_from([0, 1, 2]), full=st.sampled_from([4094, 4095, 4096, 300]))
 def test_lzw_comes_back(data: bytes, end: int, full: int) -> None:
-    coded = CODER.encode(data, [], full, end)
+    coded = CODER.encode(data, [], full, 0, end)
     found = CODER.decode(coded + b"more", len(data)) if end < 2 else CODER.decode(coded, len(data))
     if found is not None:  # without an end code the last bits may look like one more code
         assert found[:2] == (data, len(coded))
-        assert CODER.encode(data, found[2] or [], full, end) == coded
+        assert CODER.encode(data, found[2] or [], full, 0, end) == coded
 
 
 @pytest.mark.parametrize("values", [2, 256])
@@ -56,7 +56,7 @@ def test_lzw_of_any_bytes(data: bytes, size: int) -> None:
         assert found is None or len(found[0]) == size
 
 
-@given(data=RUNS, row=st.integers(1, 300), way=st.integers(0, packbits.WAYS - 1))
+@given(data=RUNS, row=st.integers(1, 300), way=st.integers(0, packbits.RULES - 1))
 def test_packbits_come_back(data: bytes, row: int, way: int) -> None:
     coded = packbits.encode(data, row, way)
     assert packbits.decode(coded + b"more", len(data)) == (data, len(coded))
@@ -69,7 +69,7 @@ def test_packbits_of_any_bytes(data: bytes, size: int) -> None:
     assert found is None or len(found[0]) == size
 
 
-def test_ways_of_packbits() -> None:
+def test_rules_of_packbits() -> None:
     """libtiff lets a pair between literals join them; the other ways do not, or take no pairs at all."""
     assert packbits.encode(b"abbc", 4, 0) == b"\x03abbc"
     assert packbits.encode(b"abbc", 4, 1) == b"\x00a\xffb\x00c"
