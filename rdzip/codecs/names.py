@@ -65,4 +65,4 @@ SAFETY_NET = (PlaneCodec.CLASSIC.label, PlaneCodec.CAUSAL.label, PlaneCodec.MIXI
 LATENT_CODECS = tuple(codec.label for codec in LatentCodec)
 LOSSY_CODECS = tuple(codec.label for codec in TransformCodec)
 IREC_CODECS = (LatentCodec.IREC.label, TransformCodec.IREC_VAE.label)
-"""Codecs whose latents are told by relative entropy coding, without and with loss."""
+"""Codecs whose latents are coded by relative entropy coding, without and with loss."""

@@ -42,8 +42,8 @@ class CodecOptions:
     """Options of codecs of latents as users give them; None is the codec's default.
 
     particles: 1..4096; refine: steps of iterative inference; steps: of annealing; resample: adaptive, always or never;
-    interleave: False for the plain order of bb-ais; omega: nats a step of irec is to tell; epsilon: share of candidates
-    beyond that; beams: of its search; seed: of its shared randomness.
+    interleave: False for the plain order of bb-ais; omega: nats of divergence that a step of irec codes; epsilon: share
+    of candidates beyond that; beams: of its search; seed: of its shared randomness.
     """
 
     particles: int | None = None

@@ -68,7 +68,7 @@ def _smaller(choice: Choice, near: Quantised, original: Picture, codec: str | No
 
 
 def _near(original: Picture, decoded: Picture, max_error: int, size: int) -> Near:
-    """Return what is told of a file of `size` bytes that decodes to a picture near the original."""
+    """Return what to report of a file of `size` bytes that decodes to a picture near the original."""
     alpha = original.samples[..., -1] if BY_NAME[original.mode].alpha else None
     bpp = 8 * size / (original.shape[0] * original.shape[1])
     if decoded is original:

@@ -1,4 +1,4 @@
-"""What a compression and a decoding tell beside their results."""
+"""What a compression and a decoding report beside their results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rdzip.system import limits
 
 @dataclass(frozen=True)
 class Lossy:
-    """What is told where loss was allowed.
+    """The part of a report for loss that was allowed.
 
     setting: of the quantiser, None if nothing was lost after all. quality: 1..100 that was asked for, None for a rate.
     bpp: bits of the file per pixel. psnr: of the decoded file in dB, of red, green and blue in 0..255, hidden pixels
@@ -33,7 +33,7 @@ class Lossy:
 
 @dataclass(frozen=True)
 class Near:
-    """What is told where an error was allowed.
+    """The part of a report for an error that was allowed.
 
     max_error: of a sample, as it was asked for. largest_error: that of the file, 0 if nothing was lost after all. bpp:
     bits of the file per pixel. psnr: in dB, of the samples' range, alpha and hidden pixels left out; infinite if
@@ -191,7 +191,7 @@ def compressed(
 
 
 def limit_notes(budget: limits.Budget) -> list[Note]:
-    """Return what to tell of a file that claims so much: nothing, or that readers do not decode it unasked."""
+    """Return the notes on a file that claims so much: none, or that readers do not decode it unasked."""
     if budget.needed <= 1:
         return []
     text = f"it is so small for what it holds that decoding it needs `max_pixels={budget.pixels}`"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Settings:
-    """omega: nats that a step is to tell, in 1/100; epsilon: candidates beyond that, in 1/100; beams: of the encoder's
-    search; seed: of the shared randomness."""
+    """omega: nats of divergence that a step codes, in 1/100; epsilon: candidates beyond that, in 1/100; beams: of the
+    encoder's search; seed: of the shared randomness."""
 
     omega: int = 300
     epsilon: int = 20
@@ -28,4 +28,4 @@ class Settings:
 
 
 LOSSY = Settings(epsilon=5)
-"""What lossy models take unless told: so few candidates that files stay near the KL, which is the rate in training."""
+"""The defaults of lossy models: so few candidates that files stay near the KL, which is the rate in training."""

@@ -21,7 +21,7 @@ TEXTS = ("event", "step", "loss", "lr", "seconds")
 
 
 class Watcher(Protocol):
-    """What a run tells of itself."""
+    """What a run reports of itself."""
 
     def step(self, step: int, loss: float, rate: float) -> None:
         """Hear of a step that was made: its number from 1, its loss, its learning rate."""

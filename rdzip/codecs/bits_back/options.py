@@ -25,8 +25,9 @@ LIMITS = {"particles": (1, 4096), "refine": (0, 1000), "steps": (0, 4096), "prec
 class Options:
     """particles: of importance sampling and sequential Monte Carlo; refine: steps of iterative inference; steps: of
     annealing (bb-ais); precision: bits of a coupled uniform (bb-cis); resample: 0 adaptive, 1 always, 2 never (bb-smc);
-    interleave: 1 to push each step as soon as it can be (bb-ais); omega: nats that a step of irec is to tell, in 1/100;
-    epsilon: share of candidates beyond that, in 1/100; beams: of its search; seed: of its shared randomness."""
+    interleave: 1 to push each step as soon as it can be (bb-ais); omega: nats of divergence that a step of irec codes,
+    in 1/100; epsilon: share of candidates beyond that, in 1/100; beams: of its search; seed: of its shared
+    randomness."""
 
     particles: int = 1
     refine: int = 0

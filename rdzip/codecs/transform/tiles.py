@@ -65,7 +65,7 @@ class Grid(NamedTuple):
 
     @classmethod
     def read(cls, shape: tuple[int, ...], stride: int, tile_rows: int, tile_columns: int) -> Grid:
-        """The grid that a payload tells of; CoderError if it cannot be."""
+        """The grid that a payload states; CoderError if it cannot be."""
         grid = cls(-(-shape[0] // stride), -(-shape[1] // stride), tile_rows, tile_columns)
         if not (
             1 <= tile_rows <= grid.rows

@@ -53,7 +53,7 @@ class Batch:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of all samples, as reports tell it: that of the array, or [steps of all, dims]."""
+        """Shape of all samples, as reports have it: that of the array, or [steps of all, dims]."""
         shape = tuple(int(n) for n in self.samples.shape)
         return shape[1:] if self.single else shape
 

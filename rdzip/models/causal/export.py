@@ -72,7 +72,7 @@ def trainable(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> d
 
 
 def export(path: Path, nets: Mapping[str, CausalNet], facts: Mapping[str, Any]) -> None:
-    """Write trained networks as an integer model file with its known answer; ``facts`` tell of the training."""
+    """Write trained networks as an integer model file with its known answer; ``facts``: of the training."""
     tensors: Tensors = tables_as_tensors(make_tables(SCALES, SCALE_MIN, SCALES_PER_OCTAVE))
     for kind, net in nets.items():
         tensors |= {f"{kind}.{name}": value for name, value in integer_tensors(net).items()}

@@ -114,7 +114,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
 
 
 def export(path: Path, net: BitSwapNet | ResNetVae, facts: Mapping[str, Any]) -> None:
-    """Write a trained network as an integer model file with its known answer; ``facts`` tell of the training."""
+    """Write a trained network as an integer model file with its known answer; ``facts``: of the training."""
     tensors = tables_as_tensors(make_tables(SCALES, SCALE_MIN, SCALES_PER_OCTAVE, floor=1)) | _tensors(net)
     architecture = "bit-swap" if isinstance(net, BitSwapNet) else "resnet-vae"
     channels = net.config.channels

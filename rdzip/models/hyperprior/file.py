@@ -113,7 +113,7 @@ def own_tensors(net: HyperNet) -> Tensors:
 
 
 def export(path: Path, net: HyperNet, facts: Mapping[str, Any]) -> None:
-    """Write a trained network as a model file with its known answer; ``facts`` tell of the training."""
+    """Write a trained network as a model file with its known answer; ``facts``: of the training."""
     tensors = to_tensors(net.cpu())
     meta = document("hyper-code", VERSION, net, facts)
     meta["known_answer"] = from_tensors(tensors, meta).known_answer()

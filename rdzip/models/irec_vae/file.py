@@ -55,7 +55,7 @@ def to_tensors(net: IrecNet) -> Tensors:
 
 
 def export(path: Path, net: IrecNet, facts: Mapping[str, Any]) -> None:
-    """Write a trained network as a model file with its known answer; ``facts`` tell of the training."""
+    """Write a trained network as a model file with its known answer; ``facts``: of the training."""
     tensors = to_tensors(net.cpu())  # type: ignore[arg-type]
     meta = hyperprior_file.document("irec-code", VERSION, net, facts)
     meta["known_answer"] = from_tensors(tensors, meta).known_answer()

@@ -122,7 +122,7 @@ def to_tensors(net: TransformNet) -> Tensors:
 
 
 def export(path: Path, net: TransformNet, facts: Mapping[str, Any]) -> None:
-    """Write a trained network as a model file with its known answer; ``facts`` tell of the training."""
+    """Write a trained network as a model file with its known answer; ``facts``: of the training."""
     tensors = to_tensors(net.cpu())
     meta = {
         "architecture": ARCHITECTURE,

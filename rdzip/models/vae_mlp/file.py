@@ -103,7 +103,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
 
 
 def export(path: Path, net: VaeMlp, facts: Mapping[str, Any]) -> None:
-    """Write a trained network as an integer model file with its known answer; ``facts`` tell of the training."""
+    """Write a trained network as an integer model file with its known answer; ``facts``: of the training."""
     tables = make_tables(SCALES, SCALE_MIN, SCALES_PER_OCTAVE, "normal", floor=1)
     tensors = tables_as_tensors(tables) | integer_tensors(net) | {"emission": emission_table()}
     config = net.config

@@ -131,7 +131,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
 
 
 def export(path: Path, net: VrnnNet, facts: Mapping[str, Any]) -> None:
-    """Write a trained network as an integer model file with its known answer; ``facts`` tell of the training."""
+    """Write a trained network as an integer model file with its known answer; ``facts``: of the training."""
     tensors = integer_tensors(net) | table_tensors()
     meta = {
         "architecture": ARCHITECTURE,
