@@ -77,8 +77,11 @@ def _fill_table(table: Int32, bits: Int64, symbols: int, reversed_codes: Int64, 
 def read_lengths(
     data: NDArray[np.uint8], at: int, bits: Int64, table: Int32, reversed_codes: Int64, counts: Int64
 ) -> int:
-    """Read the codes of a block: lengths of literals from 0, of distances from LITERALS + 2 on; return the bit behind
-    them, or -1.
+    """Read the codes of a block; return the bit behind them, or -1.
+
+    - data, at: the stream, and the bit at which they begin
+    - bits: filled with the lengths of literals from 0, of distances from LITERALS + 2 on
+    - table, reversed_codes, counts: room for a code's table
     """
     head = _peek(data, at)
     literals, distances, lengths = (head & 31) + 257, (head >> 5 & 31) + 1, (head >> 10 & 15) + 4

@@ -84,7 +84,9 @@ def follow(finder: Finder, expected: Int32, most: int, work: int, patches: Int32
     """Predict the tokens of ``most`` bytes, dictating those that differ; return how many did, TOO_MANY if there is no
     room for more or searching takes more than ``work`` steps.
 
+    - finder: the data, the tables and what is found
     - expected: int32 [n + 1], the token at each position
+    - most, work: bytes, and steps, at the most
     - patches: int32 [room, PATCH]
     """
     state = finder.state
