@@ -15,6 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from helpers.carrier_support import carried_or_not, close_hostile, mutants
+from helpers.png_files import mended
 
 from rdzip.formats.carriers.table import carrier_of
 
@@ -36,7 +37,9 @@ def main() -> None:
             continue
         start, slowest = time.perf_counter(), 0.0
         seen: Counter[bool] = Counter()
-        for mutant in mutants(data, args.count, args.seed, args.head):
+        for i, mutant in enumerate(mutants(data, args.count, args.seed, args.head)):
+            if row.name == "PNG" and i % 4:  # else checksums tell them all
+                mutant = mended(mutant)
             before = time.perf_counter()
             seen[carried_or_not(row, mutant)] += 1
             slowest = max(slowest, time.perf_counter() - before)

@@ -258,21 +258,11 @@ def test_mutants_come_back_or_are_refused() -> None:
     hits = []
     for i, file in enumerate(files):
         hits += [carried_or_not(CARRIERS[PNG], mutant) for mutant in mutants(file, 200, i)]
-        hits += [carried_or_not(CARRIERS[PNG], mended(mutant)) for mutant in mutants(file, 400, i)]
+        hits += [carried_or_not(CARRIERS[PNG], png_files.mended(mutant)) for mutant in mutants(file, 400, i)]
     samples = png_files.picture(12, 9, 2, 8)
     for rows in mutants(png_files.raw(samples, 8, choose=least_sum((0, 1, 2, 3, 4))), 300, 9):
         hits.append(carried_or_not(CARRIERS[PNG], png_files.png(samples, 2, 8, zipped=lambda _: zlib.compress(rows))))  # noqa: B023
     assert 100 < sum(hits) < len(hits)
-
-
-def mended(data: bytes) -> bytes:
-    """A file whose chunks have the right checksums, and as much of its end as can be had."""
-    out, at = data[:8], 8
-    while at + 12 <= len(data):
-        size = int.from_bytes(data[at : at + 4], "big")
-        out += chunk(data[at + 4 : at + 8], data[at + 8 : at + 8 + size])
-        at += 12 + size
-    return out
 
 
 def test_hostile_skeletons() -> None:

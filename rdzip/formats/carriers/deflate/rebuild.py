@@ -98,7 +98,12 @@ def _deflated(data: NDArray[np.uint8], settings: Settings, rest: list[Any]) -> b
 def _patched(found: Finder, settings: Settings, rest: list[Any]) -> bytes:
     """Return the raw stream of another encoder; rest: [columns of patches], or [columns, blocks, heads]."""
     columns, blocks, heads = (*rest, b"", b"")[:3] if len(rest) in (1, 3) else ([], b"", b"")
-    if not isinstance(columns, list) or len(columns) != COLUMNS or not isinstance(blocks, bytes):
+    if (
+        settings.window < 15
+        or not isinstance(columns, list)
+        or len(columns) != COLUMNS
+        or not isinstance(blocks, bytes)
+    ):
         raise FormatError(CORRUPT)
     if not all(isinstance(column, bytes) for column in (*columns, heads)):
         raise FormatError(CORRUPT)

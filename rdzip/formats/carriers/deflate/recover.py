@@ -1,7 +1,7 @@
 """How a deflate stream was made: settings of zlib that give the same stream again, found by trying them.
 
-The stream is taken apart into tokens once. Each candidate predicts tokens from the data until one differs: on a short
-start, on a longer one, on all. Whose tokens are all the same writes the stream, and the bytes are compared.
+The stream is taken apart into tokens once. Each candidate predicts tokens from the data until one differs, which most
+do soon. Whose tokens are all the same writes the stream, and the bytes are compared.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ from rdzip.formats.carriers.deflate.settings import DEFAULT, FILTERED, HUFFMAN, 
 from rdzip.formats.carriers.deflate.tokens import AT, DONE, LOOKAHEAD, WILD, end_block, find, finder
 from rdzip.formats.packing import pack_bytes
 
-STAGES = (1 << 13, 1 << 17)
-"""Bytes of data on which candidates are tried before all."""
 FREE_BYTES, TIMES = 1 << 22, 12
 """All candidates together may look at so many bytes, and so many times the data."""
 SHARE = 4
@@ -113,19 +111,16 @@ def _search(data: NDArray[np.uint8], parsed: Parsed, body: bytes, header: bytes)
         reach = (1 << settings.window) - LOOKAHEAD
         if failed.get(same, reach) < reach:
             continue
-        done, found = -1, None
-        for most in sorted({min(size, stage) for stage in STAGES} | {size}):
-            found = finder(data, settings.fields(), tokens, chain)
-            done = find(found, parsed.expected, -1, most, most_steps(size))
-            left -= int(found.state[AT])
-            if done != DONE:
-                break
-        if done == DONE and found is not None:
+        found = finder(data, settings.fields(), tokens, chain)
+        done = find(found, parsed.expected, -1, size, most_steps(size))
+        seen = int(found.state[AT])
+        if done == DONE:
             end_block(found, size)
             if write(settings, found) == body:
                 return settings
-        elif found is not None and found.state[AT] < reach:
-            failed[same] = int(found.state[AT])
+        elif seen < reach:
+            failed[same] = seen
+        left -= seen
         if left < 0:
             break
     return None
