@@ -9,6 +9,7 @@ import numpy as np
 
 LONG = (b"OB", b"OF", b"OW", b"SQ", b"UN", b"UT")
 IMPLICIT, EXPLICIT, BIG = b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1", b"1.2.840.10008.1.2.2"
+GE = b"1.2.840.113619.5.2"
 DEFLATED, JPEG = b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.4.50"
 UNDEFINED = 0xFFFFFFFF
 
@@ -18,7 +19,7 @@ def element(tag: int, kind: bytes, value: bytes, syntax: bytes = EXPLICIT, lengt
     order = ">" if syntax == BIG else "<"
     size = len(value) if length is None else length
     head = struct.pack(order + "HH", tag >> 16, tag & 0xFFFF)
-    if syntax == IMPLICIT or tag >> 16 == 0xFFFE:
+    if syntax in (IMPLICIT, GE) or tag >> 16 == 0xFFFE:
         return head + struct.pack(order + "I", size) + value
     if kind in LONG:
         return head + kind + b"\0\0" + struct.pack(order + "I", size) + value

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.carrier_support import carried, carried_or_not, close_hostile, cost, mutants
-from helpers.dicom_files import BIG, DEFLATED, EXPLICIT, IMPLICIT, JPEG, UNDEFINED, dicom, element, noise, sequences
+from helpers.dicom_files import BIG, DEFLATED, EXPLICIT, GE, IMPLICIT, JPEG, UNDEFINED, dicom, element, noise, sequences
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -106,6 +106,12 @@ def test_subsampled_colours() -> None:
 def test_bits_that_are_not_stored_stay() -> None:
     data = noise((1, 9, 9, 1), 16)
     assert carried(dicom(data, (1, 9, 9, 1), 16), DICOM).pictures[0].samples.tobytes() == data
+
+
+def test_implicit_elements_around_samples_with_the_high_byte_first() -> None:
+    samples = np.arange(12, dtype=">u2")
+    (picture,) = carried(dicom(samples.tobytes(), (1, 3, 4, 1), 16, GE), DICOM).pictures
+    assert np.array_equal(picture.samples.ravel(), samples)
 
 
 @pytest.mark.parametrize("syntax", [IMPLICIT, EXPLICIT])

@@ -10,14 +10,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference import carriers, carriers_tiff
+from reference import carriers, carriers_science, carriers_tiff
 
+from rdzip.formats.carriers.table import CARRIERS as TABLE
 from rdzip.formats.carriers.table import carrier_of
 from rdzip.formats.images.picture import Picture
 
 CLOSERS: dict[str, Callable[[list[carriers.Picture], Any], bytes]] = {
     "BMP": carriers.bmp, "PNM": carriers.pnm, "NPY": carriers.npy, "TGA": carriers.tga, "TIFF": carriers_tiff.tiff,
+    "DICOM": carriers_science.dicom, "NIfTI": carriers_science.nifti, "FITS": carriers_science.fits,
+    "gzip": lambda pictures, skeleton: carriers_science.gzip(pictures, skeleton, BY_NUMBER),
 }  # fmt: skip
+BY_NUMBER = {row.number: CLOSERS[row.name] for row in TABLE.values() if row.name in CLOSERS}
 
 
 def plainly(picture: Picture) -> carriers.Picture:
@@ -84,7 +88,37 @@ def of_tiff() -> Iterator[bytes]:
     yield tests.tiff(tests.RNG.bytes(90), 5, 8, [8], 1, tags)
 
 
-@pytest.mark.parametrize("files", [cases, of_tiff])
+def of_science() -> Iterator[bytes]:
+    tests = module("test_dicom.py")
+    for syntax in tests.SYNTAXES:
+        for bits in (1, 8, 16, 32):
+            for count in (1, 3):
+                yield tests.file((count, 5, 7, 1), bits, syntax, more=tests.sequences(syntax), sign=bits == 16)
+        yield tests.file((2, 3, 4, 3), 8, syntax, planar=1, colours=b"YBR_FULL") + b"behind"
+        yield tests.file((2, 3, 4, 5), 16, syntax)
+        yield tests.file((1, 3, 4, 1), 32, syntax, tag=0x7FE00008)
+    yield from (tests.file((1, 3, 5, 1), 8, syntax, preamble=False) for syntax in tests.SYNTAXES[:2])
+    yield from tests.FILES
+    yield tests.dicom(bytes(range(72)), (1, 4, 6, 3), 8, colours=b"YBR_FULL_422")
+    yield tests.file((2, 3, 4, 1), 16, b"1.2.840.113619.5.2")
+    tests = module("test_nifti.py")
+    for form in tests.FORMS:
+        yield from (tests.file((5, 4, 3), datatype, form, b"more") + b"behind" for datatype in tests.TYPES)
+    tests = module("test_fits.py")
+    yield from (tests.unit(bits, (5, 4, 3)) + b"behind" for bits in (8, 16, 32, -32))
+    yield from tests.FILES
+    yield (
+        tests.unit(8, ())
+        + tests.unit(16, (9, 8), False)
+        + tests.table(30)
+        + tests.unit(8, (5, 4, 2), False)
+        + tests.table(8)
+    )
+    yield tests.unit(8, (5, 5))[:-1]
+    yield from module("test_gzip.py").FILES
+
+
+@pytest.mark.parametrize("files", [cases, of_tiff, of_science])
 def test_code_from_the_page_gives_the_same_bytes(files: Callable[[], Iterator[bytes]]) -> None:
     count = 0
     for data in files():
