@@ -66,7 +66,7 @@ def put(out: NDArray[np.uint8], writer: Int64, value: int, bits: int) -> None:
 def align(out: NDArray[np.uint8], writer: Int64) -> None:
     """Fill a byte with zeros."""
     if writer[BIT_COUNT]:
-        put(out, writer, 0, 8 - writer[BIT_COUNT])
+        put(out, writer, np.int64(0), 8 - writer[BIT_COUNT])
 
 
 @compiled
@@ -90,20 +90,20 @@ def choose_codes(room: Scratch) -> int:
     """Find the block's own codes from its counts; return how many bits it takes, less its head of three."""
     lengths = room.lengths
     lengths[:] = 0
-    most_literal = build(room, room.literals, room.literal_bits, LITERALS, 15)
-    most_distance = build(room, room.distances, room.distance_bits, DISTANCES, 15)
+    most_literal = build(room, room.literals, room.literal_bits, np.int64(LITERALS), np.int64(15))
+    most_distance = build(room, room.distances, room.distance_bits, np.int64(DISTANCES), np.int64(15))
     room.literal_bits[LITERALS:] = 0
     count_lengths(lengths, room.literal_bits, most_literal)
     count_lengths(lengths, room.distance_bits, most_distance)
-    build(room, lengths, room.length_bits, LENGTH_CODES, 7)
-    total = 14 + 3 * last_length(room.length_bits, CODE_ORDER) + cost(lengths, room.length_bits, EXTRA_OF_CODES, 19)
-    total += cost(room.literals, room.literal_bits, EXTRA_OF_LITERALS, LITERALS)
-    total += cost(room.distances, room.distance_bits, DISTANCE_EXTRA, DISTANCES)
+    build(room, lengths, room.length_bits, np.int64(LENGTH_CODES), np.int64(7))
+    total = 14 + 3 * last_length(room.length_bits, CODE_ORDER) + cost(lengths, room.length_bits, EXTRA_OF_CODES)
+    total += cost(room.literals, room.literal_bits, EXTRA_OF_LITERALS)
+    total += cost(room.distances, room.distance_bits, DISTANCE_EXTRA)
     room.totals[LARGEST_LITERAL] = most_literal
     room.totals[LARGEST_DISTANCE] = most_distance
     room.totals[BITS] = total
-    room.totals[FIXED_BITS] = cost(room.literals, FIXED_LITERALS, EXTRA_OF_LITERALS, LITERALS) + cost(
-        room.distances, FIXED_DISTANCES, DISTANCE_EXTRA, DISTANCES
+    room.totals[FIXED_BITS] = cost(room.literals, FIXED_LITERALS, EXTRA_OF_LITERALS) + cost(
+        room.distances, FIXED_DISTANCES, DISTANCE_EXTRA
     )
     return total
 
@@ -147,13 +147,13 @@ def _put_lengths(room: Scratch, bits: Int64, largest: int, out: NDArray[np.uint8
                 put(out, writer, room.length_codes[value], room.length_bits[value])
         elif value:
             put(out, writer, room.length_codes[REPEAT], room.length_bits[REPEAT])
-            put(out, writer, left - 3, 2)
+            put(out, writer, left - 3, np.int64(2))
         elif left <= 10:
             put(out, writer, room.length_codes[ZEROS], room.length_bits[ZEROS])
-            put(out, writer, left - 3, 3)
+            put(out, writer, left - 3, np.int64(3))
         else:
             put(out, writer, room.length_codes[MANY_ZEROS], room.length_bits[MANY_ZEROS])
-            put(out, writer, left - 11, 7)
+            put(out, writer, left - 11, np.int64(7))
         before = value
 
 
@@ -162,12 +162,12 @@ def put_head(room: Scratch, out: NDArray[np.uint8], writer: Int64) -> None:
     """Write the block's own codes, which `choose_codes` found."""
     most_literal, most_distance = room.totals[LARGEST_LITERAL], room.totals[LARGEST_DISTANCE]
     written = last_length(room.length_bits, CODE_ORDER)
-    put(out, writer, most_literal - END, 5)
-    put(out, writer, most_distance, 5)
-    put(out, writer, written - 4, 4)
+    put(out, writer, most_literal - END, np.int64(5))
+    put(out, writer, most_distance, np.int64(5))
+    put(out, writer, written - 4, np.int64(4))
     for i in range(written):
-        put(out, writer, room.length_bits[CODE_ORDER[i]], 3)
-    codes(room.length_bits, room.length_codes, LENGTH_CODES, room.counts)
+        put(out, writer, room.length_bits[CODE_ORDER[i]], np.int64(3))
+    codes(room.length_bits, room.length_codes, np.int64(LENGTH_CODES), room.counts)
     _put_lengths(room, room.literal_bits, most_literal, out, writer)
     _put_lengths(room, room.distance_bits, most_distance, out, writer)
 
@@ -191,8 +191,8 @@ def put_tokens(room: Scratch, tokens: Int32, first: int, last: int, out: NDArray
     """
     literal_bits, distance_bits = room.literal_bits, room.distance_bits
     literal_codes, distance_codes = room.literal_codes, room.distance_codes
-    codes(literal_bits, literal_codes, len(literal_bits), room.counts)
-    codes(distance_bits, distance_codes, DISTANCES, room.counts)
+    codes(literal_bits, literal_codes, np.int64(len(literal_bits)), room.counts)
+    codes(distance_bits, distance_codes, np.int64(DISTANCES), room.counts)
     buffer, n, at = writer[BIT_BUFFER], writer[BIT_COUNT], writer[BYTES]
     for i in range(first, last):
         token = np.int64(tokens[np.uintp(i)])
@@ -233,8 +233,8 @@ def put_stored(raw: NDArray[np.uint8], first: int, last: int, out: NDArray[np.ui
     """
     align(out, writer)
     size = last - first
-    put(out, writer, size, 16)
-    put(out, writer, size ^ 65535, 16)
+    put(out, writer, size, np.int64(16))
+    put(out, writer, size ^ 65535, np.int64(16))
     at = writer[BYTES]
     for i in range(size):
         out[np.uintp(at + i)] = raw[np.uintp(first + i)]
@@ -259,13 +259,13 @@ def put_blocks(
     - count_of_blocks: how many there are; strategy, old: of `Settings`
     - out: room for `bound` bytes; writer: int64 [WRITER]
     """
-    first = start = 0
+    first = start = np.int64(0)
     for i in range(count_of_blocks):
         last, end = blocks[i, 0], blocks[i, 1]
         count(room, tokens, first, last)
         choose_codes(room)
         kind = kind_of(room, end - start, blocks[i, 2] != 0, strategy, old)
-        put(out, writer, kind << 1 | (i == count_of_blocks - 1), 3)
+        put(out, writer, kind << 1 | (i == count_of_blocks - 1), np.int64(3))
         if kind == STORED:
             put_stored(raw, start, end, out, writer)
         else:

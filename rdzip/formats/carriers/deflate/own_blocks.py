@@ -63,17 +63,17 @@ def _put_own(
     - out, writer: as in `blocks.put_blocks`
     """
     raw, tokens, total = finder.raw, finder.tokens, finder.state[COUNT]
-    first = start = used = 0
+    first = start = used = np.int64(0)
     for i in range(len(kinds)):
         last = first + counts[i]
         if last > total:
             return -1
-        end = start
+        end = np.int64(start)
         for j in range(first, last):
             token = np.int64(tokens[np.uintp(j)])
             end += 1 if token < 1 << MATCH_SHIFT else token & LENGTH_MASK
         kind = kinds[i]
-        put(out, writer, min(kind, DYNAMIC) << 1 | (i == len(kinds) - 1), 3)
+        put(out, writer, min(kind, DYNAMIC) << 1 | (i == len(kinds) - 1), np.int64(3))
         if kind == STORED:
             if end - start > LONGEST_STORED:
                 return -1
@@ -91,7 +91,7 @@ def _put_own(
                     if at < 0 or at > 8 * (len(heads) - 8):
                         return -1
                     for j in range(8 * used, at):
-                        put(out, writer, np.int64(heads[j >> 3]) >> (j & 7) & 1, 1)
+                        put(out, writer, np.int64(heads[j >> 3]) >> (j & 7) & 1, np.int64(1))
                     used = (at + 7) >> 3
                     for j in range(LITERALS + 2):
                         room.literal_bits[j] = bits[j]

@@ -90,7 +90,7 @@ def read_lengths(
     for i in range(lengths):
         bits[CODE_ORDER[i]] = _peek(data, at) & 7
         at += 3
-    longest = _fill_table(table, bits, 19, reversed_codes, counts)
+    longest = _fill_table(table, bits, np.int64(19), reversed_codes, counts)
     bits[:] = 0
     i = value = 0
     while i < literals + distances:
@@ -172,8 +172,10 @@ def _read_blocks(
                 if at < 0:
                     return -1
             blocks[n, BODY] = at
-            longest = _fill_table(literal_table, literal_lengths, LITERALS + 2, reversed_codes, counts)
-            longest_distance = _fill_table(distance_table, distance_lengths, DISTANCES, reversed_codes, counts)
+            longest = _fill_table(literal_table, literal_lengths, np.int64(LITERALS + 2), reversed_codes, counts)
+            longest_distance = _fill_table(
+                distance_table, distance_lengths, np.int64(DISTANCES), reversed_codes, counts
+            )
             while True:
                 if at >= end_of_data:
                     return -1

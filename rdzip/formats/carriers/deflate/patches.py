@@ -92,7 +92,7 @@ def follow(finder: Finder, expected: Int32, most: int, work: int, patches: Int32
     state = finder.state
     n = before = 0
     while True:
-        done = find(finder, expected, -1, most, work)
+        done = find(finder, expected, np.int64(-1), most, work)
         if done == DONE:
             return n
         if done != STOPPED or n == len(patches) or state[WORK] > work:
@@ -104,7 +104,7 @@ def follow(finder: Finder, expected: Int32, most: int, work: int, patches: Int32
         if token >= 1 << MATCH_SHIFT:
             length, distance = token & LENGTH_MASK, token >> MATCH_SHIFT
             patches[n, LENGTH] = length
-            rank = _ranked(finder, at, length, 0, at - distance)
+            rank = _ranked(finder, at, length, np.int64(0), at - distance)
             patches[n, RANK] = rank + 1
             if rank < 0:
                 patches[n, DISTANCE] = distance
@@ -120,7 +120,7 @@ def replay(finder: Finder, patches: Int32, work: int) -> int:
     raw, state = finder.raw, finder.state
     nothing = finder.tokens[:0]
     for n in range(len(patches)):
-        if find(finder, nothing, state[COUNT] + patches[n, GAP], len(raw), work) != STOPPED:
+        if find(finder, nothing, state[COUNT] + patches[n, GAP], np.int64(len(raw)), work) != STOPPED:
             return LOST
         at = start_of_token(finder)
         length = np.int64(patches[n, LENGTH])
@@ -130,13 +130,13 @@ def replay(finder: Finder, patches: Int32, work: int) -> int:
         if length > 0:
             distance = np.int64(patches[n, DISTANCE])
             if patches[n, RANK] > 0:
-                distance = at - _ranked(finder, at, length, patches[n, RANK] - 1, -1)
+                distance = at - _ranked(finder, at, length, np.int64(patches[n, RANK] - 1), np.int64(-1))
             if distance < 1 or distance > min(at, REACH):
                 return LOST
             token = distance << MATCH_SHIFT | length
         if not dictate(finder, token):
             return LOST
-    if find(finder, nothing, -1, len(raw), work) != DONE or state[AT] != len(raw):
+    if find(finder, nothing, np.int64(-1), np.int64(len(raw)), work) != DONE or state[AT] != len(raw):
         return LOST
     return DONE
 

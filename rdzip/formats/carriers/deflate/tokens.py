@@ -211,7 +211,7 @@ def _find_fast(finder: Finder, expected: Int32, stop: int, most: int, work: int)
     at = state[AT]
     while at < most:
         if state[FILLED] - at < LOOKAHEAD:
-            _fill(state, size, window, fields[PIECE], at, LOOKAHEAD)
+            _fill(state, size, window, fields[PIECE], at, np.int64(LOOKAHEAD))
         found = -1
         if size - at >= SHORTEST:
             if at >= state[INSERTED]:
@@ -221,7 +221,7 @@ def _find_fast(finder: Finder, expected: Int32, stop: int, most: int, work: int)
                 found = np.int64(chain[np.uintp(at & reach)])
         length = 0
         if found > state[BASE] and at - found <= window - LOOKAHEAD:
-            length = _search(raw, chain, fields, state, at, found, SHORTEST - 1, size)
+            length = _search(raw, chain, fields, state, at, found, np.int64(SHORTEST - 1), size)
         state[AT] = at
         if length >= SHORTEST:
             token = (at - state[START]) << MATCH_SHIFT | length
@@ -243,7 +243,7 @@ def _find_fast(finder: Finder, expected: Int32, stop: int, most: int, work: int)
         if state[WORK] > work:
             return TOO_LONG
     if at == size:
-        _fill(state, size, window, fields[PIECE], at, LOOKAHEAD)
+        _fill(state, size, window, fields[PIECE], at, np.int64(LOOKAHEAD))
     return DONE
 
 
@@ -259,7 +259,7 @@ def _find_slow(finder: Finder, expected: Int32, stop: int, most: int, work: int)
     at = state[AT]
     while at < most:
         if state[FILLED] - at < LOOKAHEAD:
-            _fill(state, size, window, fields[PIECE], at, LOOKAHEAD)
+            _fill(state, size, window, fields[PIECE], at, np.int64(LOOKAHEAD))
         found = -1
         if size - at >= SHORTEST:
             if at >= state[INSERTED]:
@@ -300,7 +300,7 @@ def _find_slow(finder: Finder, expected: Int32, stop: int, most: int, work: int)
             return TOO_LONG
     if at < size:
         return DONE
-    _fill(state, size, window, fields[PIECE], at, LOOKAHEAD)
+    _fill(state, size, window, fields[PIECE], at, np.int64(LOOKAHEAD))
     if state[PENDING]:
         token = np.int64(raw[np.uintp(at - 1)])
         if _differs(finder, token, at - 1, expected, stop):
@@ -318,7 +318,7 @@ def _find_simple(finder: Finder, expected: Int32, stop: int, most: int) -> int:
     """Strategies of literals only, and of literals and runs only."""
     raw, fields, _, _, state, _, _ = finder
     size = len(raw)
-    least = 1 if fields[WAY] == ONLY_HUFFMAN else LONGEST + 1
+    least = np.int64(1 if fields[WAY] == ONLY_HUFFMAN else LONGEST + 1)
     at = state[AT]
     while at < most:
         if state[FILLED] - at < least:

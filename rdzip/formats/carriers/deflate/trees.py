@@ -114,7 +114,7 @@ def build(room: Scratch, often: Int64, bits: Int64, symbols: int, most: int) -> 
         a = heap[1]
         heap[1] = heap[size]
         size -= 1
-        _sift(heap, size, 1, weight, depth)
+        _sift(heap, size, np.int64(1), weight, depth)
         b = heap[1]
         heap[sorted_from - 1] = a
         heap[sorted_from - 2] = b
@@ -125,7 +125,7 @@ def build(room: Scratch, often: Int64, bits: Int64, symbols: int, most: int) -> 
         parent[b] = node
         heap[1] = node
         node += 1
-        _sift(heap, size, 1, weight, depth)
+        _sift(heap, size, np.int64(1), weight, depth)
     sorted_from -= 1
     heap[sorted_from] = heap[1]
     for i in range(17):
@@ -223,10 +223,10 @@ def count_lengths(lengths: Int64, bits: Int64, largest: int) -> None:
 
 
 @compiled
-def cost(often: Int64, bits: Int64, extra: Int64, symbols: int) -> int:
+def cost(often: Int64, bits: Int64, extra: Int64) -> int:
     """Bits of symbols by a code of these lengths, those beyond the codes included."""
     total = 0
-    for i in range(symbols):
+    for i in range(len(extra)):
         total += often[i] * (bits[i] + extra[i])
     return total
 
