@@ -26,6 +26,8 @@ from rdzip.formats.packing import pack_bytes
 
 FREE_BYTES, TIMES = 1 << 22, 12
 """All candidates together may look at so many bytes, and so many times the data."""
+FREE_RECIPE, FREE_SHARE = 64, 4096
+"""Bytes that the sizes of stored blocks may take, and that share of the stream: for those no settings are looked for."""
 SHARE = 4
 """A stream's recipe may have a quarter of its bytes."""
 PROBED = 1 << 16
@@ -71,7 +73,8 @@ def recover(stream: bytes | memoryview, most: int, wrapped: bool = True) -> tupl
         raise NotCarriedError(UNKNOWN)
     data = np.frombuffer(raw, np.uint8)
     settings, rest = Settings(0, wrapped=wrapped), _stored_rest(data, parsed, body)
-    if not rest or isinstance(rest[0], list) or header != settings.header:
+    short = len(pack_bytes(cbor.dumps(rest))) <= FREE_RECIPE + len(body) // FREE_SHARE
+    if not rest or header != settings.header or not short:
         found = _search(data, parsed, body, header)
         if found:
             settings, rest = found, []
