@@ -42,7 +42,7 @@ def page_of(record: list[Any], left: list[Picture], order: str) -> Page:
     )  # fmt: skip
     del left[:many]
     way, edge, filling, beyond, others, full = fields(extra, 6)
-    others = dict(map(tuple, others or []))
+    others = dict(zip((others or [])[::2], (others or [])[1::2], strict=True))
     parts = split(page, filling or b"", edge, beyond or b"", order == "big")
     for number, (raw, row) in enumerate(parts):
         raw = mirrored(raw) if low else raw
@@ -141,19 +141,20 @@ def lzw(data: bytes, places: list[int] | None, way: int, full: int) -> bytes:
     table: dict[bytes, int] = {}
     at = done = start = 0
     c, bits, limit, largest = 258, 9, 10000, 0
+    late = int(way >= 8)
     while at < len(data):
         size = 1
         while at + size < len(data) and data[at : at + size + 1] in table:
             size += 1
         match = data[at : at + size]
-        width = max(9, min(12, c.bit_length()))
+        width = max(9, min(12, (c - late).bit_length()))
         codes.append((table[match] if size > 1 else match[0], width))
         bits += width
         at += size
-        if at < len(data):
+        if at < len(data) and c < 4096:
             table.setdefault(data[at - size : at + 1], c)
         c += 1
-        wider = max(9, min(12, c.bit_length()))
+        wider = max(9, min(12, (c - late).bit_length()))
         clear = c == full if places is None else done < len(places) and places[done] == c
         if not clear and places is None and way < 4 and at < len(data) and wider == width:
             t = at + 1 - start
@@ -165,7 +166,12 @@ def lzw(data: bytes, places: list[int] | None, way: int, full: int) -> bytes:
             codes.append((256, wider))
             table, c, bits, start, largest, done = {}, 258, wider, at + 1, 0, done + 1
     if way % 4 < 2:
-        codes.append((257, codes[-1][1] if way % 4 == 1 and codes[-1][0] != 256 else max(9, min(12, c.bit_length()))))
+        codes.append(
+            (257, codes[-1][1] if way % 4 == 1 and codes[-1][0] != 256 else max(9, min(12, (c - late).bit_length())))
+        )
+    if late:
+        text = "".join(f"{code:0{width}b}" for code, width in codes[::-1])
+        return int(text, 2).to_bytes(-(-len(text) // 8), "little")
     text = "".join(f"{code:0{width}b}" for code, width in codes)
     text += "0" * (-len(text) % 8)
     return int(text, 2).to_bytes(len(text) // 8, "big")

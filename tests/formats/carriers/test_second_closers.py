@@ -78,6 +78,11 @@ def of_tiff() -> Iterator[bytes]:
     yield tests.by_tifffile(np.moveaxis(flat, 2, 0), photometric="rgb", planarconfig="separate", compression="lzw")
     yield tests.by_tifffile(np.stack([flat[..., 0]] * 4), photometric="minisblack")
     yield tests.by_tifffile(np.stack([flat[..., 0]] * 4), photometric="minisblack", compression="lzw", tile=(16, 16))
+    for old_form, end in ((False, 0), (False, 1), (False, 2), (True, 0), (True, 1)):
+        for samples in (tests.RNG.bytes(9000), bytes(9000)):
+            coded = tests.Lzw().encode(samples, [], 0 if old_form else 4094, 0, end, old_form)
+            counts = {259: (3, [5]), 279: (4, [len(coded)])}
+            yield tests.tiff(coded, 90, 100, [8], 1, counts)
     for bits in (1, 4, 12):
         yield tests.tiff(tests.RNG.bytes(40), 5, 4, [bits], 1, {266: (3, [2])}, ">")
     full = np.pad(noisy[:20, :17, 0], ((0, 12), (0, 15)), mode="reflect")

@@ -3,6 +3,9 @@
 An encoder has one choice, where it clears its table; the rest is the longest match, and so is determined. libtiff
 clears it when it is full, and sooner when the data have become harder: by a rule that was checked with what it writes.
 
+Files of before TIFF 6.0 have the codes' low bit first, their width changes one code later, and a full
+table may stay as it is.
+
 Source: TIFF 6.0, section 13; T. Welch, "A technique for high-performance data compression", Computer 17, 1984.
 """
 
@@ -33,6 +36,7 @@ def _width(codes: int) -> int:
 @compiled
 def _decode(
     data: NDArray[np.uint8],
+    old_form: int,
     out: NDArray[np.uint8],
     clears: NDArray[np.int64],
     prefix: NDArray[np.int64],
@@ -43,6 +47,7 @@ def _decode(
     """Decode until the end code or the end of the data.
 
     - data: a strip
+    - old_form: 1 for the form of before TIFF 6.0, else 0
     - out: room for its bytes
     - clears: room for how many codes the table had at each clear code but the first
     - prefix, suffix, length: room for CODES
@@ -63,16 +68,23 @@ def _decode(
         length[i] = 1
     state[0] = -1
     while True:
-        width = _width(codes)
+        width = _width(codes - old_form)
         while held < width and at < len(data):
-            bits = ((bits << 8) | np.int64(data[at])) & 0xFFFFFFFF
+            if old_form:
+                bits |= np.int64(data[at]) << held
+            else:
+                bits = ((bits << 8) | np.int64(data[at])) & 0xFFFFFFFF
             held += 8
             at += 1
         if held < width:
             state[4] = 0
             break
         held -= width
-        code = (bits >> held) & ((1 << width) - 1)
+        if old_form:
+            code = bits & ((1 << width) - 1)
+            bits >>= width
+        else:
+            code = (bits >> held) & ((1 << width) - 1)
         if not started:
             if code != CLEAR:
                 return
@@ -92,14 +104,15 @@ def _decode(
         # the entry that the encoder made with the code before this one is number codes - 1
         top = codes - 1 if old >= 0 else 0
         if old >= 0:
-            if top >= CODES or code > top:
+            if (top >= CODES and old_form == 0) or code > top:
                 return
-            first = code if code < top else old
-            while prefix[first] >= 0:
-                first = prefix[first]
-            prefix[top] = old
-            suffix[top] = suffix[first]
-            length[top] = length[old] + 1
+            if top < CODES:
+                first = code if code < top else old
+                while prefix[first] >= 0:
+                    first = prefix[first]
+                prefix[top] = old
+                suffix[top] = suffix[first]
+                length[top] = length[old] + 1
         elif code > 255:
             return
         size = length[code]
@@ -122,15 +135,24 @@ def _decode(
 
 @compiled
 def _put(out: NDArray[np.uint8], state: NDArray[np.int64], code: int, width: int) -> None:
-    """Write a code. state: bits, how many of them are held, bytes written."""
-    bits = (state[0] << width) | code
+    """Write a code. state: bits, how many of them are held, bytes written, whether the low bit comes first."""
     held = state[1] + width
     at = state[2]
-    while held >= 8:
-        held -= 8
-        out[at] = (bits >> held) & 255
-        at += 1
-    state[0] = bits & ((1 << held) - 1)
+    if state[3] != 0:
+        bits = state[0] | (code << state[1])
+        while held >= 8:
+            out[at] = bits & 255
+            bits >>= 8
+            held -= 8
+            at += 1
+        state[0] = bits
+    else:
+        bits = (state[0] << width) | code
+        while held >= 8:
+            held -= 8
+            out[at] = (bits >> held) & 255
+            at += 1
+        state[0] = bits & ((1 << held) - 1)
     state[1] = held
     state[2] = at
 
@@ -165,8 +187,9 @@ def _encode(
     - end: 0 for an end code, 1 for one as wide as the last code, 2 for none
     - table: zeros, one for each code and byte
     - used: room for CODES
-    - state: zeros; [2] is set to the bytes written
+    - state: zeros, and whether it is the form of before TIFF 6.0; [2] is set to the bytes written
     """
+    late = state[3]
     entries = 0
     cleared = 0
     codes = FIRST
@@ -186,7 +209,7 @@ def _encode(
                 break
             match = longer
             at += 1
-        last = _width(codes)
+        last = _width(codes - late)
         _put(out, state, match, last)
         if at < len(data):
             key = match * 256 + np.int64(data[at])
@@ -199,7 +222,7 @@ def _encode(
         clear_at = full
         if len(clears) > 0:
             clear_at = clears[cleared] if cleared < len(clears) else -1
-        elif gap > 0 and codes != full and at < len(data) and _width(codes) == last:
+        elif gap > 0 and codes != full and at < len(data) and _width(codes - late) == last:
             taken = at + 1 - cleared_at
             if taken >= check:
                 check = taken + gap
@@ -209,8 +232,8 @@ def _encode(
                 else:
                     ratio = better
         if codes == clear_at:
-            _put(out, state, CLEAR, _width(codes))
-            bits = _width(codes)
+            _put(out, state, CLEAR, _width(codes - late))
+            bits = _width(codes - late)
             cleared_at = at + 1
             ratio = 0
             for i in range(entries):
@@ -219,12 +242,12 @@ def _encode(
             cleared += 1
             codes = FIRST
             last = 9
-        elif codes > CODES:  # no decoder could follow
+        elif codes > CODES and late == 0:  # no decoder could follow
             break
     for i in range(entries):
         table[used[i]] = 0
     if end < 2:
-        _put(out, state, END, last if end == 1 else _width(codes))
+        _put(out, state, END, last if end == 1 else _width(codes - late))
     if state[1] > 0:
         _put(out, state, 0, 8 - state[1])
 
@@ -237,19 +260,21 @@ class Lzw:
         self._suffix = np.zeros(CODES, np.uint8)
         self._table, self._used = np.zeros(CODES * 256, np.int16), np.zeros(CODES, np.int64)
 
-    def decode(self, data: bytes, size: int) -> tuple[bytes, int, list[int], int, bool] | None:
+    def decode(self, data: bytes, size: int, old_form: bool = False) -> tuple[bytes, int, list[int], int, bool] | None:
         """Return the bytes of a strip, how many were read, the codes at each clear code but the first, at the end, and
-        whether there is an end code; None if it is none of ``size`` bytes.
+        whether there is an end code; None if it is none of ``size`` bytes. old_form: that of before TIFF 6.0.
         """
         out, state = np.empty(size, np.uint8), np.zeros(5, np.int64)
         clears = np.empty(len(data) + 1, np.int64)
         source = np.frombuffer(data, np.uint8)
-        _decode(source, out, clears, self._prefix, self._suffix, self._length, state)
+        _decode(source, int(old_form), out, clears, self._prefix, self._suffix, self._length, state)
         if state[0] != size:
             return None
         return out.tobytes(), int(state[1]), clears[: state[2]].tolist(), int(state[3]), bool(state[4])
 
-    def encode(self, data: bytes, clears: list[int], full: int = FULL, gap: int = 0, end: int = 0) -> bytes:
+    def encode(
+        self, data: bytes, clears: list[int], full: int = FULL, gap: int = 0, end: int = 0, old_form: bool = False
+    ) -> bytes:
         """Return the codes of bytes.
 
         - data: the bytes
@@ -257,9 +282,10 @@ class Lzw:
         - full: codes at which the table is cleared
         - gap: bytes of data after which it is cleared if compression has become no better; 0: never
         - end: 0 for an end code, 1 for one as wide as the last code, 2 for none
+        - old_form: that of before TIFF 6.0
         """
         room = np.empty(2 * len(data) + 4 * len(clears) + 16, np.uint8)
-        state = np.zeros(3, np.int64)
+        state = np.array([0, 0, 0, int(old_form)], np.int64)
         source, places = np.frombuffer(data, np.uint8), np.array(clears, np.int64)
         _encode(source, room, places, full, gap, end, self._table, self._used, state)
         return room[: state[2]].tobytes()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rdzip.errors import FormatError
 from rdzip.formats.carriers.carrier import NotCarriedError
 from rdzip.formats.carriers.deflate import rebuild, recover
 from rdzip.formats.carriers.deflate.recover import inflate
@@ -21,6 +22,8 @@ EXPANSION = {PLAIN: 1, PACKBITS: 128, LZW: 4096, DEFLATE: 1032, OLD_DEFLATE: 103
 """At most so many bytes come of one."""
 NO_GAP = 4
 """Added to a way of LZW: its table is cleared only where it is full."""
+OLD = 8
+"""Added to a way of LZW: as NO_GAP, in the form of before TIFF 6.0."""
 ZEROS, EDGE, GIVEN = 0, 1, 2
 """What fills up tiles beyond the edge: zeros, the last sample of each row and then the last row, or what a skeleton
 holds."""
@@ -34,7 +37,7 @@ class Extra:
     - edge: ZEROS, EDGE, GIVEN
     - beyond: the samples beyond the edge, bytes of those right of the page, then of those below, for GIVEN
     - way: of the encoder: for PackBits a way, + 8 where a unit is coded whole; for LZW how the end code comes, + NO_GAP
-      where its table is cleared only when full; for deflate a recipe
+      where its table is cleared only when full, or OLD; for deflate a recipe
     - full: codes at which LZW's table is cleared
     - others: for units by their number: where LZW's table is cleared else, or another recipe
     """
@@ -48,23 +51,23 @@ class Extra:
 
     def pack(self) -> list[Any]:
         """Return fields of a skeleton."""
-        others = [[unit, other] for unit, other in self.others.items()]
+        others = [part for pair in self.others.items() for part in pair]
         return shortened([self.way, self.edge, self.filling, self.beyond, others, self.full ^ lzw.FULL])
 
     @classmethod
     def unpack(cls, value: Any, method: int) -> Extra:
         """Return what fields of a skeleton say of units compressed by a method; FormatError if they are none."""
         way, edge, filling, beyond, others, full = fields(value or [], 6)
-        require(isinstance(others, list) or others == 0, "a skeleton has no list of units")
+        others = others or []
+        require(isinstance(others, list) and len(others) % 2 == 0, "a skeleton has no list of units")
         found: dict[int, Any] = {}
-        for item in others or []:
-            unit, other = fields(item, 2)
+        for unit, other in zip(others[::2], others[1::2], strict=True):
             if method == LZW:
                 require(isinstance(other, list), "a skeleton has no list of clear codes")
                 other = [integer(number) for number in other]
             found[integer(unit)] = other
         if method < DEFLATE:
-            way = integer(way, 2 + NO_GAP if method == LZW else 15)
+            way = integer(way, 2 + OLD if method == LZW else 15)
             require(method != LZW or way % NO_GAP < 3, "a skeleton has an unknown way of LZW")
         full = integer(full, 1 << 13) ^ lzw.FULL
         return cls(octets(filling or b""), integer(edge, GIVEN), octets(beyond or b""), way, full, found)
@@ -107,18 +110,21 @@ def _decode_packbits(
 
 def _decode_lzw(parts: Sequence[bytes], sizes: list[int], extra: Extra) -> tuple[list[bytes], list[int], Extra]:
     coder = lzw.Lzw()
-    found = [coder.decode(part, size) for part, size in zip(parts, sizes, strict=True)]
+    old = len(parts[0]) > 1 and parts[0][0] == 0 and parts[0][1] & 1 == 1  # a clear code whose low bit comes first
+    found = [coder.decode(part, size, old) for part, size in zip(parts, sizes, strict=True)]
     streams: list[tuple[bytes, bytes, list[int]]] = []
     ends: set[bool] = set()
     for part, one in zip(parts, found, strict=True):
         if one is None:
-            raise NotCarriedError("a strip or tile is damaged, or of the old LZW")
+            raise NotCarriedError("a strip or tile is damaged")
         streams.append((one[0], part[: one[1]], one[2]))
         ends.add(one[4])
-    full = max((c for _, _, clears in streams[:16] for c in clears if c >= lzw.LEAST_FULL), default=lzw.FULL)
+    full = max(
+        (c for _, _, clears in streams[:16] for c in clears if c >= lzw.LEAST_FULL), default=0 if old else lzw.FULL
+    )
     best: Extra | None = None
     for end in (0, 1) if ends == {True} else (2,):
-        for way in (end, end + NO_GAP):
+        for way in (end + OLD,) if old else (end, end + NO_GAP):
             others = _clears(streams, replace(extra, way=way, full=full), coder)
             if others is not None and (best is None or len(others) < len(best.others)):
                 best = replace(extra, way=way, full=full, others=others)
@@ -146,7 +152,8 @@ def _clears(streams: list[tuple[bytes, bytes, list[int]]], extra: Extra, coder: 
 
 
 def _lzw(raw: bytes, clears: list[int], extra: Extra, coder: lzw.Lzw) -> bytes:
-    return coder.encode(raw, clears, extra.full, 0 if extra.way >= NO_GAP else lzw.GAP, extra.way % NO_GAP)
+    gap = 0 if extra.way >= NO_GAP else lzw.GAP
+    return coder.encode(raw, clears, extra.full, gap, extra.way % NO_GAP, extra.way >= OLD)
 
 
 def _decode_deflate(parts: Sequence[bytes], sizes: list[int], extra: Extra) -> tuple[list[bytes], list[int], Extra]:
@@ -157,7 +164,7 @@ def _decode_deflate(parts: Sequence[bytes], sizes: list[int], extra: Extra) -> t
         raw, used = inflate(part, size, True)
         if len(raw) != size:
             raise NotCarriedError("a strip or tile is damaged")
-        if not i or rebuild(raw, recipe) != part[:used]:
+        if not i or not _rebuilt(raw, recipe, part[:used]):
             recipe = recover(part, size)[1]
         if not i:
             extra.way = recipe
@@ -166,6 +173,14 @@ def _decode_deflate(parts: Sequence[bytes], sizes: list[int], extra: Extra) -> t
         raws.append(raw)
         taken.append(used)
     return raws, taken, extra
+
+
+def _rebuilt(raw: bytes, recipe: Any, stream: bytes) -> bool:
+    """Whether a recipe, maybe that of another unit, gives the stream."""
+    try:
+        return rebuild(raw, recipe) == stream
+    except FormatError:
+        return False
 
 
 def encode_unit(page: Page, raw: bytes, unit: int, extra: Extra, coder: lzw.Lzw | None = None) -> bytes:

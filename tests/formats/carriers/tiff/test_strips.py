@@ -25,13 +25,25 @@ def test_the_example_of_the_specification() -> None:
     assert CODER.decode(expected, len(data)) == (data, 11, [], 258 + 7, True)
 
 
-@given(data=RUNS, end=st.sampled_from([0, 1, 2]), full=st.sampled_from([4094, 4095, 4096, 300]))
-def test_lzw_comes_back(data: bytes, end: int, full: int) -> None:
-    coded = CODER.encode(data, [], full, 0, end)
-    found = CODER.decode(coded + b"more", len(data)) if end < 2 else CODER.decode(coded, len(data))
+@given(data=RUNS, end=st.sampled_from([0, 1, 2]), full=st.sampled_from([4094, 4095, 4096, 300]), old_form=st.booleans())
+def test_lzw_comes_back(data: bytes, end: int, full: int, old_form: bool) -> None:
+    coded = CODER.encode(data, [], full, 0, end, old_form)
+    found = CODER.decode(coded + b"more" if end < 2 else coded, len(data), old_form)
     if found is not None:  # without an end code the last bits may look like one more code
         assert found[:2] == (data, len(coded))
-        assert CODER.encode(data, found[2] or [], full, 0, end) == coded
+        assert CODER.encode(data, found[2] or [], full, 0, end, old_form) == coded
+
+
+def test_lzw_of_before_the_specification() -> None:
+    """Low bits first: the clear code 256 begins with a byte 0, and 10 bits come one code later."""
+    data = RNG.bytes(300)
+    coded = CODER.encode(data, [], old_form=True)
+    assert coded[0] == 0
+    assert coded[1] & 1 == 1
+    value = int.from_bytes(coded, "little")
+    assert [value >> 9 * i & 511 for i in range(1, 256)] == list(data[:255])
+    assert value >> 9 * 256 & 1023 == data[255]
+    assert (CODER.decode(coded, 300, True) or [b""])[0] == data
 
 
 @pytest.mark.parametrize("values", [2, 256])

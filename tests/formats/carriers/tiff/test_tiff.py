@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from PIL import Image
 
 from rdzip.formats.carriers.carrier import NotCarriedError
 from rdzip.formats.carriers.table import CARRIERS
+from rdzip.formats.carriers.tiff.lzw import Lzw
 
 TIFF = 2
 ROW = CARRIERS[TIFF]
@@ -57,6 +59,18 @@ def test_what_pillow_writes(mode: str, compression: str | None) -> None:
         assert np.array_equal(opened.pictures[0].samples, FLAT)
 
 
+def test_strips_of_several_encoders_of_deflate() -> None:
+    """Each strip may have settings of its own, or differ from all settings in a few places."""
+    raws = [FLAT.tobytes()[i : i + 1850] for i in range(0, 5550, 1850)]
+    parts = [zlib.compress(raw, level) for raw, level in zip(raws, (9, 1, 9), strict=True)]
+    places = np.cumsum([8, *map(len, parts[:-1])]).tolist()
+    tags = {259: (3, [8]), 273: (4, places), 279: (4, list(map(len, parts))), 278: (3, [10])}
+    opened = carried(tiff(b"".join(parts), 185, 30, [8], 1, tags), TIFF)
+    assert opened.pictures[0].samples.tobytes() == b"".join(raws)
+    for more in ({}, {"tile": (16, 16)}, {"rowsperstrip": 5, "predictor": True}):
+        carried_or_not(ROW, by_tifffile(np.tile(NOISY, (3, 3, 1)), photometric="rgb", compression="zlib", **more))
+
+
 def test_where_libtiff_clears_the_table_of_lzw() -> None:
     """Much that is easy, then harder: cleared before the table is full, by the rule that costs nothing to say."""
     steps = np.tile(FLAT, (10, 10, 1))
@@ -64,6 +78,16 @@ def test_where_libtiff_clears_the_table_of_lzw() -> None:
     for samples in (steps, steps[::-1], np.tile(NOISY, (10, 10, 1)) // 32 * 32):
         opened = carried(by_pillow("RGB", "tiff_lzw", samples), TIFF)
         assert opened.skeleton[1][0][9:] == []
+
+
+@pytest.mark.parametrize(
+    ("old_form", "full", "end"), [(True, 0, 0), (True, 4096, 1), (False, 4095, 1), (False, 4094, 2)]
+)
+def test_other_encoders_of_lzw(old_form: bool, full: int, end: int) -> None:
+    for samples in (RNG.bytes(9000), bytes(9000), b"abc" * 3000):
+        coded = Lzw().encode(samples, [], full, 0, end, old_form)
+        data = tiff(coded, 90, 100, [8], 1, {259: (3, [5]), 279: (4, [len(coded)])})
+        assert carried(data, TIFF).pictures[0].samples.tobytes() == samples
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -190,7 +214,7 @@ def test_what_is_not_carried() -> None:
         (tiff(bytes(20), 9999, 9999, [8], 1, {}), "cut short"),
         (tiff(bytes(20), 5, 4, [64], 1, {}), "64 bits"),
         (tiff(bytes(20), 5, 4, [8], 1, {259: (3, [7])}), "compression 7"),
-        (tiff(bytes(20), 5, 4, [8], 1, {259: (3, [5])}), "old LZW"),
+        (tiff(bytes(20), 5, 4, [8], 1, {259: (3, [5])}), "damaged"),
         (tiff(b"\x03abcd\x80", 5, 1, [8], 1, {259: (3, [32773])}), "damaged"),
         (tiff(b"\x00a\x03abcd", 5, 1, [8], 1, {259: (3, [32773])}), "unknown encoder"),
         (tiff(bytes(60), 5, 4, [8, 8, 16], 2, {}), "several"),
@@ -270,9 +294,9 @@ ODD = {
     "034ed0549f9046b9c370ac26550a60da.tif": 1, "0c84d07e1b22b76f24cccc70d8788e4a.tif": 1,
     "3755b21390a93c1474aef88f4162de17.tif": 1, "551adc8ce6c3c9cc59040903b0428f47.tif": 1, "BigTIFFLong.tif": 1,
     "BigTIFFLong8Tiles.tif": 1, "BigTIFFMotorola.tif": 1, "BigTIFFSubIFD8.tif": 4, "Classic.tif": 1,
-    "a516905c06cbc05e8adac7b0b7e4f514.tif": 1,
+    "a516905c06cbc05e8adac7b0b7e4f514.tif": 1, "54743a2a36ef90c7ed8bb5da8b6ebaf4.tif": 1,
 }  # fmt: skip
-"""Pictures of those that are carried; the others are of fax, JPEG, LogLuv, or the old LZW."""
+"""Pictures of those that are carried; the others are of fax, JPEG or LogLuv."""
 
 
 def test_odd_and_medical_files(shared_data: Path) -> None:
