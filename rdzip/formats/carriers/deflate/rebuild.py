@@ -17,6 +17,7 @@ from rdzip.formats.carriers.deflate.settings import Settings
 from rdzip.formats.carriers.deflate.tokens import (
     BLOCKS,
     DONE,
+    WORK,
     Finder,
     end_block,
     find,
@@ -27,8 +28,12 @@ from rdzip.system import limits
 
 EVERYTHING = np.zeros(0, np.int32)
 """Any token is expected."""
-FREE_STEPS, STEPS_A_BYTE = 1 << 26, 1 << 10
+FREE_STEPS, STEPS_A_BYTE = 1 << 24, 1 << 10
 """Steps of searching that a stream may take."""
+SLICE = 1 << 16
+"""Bytes of data after which the time that they took is claimed."""
+BYTE_TIME, STEP_TIME = 0.03, 0.01
+"""Microseconds of a slow core for a byte, and for a step of searching."""
 MEMORY_A_BYTE = 8
 """Bytes that rebuilding takes for each byte of data."""
 STORED_MEMORY = 256
@@ -62,6 +67,7 @@ def rebuild(raw: bytes, recipe: Any) -> bytes:
     """
     settings, header, rest = _parts(recipe)
     limits.claim_memory(MEMORY_A_BYTE * len(raw), f"a stream of {len(raw)} bytes")
+    limits.claim(BYTE_TIME * len(raw), f"a stream of {len(raw)} bytes")
     data = np.frombuffer(raw, np.uint8)
     body = _stored(data, rest) if settings.level == 0 else _deflated(data, settings, rest)
     if not settings.wrapped:
@@ -89,10 +95,20 @@ def _deflated(data: NDArray[np.uint8], settings: Settings, rest: list[Any]) -> b
     found = finder(data, settings.fields(), np.empty(len(data) + 1, np.int32))
     if rest:
         return _patched(found, settings, rest)
-    if find(found, EVERYTHING, -1, len(data), most_steps(len(data))) != DONE:
-        raise FormatError("a carrier's stream takes too long to deflate again")
-    end_block(found, len(data))
+    size, claimed = len(data), 0
+    for most in (*range(SLICE, size, SLICE), size):
+        if find(found, EVERYTHING, -1, most, most_steps(size)) != DONE:
+            raise FormatError("a carrier's stream takes too long to deflate again")
+        claimed = _claim(found, claimed)
+    end_block(found, size)
     return write(settings, found)
+
+
+def _claim(found: Finder, claimed: int) -> int:
+    """Claim the time of the steps so far, of which some were claimed; return how many there are."""
+    steps = int(found.state[WORK])
+    limits.claim(STEP_TIME * (steps - claimed), f"{steps} steps of deflate's searching")
+    return steps
 
 
 def _patched(found: Finder, settings: Settings, rest: list[Any]) -> bytes:
@@ -111,6 +127,7 @@ def _patched(found: Finder, settings: Settings, rest: list[Any]) -> bytes:
     limits.claim_memory(PATCH_MEMORY * max(map(len, columns)), "patches of deflate")
     if replay(found, unpack(columns), most_steps(size)) != DONE:
         raise FormatError(CORRUPT)
+    _claim(found, 0)
     if len(rest) == 3:
         return write_own(found, from_bytes(blocks), heads)
     end_block(found, size)

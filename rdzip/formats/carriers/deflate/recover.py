@@ -21,11 +21,11 @@ from rdzip.formats.carriers.deflate.parse import FINAL, KIND, RAW_END, Parsed, p
 from rdzip.formats.carriers.deflate.patches import PATCH, follow, pack, to_bytes
 from rdzip.formats.carriers.deflate.rebuild import most_steps, stored, write
 from rdzip.formats.carriers.deflate.settings import DEFAULT, FILTERED, HUFFMAN, RUNS, Settings
-from rdzip.formats.carriers.deflate.tokens import AT, DONE, LOOKAHEAD, WILD, end_block, find, finder
+from rdzip.formats.carriers.deflate.tokens import AT, DONE, LOOKAHEAD, WILD, WORK, end_block, find, finder
 from rdzip.formats.packing import pack_bytes
 
 FREE_BYTES, TIMES = 1 << 22, 12
-"""All candidates together may look at so many bytes, and so many times the data."""
+"""All candidates together may look at so many bytes, and so many times the data; and at twice the steps of one."""
 FREE_RECIPE, FREE_SHARE = 64, 4096
 """Bytes that the sizes of stored blocks may take, and that share of the stream: for those no settings are looked for."""
 SHARE = 4
@@ -108,14 +108,14 @@ def _search(data: NDArray[np.uint8], parsed: Parsed, body: bytes, header: bytes)
     size = len(data)
     tokens, chain = np.empty(size + 1, np.int32), np.zeros(1 << 15, np.int32)
     failed: dict[tuple[int, int, int], int] = {}
-    left = FREE_BYTES + TIMES * size
+    left, steps = FREE_BYTES + TIMES * size, 2 * most_steps(size)
     for settings in candidates(parsed, header):
         same = settings.level, settings.strategy, settings.memory
         reach = (1 << settings.window) - LOOKAHEAD
         if failed.get(same, reach) < reach:
             continue
         found = finder(data, settings.fields(), tokens, chain)
-        done = find(found, parsed.expected, -1, size, most_steps(size))
+        done = find(found, parsed.expected, -1, size, min(steps, most_steps(size)))
         seen = int(found.state[AT])
         if done == DONE:
             end_block(found, size)
@@ -124,7 +124,8 @@ def _search(data: NDArray[np.uint8], parsed: Parsed, body: bytes, header: bytes)
         elif seen < reach:
             failed[same] = seen
         left -= seen
-        if left < 0:
+        steps -= int(found.state[WORK])
+        if left < 0 or steps < 0:
             break
     return None
 
@@ -142,7 +143,7 @@ def _patched(data: NDArray[np.uint8], parsed: Parsed, body: bytes, wrapped: bool
     for level, strategy, far in PREDICTORS:
         settings = Settings(level, memory, 15, strategy, False, far, wrapped)
         found = finder(data, settings.fields(), tokens, chain)
-        counts[settings] = follow(found, expected, min(size, PROBED), most_steps(PROBED), patches)
+        counts[settings] = follow(found, expected, min(size, PROBED), most_steps(0), patches)
     likely = [settings for settings, n in counts.items() if n >= 0]
     if not likely:
         raise NotCarriedError(UNKNOWN)
