@@ -27,7 +27,7 @@ from rdzip.formats.packing import pack_bytes
 FREE_BYTES, TIMES = 1 << 22, 12
 """All candidates together may look at so many bytes, and so many times the data; and at twice the steps of one."""
 FREE_RECIPE, FREE_SHARE = 64, 4096
-"""Bytes that the sizes of stored blocks may take, and that share of the stream: for those no settings are looked for."""
+"""Bytes that the sizes of stored blocks may take, and that share of the stream, before settings are looked for."""
 SHARE = 4
 """A stream's recipe may have a quarter of its bytes."""
 PROBED = 1 << 16

@@ -86,7 +86,7 @@ def test_what_zlib_makes_comes_back(kind: str, size: int, seed: int, settings: S
 @pytest.mark.parametrize("kind", KINDS)
 def test_long_streams(kind: str, level: int) -> None:
     raw = data_of(kind, 200_000 + level)
-    check(zlib.compress(raw, level), raw, most=30)
+    check(zlib.compress(raw, level), raw, most=80)
 
 
 @pytest.mark.slow
