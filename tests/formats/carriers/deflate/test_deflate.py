@@ -20,6 +20,7 @@ from rdzip.formats import cbor
 from rdzip.formats.carriers.carrier import NotCarriedError
 from rdzip.formats.carriers.deflate import rebuild, recover
 from rdzip.formats.carriers.deflate.settings import Settings
+from rdzip.system import limits
 
 ROOT = Path(__file__).resolve().parents[4]
 MOST = 1 << 24
@@ -197,6 +198,19 @@ def test_mutated_streams(seed: int, level: int) -> None:
 def test_hostile_recipes(recipe: Any) -> None:
     with pytest.raises(FormatError):
         rebuild(bytes(700), recipe)
+
+
+def test_time_and_memory_are_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file of 100 bytes; data of two values take long at level 9."""
+    raw = np.random.default_rng(0).integers(0, 2, 200_000, np.uint8).tobytes()
+    with limits.bounded(100, limits.Budget()):
+        rebuild(raw, 9)
+    monkeypatch.setattr(limits, "FREE_TIME", 100_000)
+    with limits.bounded(100, limits.Budget()), pytest.raises(FormatError, match="too long"):
+        rebuild(raw, 9)
+    monkeypatch.setattr(limits, "FREE_MEMORY", 1_000_000)
+    with limits.bounded(100, limits.Budget()), pytest.raises(FormatError, match="memory"):
+        rebuild(raw, 1)
 
 
 def test_without_a_compiler() -> None:
