@@ -138,7 +138,7 @@ def _not_carried(data: bytes, why: str, request: Request, compute: Compute, prog
     except NotAnImageError:
         return alone
     except InputError as error:
-        alone.report.notes.append(Note(NoteKind.AS_BYTES, f"kept as bytes: {error}"))
+        alone.report.notes.append(Note(NoteKind.AS_BYTES, f"kept as bytes: {why or error}"))
         return alone
     if picture.source_format in LOSSY_FORMATS:
         return alone
