@@ -103,7 +103,8 @@ def test_every_setting(kind: str, strategy: int) -> None:
                     assert rebuild(raw, settings.number) == deflated(raw, settings), settings
     raw = data_of(kind, 1 << 20)
     for level in range(1, 10):
-        check(deflated(raw, Settings(level, 9, 15, strategy)), raw)
+        most = 9 if kind != "random" else 400  # sizes of stored blocks
+        check(deflated(raw, Settings(level, 9, 15, strategy)), raw, most=most)
 
 
 def test_settings_have_a_number_each() -> None:
