@@ -24,6 +24,8 @@ import rdzip
 from rdzip import hub
 from rdzip.commands.demo import picture
 from rdzip.errors import ModelError
+from rdzip.pipeline.file import compress_file
+from rdzip.pipeline.request import Request
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 GOLDEN = TESTS / "golden"
@@ -203,6 +205,23 @@ def lossy() -> Sources:
     }
 
 
+def carried() -> Sources:
+    """Files of every carrier, a few of each, coded by the codec classic; and one that is kept as bytes."""
+    sys.path.insert(0, str(TESTS.parent))
+    from fuzz.targets.carriers import files
+    from rdzip.formats.carriers.table import CARRIERS, WHOLE, carrier_of
+
+    found: Sources = {}
+    for data in files():
+        name = (carrier_of(data) or CARRIERS[WHOLE]).name.lower()
+        number = sum(one.partition("-")[0] == name for one in found)
+        if number < MOST or data[:2] in (b"II", b"MM"):
+            found[f"{name}-{number}"] = (data, {} if name == "bytes" else {"codec": "classic"})
+    return found
+
+
+MOST = 4
+"""Golden files of a carrier; of TIFF there are more."""
 KINDS = {
     "causal": causal,
     "classic": classic,
@@ -211,6 +230,7 @@ KINDS = {
     "bits-back": bits_back,
     "irec": irec,
     "lossy": lossy,
+    "carried": carried,
 }
 
 
@@ -230,9 +250,19 @@ def main() -> None:
         folder.mkdir(parents=True)
         index: dict[str, dict[str, Any]] = {}
         for name, (source, options) in KINDS[kind]().items():
-            data = compress(source, **options)
-            pixels = rdzip.decompress_array(data)
+            if kind == "carried":  # an array would be items
+                data = compress_file(source, Request(**options)).data
+            else:
+                data = compress(source, **options)
             (folder / f"{name}.rdz").write_bytes(data)
+            if kind == "carried":
+                index[name] = {
+                    "file_sha256": hashlib.sha256(data).hexdigest(),
+                    "codec": rdzip.info(data)["codec"],
+                    "restored_sha256": hashlib.sha256(rdzip.restore(data)).hexdigest(),
+                }
+                continue
+            pixels = rdzip.decompress_array(data)
             index[name] = {
                 "file_sha256": hashlib.sha256(data).hexdigest(),
                 "codec": options.get("codec") or rdzip.info(data)["codec"],

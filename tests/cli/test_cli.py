@@ -278,7 +278,7 @@ def test_compress_json(rdzip: Cli, photo: Path) -> None:
 def test_decompress_and_test_json(rdzip: Cli, photo: Path, packed: Path) -> None:
     photo.unlink()
     (found,) = rdzip("decompress", packed, "--json").objects
-    assert list(found) == ["input", "output", "shape", "seconds"]
+    assert list(found) == ["input", "output", "shape", "exact", "carrier", "sha256", "seconds"]
     assert found["output"] == str(photo)
     assert found["shape"] == [41, 57, 3]
     assert list(found["seconds"]) == ["load", "decode"]

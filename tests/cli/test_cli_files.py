@@ -265,10 +265,12 @@ def test_rm_keeps_what_does_not_come_back(rdzip: Cli, photo: Path) -> None:
     shutil.copy(photo, plain)
     with photo.open("ab") as file:
         file.write(b"more")
-    ran = rdzip("compress", "--rm", photo, plain, *CLASSIC)
+    ran = rdzip("compress", "--rm", "--pixels", photo, plain, *CLASSIC)
     assert ran.code == 0
     assert "4 bytes after its end" in ran.err
     assert names_in(photo.parent) == ["a.png", "a.png.rdz", "plain.png.rdz"]
+    assert rdzip("compress", "--rm", "-f", photo, *CLASSIC).code == 0
+    assert names_in(photo.parent) == ["a.png.rdz", "plain.png.rdz"]  # all of the file comes back
 
 
 @pytest.mark.parametrize("options", [["--metadata", "none"], ["--max-error", "2"]])

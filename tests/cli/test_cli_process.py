@@ -179,8 +179,8 @@ def test_help_and_info_load_light_modules_only(tmp_path: Path) -> None:
     """info of every golden file, so of every kind, and of an archive of them; what is loaded is held light by ruff."""
     golden = sorted((ROOT / "tests" / "golden").rglob("*.rdz"))
     facts = [rdzip.info(path) for path in golden]
-    assert {fact["kind"] for fact in facts} == {"image", "batch"}
-    assert {fact["codec"] for fact in facts} >= {"classic", "causal", "mixing", *LATENT_CODECS, *LOSSY_CODECS}
+    assert {fact["kind"] for fact in facts} == {"image", "batch", "file"}
+    assert {fact["codec"] for fact in facts} >= {"bytes", "classic", "causal", "mixing", *LATENT_CODECS, *LOSSY_CODECS}
     assert any(fact.get("max_error") for fact in facts)
     with (tmp_path / "all.rdz").open("wb") as out:
         write_archive(out, (Packed(path.relative_to(path.parents[1]).as_posix(), path.read_bytes()) for path in golden))

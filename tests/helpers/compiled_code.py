@@ -36,7 +36,7 @@ ARM = {"neoverse-v1": "aarch64-unknown-linux-gnu", "apple-m1": "arm64-apple-maco
 
 def all_functions() -> list[Any]:
     """Every function that is given to `compiled` anywhere between payload and pixels."""
-    for part in ("entropy", "exact", "rec", "codecs", "models"):
+    for part in ("entropy", "exact", "rec", "codecs", "models", "formats.carriers"):
         package = importlib.import_module(f"rdzip.{part}")
         for module in pkgutil.walk_packages(package.__path__, f"rdzip.{part}."):
             importlib.import_module(module.name)

@@ -121,13 +121,13 @@ def nifti(pictures: list[Picture], skeleton: Any) -> bytes:
     if second:
         head = bytearray(544)
         struct.pack_into(order + "i8shh8q", head, 0, 540, b"n+2\0\r\n\x1a\n", datatype, bits, *axes)
-        struct.pack_into(order + "8dq", head, 104, *[1.0] * 8, 544)
+        struct.pack_into(order + "8dq", head, 104, *[1] * 8, 544)
     else:
         head = bytearray(352)
         struct.pack_into(order + "i", head, 0, 348)
         struct.pack_into(order + "8h", head, 40, *(n % (1 << 15) for n in axes))
         struct.pack_into(order + "hh", head, 70, datatype, bits)
-        struct.pack_into(order + "9f", head, 76, *[1.0] * 8, 352)
+        struct.pack_into(order + "9f", head, 76, *[1] * 8, 352)
         head[38], head[344:348] = ord("r"), b"n+1\0"
     start = patched(patch, bytes(head))
     datatype = struct.unpack_from(order + "h", start, 12 if second else 70)[0]

@@ -14,6 +14,7 @@ from rdzip.codecs.mixing.presets import FAST_LS, FAST_NET, FAST_PLAIN, PRESETS, 
 from rdzip.codecs.names import LATENT_CODECS
 from rdzip.entropy import ans
 from rdzip.entropy.plain_ans import PlainAns
+from rdzip.formats.carriers.table import CARRIERS_BY_NAME
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FILES = sorted(GOLDEN.glob("*/*/*.rdz"))
@@ -26,7 +27,10 @@ def expected(file: Path) -> dict[str, Any]:
 
 def test_there_are_golden_files() -> None:
     lossy = {"hyperprior", "channel-ar", "irec-vae"}
-    assert {expected(file)["codec"] for file in FILES} == {"causal", "classic", "mixing", *lossy, *LATENT_CODECS}
+    codecs = {"causal", "classic", "mixing", "bytes", *lossy, *LATENT_CODECS}
+    assert {expected(file)["codec"] for file in FILES} == codecs
+    carried = {rdzip.info(file)["carrier"] for file in FILES if "restored_sha256" in expected(file)}
+    assert carried == set(CARRIERS_BY_NAME)
 
 
 def test_there_is_one_of_each_preset_of_mixing() -> None:
@@ -45,6 +49,9 @@ def test_golden_file(file: Path) -> None:
     entry = expected(file)
     data = file.read_bytes()
     assert hashlib.sha256(data).hexdigest() == entry["file_sha256"]
+    if "restored_sha256" in entry:
+        assert hashlib.sha256(rdzip.restore(data)).hexdigest() == entry["restored_sha256"]
+        return
     pixels = rdzip.decompress_array(data)
     assert (list(pixels.shape), str(pixels.dtype)) == (entry["shape"], entry["dtype"])
     if "pixels_sha256" in entry:
