@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from contextlib import nullcontext
 
 from rdzip.codecs.threads import thread_limit
 from rdzip.errors import FormatError
@@ -29,16 +31,17 @@ def decompress(
     return decompress_parsed(container.unpack(data), len(data), compute, progress)
 
 
-def decompress_parsed(parsed: Container, size: int, compute: Compute, progress: Progress | None) -> Decoded:
-    """Return the picture of a parsed file of so many bytes; see decompress."""
+def decompress_parsed(parsed: Container, size: int | None, compute: Compute, progress: Progress | None) -> Decoded:
+    """Return the picture of a parsed file of so many bytes, None where limits hold already; see decompress."""
     start = time.perf_counter()
     header = ImageHeader.from_map(parsed.header)
-    check_pixels(header, compute)
+    check_pixels([header], compute)
     model = None
     if header.model:
         check_coder(header.model)
         model = ModelHandle(header.model.hash, compute, origin_of(parsed))
-    with thread_limit(compute.threads), limits.bounded(size, limits.Budget(compute.max_pixels)):
+    bounded = nullcontext() if size is None else limits.bounded(size, limits.Budget(compute.max_pixels))
+    with thread_limit(compute.threads), bounded:
         picture = picture_of(parsed, header, model, progress)
     if progress:
         progress(1.0)
@@ -46,12 +49,13 @@ def decompress_parsed(parsed: Container, size: int, compute: Compute, progress: 
     return Decoded(picture, {"load": load, "decode": time.perf_counter() - start - load})
 
 
-def check_pixels(header: ImageHeader, compute: Compute) -> None:
-    """Raise FormatError for a picture of more pixels than are allowed."""
+def check_pixels(headers: Sequence[ImageHeader], compute: Compute) -> None:
+    """Raise FormatError for pictures of more pixels in all than are allowed."""
     limit = limits.MAX_PIXELS if compute.max_pixels is None else compute.max_pixels
-    if header.height * header.width > limit:
-        raise FormatError(
-            f"the image has {header.width} x {header.height} = {header.height * header.width} pixels, at most {limit} "
-            "are allowed: "
-            "raise `max_pixels` if you trust the file"
-        )
+    sizes = [header.height * header.width for header in headers]
+    total = sum(sizes)
+    if total <= limit:
+        return
+    first = headers[0]
+    what = f"the image has {first.width} x {first.height} =" if len(sizes) == 1 else f"its {len(sizes)} pictures have"
+    raise FormatError(f"{what} {total} pixels, at most {limit} are allowed: raise `max_pixels` if you trust the file")

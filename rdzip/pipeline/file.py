@@ -29,7 +29,7 @@ from rdzip.formats.images.read import LOSSY_FORMATS, NotAnImageError, read_pictu
 from rdzip.formats.notes import Note, NoteKind
 from rdzip.pipeline.compress import check_request, compress
 from rdzip.pipeline.model_handle import Role
-from rdzip.pipeline.report import Compressed, Report, Returned
+from rdzip.pipeline.report import Compressed, Report, Returned, limit_notes
 from rdzip.pipeline.request import DEFAULT_COMPUTE, DEFAULT_REQUEST, Compute, Request
 from rdzip.pipeline.resolve import resolve
 from rdzip.system import limits
@@ -199,8 +199,10 @@ def _carried(
     else:
         members = [Section(SectionType.MEMBER, one.data) for one in done]
         packed = container.pack({MEMBERS: CARRIED_KIND}, [skeleton, *members])
+    budget = limits.Budget(strict=False)
     if request.verify:
-        _check(packed, row, opened.pictures, data)
+        with limits.bounded(len(packed), budget):
+            _check(packed, row, opened.pictures, data)
     first = max(done, key=lambda one: len(one.data)).report
     report = replace(
         first,
@@ -210,7 +212,7 @@ def _carried(
         bpsp=8 * len(packed) / sum(one.samples.size for one in opened.pictures),
         bits=sum((one.report.bits for one in done), Bits(0.0, 0.0, 0.0)),
         seconds={name: sum(one.report.seconds[name] for one in done) for name in first.seconds},
-        notes=[note for one in done for note in one.report.notes],
+        notes=[note for one in done for note in one.report.notes] + limit_notes(budget),
         returned=_returned(row.name, len(body), data),
     )
     return Compressed(packed, report)

@@ -65,7 +65,7 @@ def restore(data: bytes | memoryview, compute: Compute = DEFAULT_COMPUTE, progre
     if skeleton is None:
         raise FormatError("this .rdz file holds a picture, not the file that it was read from: decompress it")
     with limits.bounded(len(data), limits.Budget(compute.max_pixels)):
-        decoded = _groups(data, parsed, skeleton, compute, progress)
+        decoded = _groups(parsed, skeleton, compute, progress)
         pictures = [
             one
             for found, count in zip(decoded, skeleton.groups, strict=True)
@@ -91,7 +91,9 @@ def outline(data: bytes | memoryview, compute: Compute = DEFAULT_COMPUTE) -> Res
     budget = limits.Budget(compute.max_pixels)
     try:
         with limits.bounded(len(data), budget):
-            blank = [_blank(body, compute) for body in _bodies(parsed, skeleton)]
+            bodies = _bodies(parsed, skeleton)
+            check_pixels([ImageHeader.from_map(body.header) for body in bodies], compute)
+            blank = [_blank(body) for body in bodies]
             pictures = [
                 one for found, count in zip(blank, skeleton.groups, strict=True) for one in unstacked(found, count)
             ]
@@ -101,15 +103,13 @@ def outline(data: bytes | memoryview, compute: Compute = DEFAULT_COMPUTE) -> Res
         return restore(data, compute)
 
 
-def _groups(
-    data: bytes | memoryview, parsed: Container, skeleton: Skeleton, compute: Compute, progress: Progress | None
-) -> list[Decoded]:
+def _groups(parsed: Container, skeleton: Skeleton, compute: Compute, progress: Progress | None) -> list[Decoded]:
     """Return the decoded picture of each group."""
     bodies = _bodies(parsed, skeleton)
-    size = len(data) if bodies == [parsed] else 0
+    check_pixels([ImageHeader.from_map(body.header) for body in bodies], compute)
     found = []
     for number, body in enumerate(bodies):
-        found.append(decompress_parsed(body, size, compute, one_of(progress, number, len(bodies))))
+        found.append(decompress_parsed(body, None, compute, one_of(progress, number, len(bodies))))
     return found
 
 
@@ -127,11 +127,10 @@ def _bodies(parsed: Container, skeleton: Skeleton) -> list[Container]:
     return members
 
 
-def _blank(body: Container, compute: Compute) -> Picture:
+def _blank(body: Container) -> Picture:
     """Return a picture of zeros of the size, mode and palette that a parsed file has."""
     header = ImageHeader.from_map(body.header)
     mode = BY_NUMBER[header.mode]
-    check_pixels(header, compute)
     shape = (header.height, header.width, *([mode.channels] if mode.channels > 1 else []))
     size = header.height * header.width * mode.channels * np.dtype(mode.dtype).itemsize
     limits.claim_memory(2 * size, f"{header.width} x {header.height} pixels")

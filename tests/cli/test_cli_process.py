@@ -79,7 +79,12 @@ def test_a_stop_while_the_command_line_loads_is_no_traceback(tmp_path: Path) -> 
     """As by an impatient Ctrl-C: a module that is loaded early stands for the moment."""
     (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
     program = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom rdzip.__main__ import main\nmain()"
-    done = subprocess.run([sys.executable, "-c", program, "--help"], capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--help"],
+        capture_output=True,
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which a run in the background ignores
+    )
     assert (done.returncode, done.stdout) == (130, b"")
     assert done.stderr == b"rdzip: stopped; no unfinished file is left\n"
 

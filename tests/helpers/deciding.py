@@ -88,7 +88,7 @@ ALLOWED_BY_REASON = {
         models/vae_mlp/model.py posterior cumsum
         pipeline/arrangement.py _indices @ unique | pipeline/arrangement.py palette_colours histogram unique
         formats/batch/items.py of_pictures sum | formats/batch/items.py part cumsum | formats/batch/items.py split cumsum
-        pipeline/batch_decompress.py _chain sum | pipeline/batch_decompress.py _member sum
+        pipeline/batch_decompress.py _chain sum | pipeline/decompress.py check_pixels sum | pipeline/batch_decompress.py _member sum
         pipeline/batch_decompress.py decompress_batch sum | pipeline/batch_decompress.py item sum | formats/cbor.py count sum
         pipeline/latent.py factor_of histogram | pipeline/batch_decompress.py _decode_chain sum
         formats/batch/npz.py read_sequences sum""",

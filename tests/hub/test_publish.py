@@ -102,7 +102,7 @@ def test_the_whole_way(
     packed = tmp_path / "a.rdz"
     assert rdzip("compress", picture, "-m", "mine", "--codec", "causal", "-o", packed).code == 0
     kept = [s.type for s in container.unpack(packed.read_bytes()).sections]
-    assert kept == [SectionType.COLOUR, SectionType.ORIGIN]
+    assert kept == [SectionType.COLOUR, SectionType.SKELETON, SectionType.ORIGIN]
     assert container.unpack((tmp_path / "b.rdz").read_bytes()).find(SectionType.ORIGIN) is None
 
     shutil.rmtree(hub.cache_dir())

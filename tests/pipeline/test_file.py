@@ -82,6 +82,9 @@ def test_groups(toy: Row) -> None:
     assert (facts["kind"], facts["groups"], facts["exact"]) == ("file", [2, 3, 1], "file")
     assert rdzip.restore(done.data) == data
     assert outline(done.data).pictures[3].shape == (20, 60)
+    with pytest.raises(FormatError, match="3 pictures have 7200 pixels, at most 7199 are"):
+        rdzip.restore(done.data, max_pixels=7199)
+    assert rdzip.restore(done.data, max_pixels=7200) == data
     with pytest.raises(InputError, match="pictures of one shape"):
         rdzip.decompress_array(done.data)
     same = compress_file(pages((30, 40), (30, 40)), Request(codec="classic"))

@@ -123,6 +123,7 @@ def of_science() -> Iterator[bytes]:
     yield from module("test_gzip.py").FILES
 
 
+@pytest.mark.optional("imagecodecs")
 @pytest.mark.parametrize("files", [cases, of_tiff, of_science])
 def test_code_from_the_page_gives_the_same_bytes(files: Callable[[], Iterator[bytes]]) -> None:
     count = 0

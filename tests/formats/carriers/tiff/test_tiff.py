@@ -90,6 +90,7 @@ def test_other_encoders_of_lzw(old_form: bool, full: int, end: int) -> None:
         assert carried(data, TIFF).pictures[0].samples.tobytes() == samples
 
 
+@pytest.mark.optional("imagecodecs")
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("layout", [{}, {"tile": (16, 32)}, {"rowsperstrip": 7}, {"bigtiff": True}], ids=str)
 @pytest.mark.parametrize("kind", ["u1", "i1", "u2", "i2", "f2", "u4", "i4", "f4"])
@@ -102,6 +103,7 @@ def test_what_tifffile_writes(kind: str, layout: dict[str, Any], order: str) -> 
         assert cost(opened) <= 150
 
 
+@pytest.mark.optional("imagecodecs")
 @pytest.mark.parametrize("shape", [(53, 37), (53, 37, 5), (3, 53, 37), (9, 53, 37), (4, 53, 37, 3)], ids=str)
 def test_stacks_and_channels(shape: tuple[int, ...]) -> None:
     samples = RNG.integers(0, 4000, shape).astype(np.uint16)
@@ -125,6 +127,7 @@ def test_directories_of_many_pages_cost_next_to_nothing() -> None:
         assert cost(opened) < most
 
 
+@pytest.mark.optional("imagecodecs")
 def test_tables_of_strips_cost_next_to_nothing() -> None:
     samples = np.tile(NOISY, (20, 20, 1))
     for options in ({"rowsperstrip": 1}, {"tile": (16, 16)}, {"rowsperstrip": 1, "compression": "lzw"}):
@@ -132,6 +135,7 @@ def test_tables_of_strips_cost_next_to_nothing() -> None:
         assert cost(carried(data, TIFF)) < 400
 
 
+@pytest.mark.optional("imagecodecs")
 def test_pyramids_in_sub_ifds() -> None:
     out = io.BytesIO()
     with tifffile.TiffWriter(out, bigtiff=True) as writer:
@@ -271,11 +275,13 @@ def files() -> list[bytes]:
     ]
 
 
+@pytest.mark.optional("imagecodecs")
 def test_mutants_come_back_or_are_refused() -> None:
     hits = [carried_or_not(ROW, m) for i, f in enumerate(files()) for m in mutants(f, 400, i, 400)]
     assert 100 < sum(hits) < len(hits)
 
 
+@pytest.mark.optional("imagecodecs")
 def test_mutants_of_directories() -> None:
     """The directory is at the end where samples come first."""
     for i, data in enumerate(files()):
@@ -285,6 +291,7 @@ def test_mutants_of_directories() -> None:
                 carried_or_not(ROW, data[:start] + mutant)
 
 
+@pytest.mark.optional("imagecodecs")
 def test_hostile_skeletons() -> None:
     for i, data in enumerate(files()):
         close_hostile(TIFF, ROW.open(data + b"end"), 150, i)
