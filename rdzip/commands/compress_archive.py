@@ -50,7 +50,7 @@ def compress_archive(
     coding.request.options.check(None)
     target = destination.place(inputs[0], "")
     coded: list[Coded] = []
-    with _written(target, coded, destination) as file:
+    with _written(target, coded, destination, folders=all(item.folder for item in inputs)) as file:
         size = archive.write_archive(file, _members(inputs, target, coding, out, coded))
     _end(target, coded, size, file, out, remove=remove)
 
@@ -85,12 +85,19 @@ def compress_chained(
 
 
 @contextmanager
-def _written(target: Path | None, coded: list[Coded], destination: Destination) -> Iterator[atomic.Hashed]:
-    """Open an archive for what is noted in `coded` as the block goes on; InputError if that is nothing."""
+def _written(
+    target: Path | None, coded: list[Coded], destination: Destination, *, folders: bool = False
+) -> Iterator[atomic.Hashed]:
+    """Open an archive for what is noted in `coded` as the block goes on; InputError if that is nothing.
+
+    - target, destination: of the archive
+    - coded: what is in it
+    - folders: whether it is of folders only, and may have no files
+    """
     sources: list[os.stat_result] = []
     with atomic.written(target, made_of=sources, force=destination.force) as file:
         yield atomic.Hashed(file)
-        if not coded:
+        if not coded and not folders:
             raise InputError("expected at least one image for the archive, found none that could be coded")
         sources += [one.status for one in coded if one.status is not None]
 

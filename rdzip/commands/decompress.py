@@ -165,6 +165,8 @@ def _file(
         safe = removal.put(target, found.data, destination, status, member=folder is not None)
         report.restored(item, target, found, out)
         return safe
+    if len(found.pictures) > 1:
+        raise InputError(f"expected one picture to write as {image_format}, found {len(found.pictures)}: leave it out")
     picture = picture_in(found, coding.compute.max_pixels)
     written = _written(picture, image_format)
     safe = removal.put(target, written.data, destination, status, member=folder is not None)

@@ -108,7 +108,7 @@ def _is_folder(path: Path) -> bool:
 
 def _walk(top: Path, suffixes: frozenset[str] | None, note: Callable[[str], None]) -> Iterator[Input]:
     failures: list[OSError] = []
-    empty, others = True, 0
+    empty, others, folders = True, 0, 0
     for folder, subfolders, names in os.walk(top, onerror=failures.append):
         subfolders.sort()
         if suffixes is None:
@@ -116,6 +116,7 @@ def _walk(top: Path, suffixes: frozenset[str] | None, note: Callable[[str], None
                 if path.is_symlink():
                     note(f"{shown(path)} is left out: it is a link to a folder")
                 else:
+                    folders += 1
                     yield Input(path, path.relative_to(top), folder=True)
         for name in sorted(names):
             path = Path(folder, name)
@@ -133,7 +134,7 @@ def _walk(top: Path, suffixes: frozenset[str] | None, note: Callable[[str], None
     if others and not empty and suffixes is not None and SUFFIX not in suffixes:
         what = "1 file that is no image is" if others == 1 else f"{others:,} files that are no images are"
         note(f"{shown(top)}: {what} left out; add --all to have them too")
-    if empty and not failures and suffixes is not None:
+    if empty and not failures and (suffixes is not None or not folders):
         yield Input(top, top, "holds no file to work on; name the files themselves to have them tried")
 
 

@@ -147,6 +147,9 @@ def _not_carried(data: bytes, why: str, request: Request, compute: Compute, prog
     done = _of_picture(data, picture, returned, request, compute, progress)
     if why:
         done.report.notes.append(Note(NoteKind.NOT_RETURNED, f"the picture comes back, but not the same file: {why}"))
+    elif not returned.note:
+        said = f"the picture comes back, but not surely the same {picture.source_format} file"
+        done.report.notes.append(Note(NoteKind.NOT_RETURNED, said))
     return alone if len(done.data) >= WORTH * len(alone.data) else done
 
 

@@ -75,6 +75,31 @@ def test_files_named_themselves_come_back(rdzip: Cli, files: Path, tmp_path: Pat
         assert rdzip("info", packed).code == 0
 
 
+def test_empty_folders(rdzip: Cli, files: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "e.rdz"
+    ran = rdzip("compress", "-r", files / "deep" / "empty", "--archive", packed, "--all")
+    assert (ran.code, "holds no file" in ran.err) == (1, True)
+    (tmp_path / "top" / "inside").mkdir(parents=True)
+    ran = rdzip("compress", "-r", tmp_path / "top", "--archive", packed, "--all")
+    assert (ran.code, ran.err.count("\n")) == (0, 1)
+    assert rdzip("decompress", packed).code == 0
+    assert state(tmp_path / "e") == state(tmp_path / "top")
+
+
+def test_pages_are_no_picture(rdzip: Cli, tmp_path: Path, photo: Path) -> None:
+    pages, packed = tmp_path / "pages.tif", tmp_path / "pages.tif.rdz"
+    with Image.open(photo) as image:
+        image.save(pages, save_all=True, append_images=[image.rotate(180), image.convert("L")])
+    assert rdzip("compress", pages).code == 0
+    assert "picture 1" in rdzip("info", packed).out.decode()
+    ran = rdzip("decompress", packed, "--as", "png")
+    assert (ran.code, "found 3" in ran.err) == (1, True)
+    before = pages.read_bytes()
+    pages.unlink()
+    assert rdzip("decompress", packed).code == 0
+    assert pages.read_bytes() == before
+
+
 def test_remove_deletes_what_comes_back(rdzip: Cli, files: Path, photo: Path) -> None:
     with Image.open(photo) as image:
         image.save(files / "c.pcx")
