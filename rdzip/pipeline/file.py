@@ -64,11 +64,10 @@ def compress_file(
         try:
             opened = row.open(data)
             check_pixels(opened.pictures, compute.max_pixels)
-        except NotCarriedError as error:
-            unknown = str(error)
-        else:
             if opened.pictures:
                 return _smaller(_carried(data, row, opened, request, compute, progress), data, request)
+        except NotCarriedError as error:
+            unknown = str(error)
     done = _not_carried(data, unknown, request, compute, progress)
     if why and done.report.returned is not None and done.report.returned.carrier == CARRIERS[WHOLE].name:
         done.report.notes.append(Note(NoteKind.AS_BYTES, f"kept as bytes: {why}"))
@@ -187,7 +186,7 @@ def _returned(carrier: str, skeleton: int, data: bytes) -> Returned:
 def _carried(
     data: bytes, row: Row, opened: Opened, request: Request, compute: Compute, progress: Progress | None
 ) -> Compressed:
-    """Return the .rdz file of a file that a carrier has opened, and a report."""
+    """Return the .rdz file of a file that a carrier has opened, and a report; NotCarriedError if it does not close."""
     grouped = groups(opened.pictures)
     done = []
     for number, group in enumerate(grouped):
@@ -225,10 +224,7 @@ def _check(packed: bytes, row: Row, pictures: list[Picture], data: bytes) -> Non
     """Close the file again from what was written beside the pictures, which are known to decode to the same."""
     found = section.read(container.unpack(packed))
     if found is None or CARRIERS[row.number].close(pictures, found.value()) != data:
-        raise FormatError(
-            f"verification failed: the {row.name} file does not come back; nothing was kept, please report this file "
-            "(the picture alone: `pixels`)"
-        )
+        raise NotCarriedError(f"closing it gives another {row.name} file, a fault of rdzip: please report it")
 
 
 def check_pixels(pictures: list[Picture], most: int | None) -> None:

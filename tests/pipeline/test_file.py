@@ -110,6 +110,16 @@ def test_what_no_carrier_makes_again(toy: Row) -> None:
     assert rdzip.restore(done.data) == data
 
 
+def test_a_carrier_that_closes_otherwise_costs_bytes_only(toy: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pages((30, 40), (20, 60))
+    monkeypatch.setattr(Row, "close", lambda self, pictures, skeleton: b"something else")
+    done = compress_file(data, Request())
+    assert done.report.returned is not None
+    assert done.report.returned.carrier == "bytes"
+    monkeypatch.undo()
+    assert rdzip.restore(done.data) == data
+
+
 def test_bytes_are_never_much_larger() -> None:
     rng = np.random.default_rng(0)
     for data in (b"", b"x", bytes(1000), rng.bytes(100), rng.bytes(1 << 20), b"ab" * 400_000):
