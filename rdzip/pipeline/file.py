@@ -141,12 +141,15 @@ def _not_carried(data: bytes, why: str, request: Request, compute: Compute, prog
         return alone
     if picture.source_format in LOSSY_FORMATS:
         return alone
+    if returned.note:
+        alone.report.notes.append(Note(NoteKind.AS_BYTES, f"kept as bytes; with `pixels` {returned.note}"))
+        return alone
     kept = f"the same file does not come back: {why}" if why else "the same file may not come back, byte for byte"
     returned = replace(returned, why=returned.why or kept)
     done = _of_picture(data, picture, returned, request, compute, progress)
     if why:
         done.report.notes.append(Note(NoteKind.NOT_RETURNED, f"the picture comes back, but not the same file: {why}"))
-    elif not returned.note:
+    else:
         said = f"the picture comes back, but not surely the same {picture.source_format} file"
         done.report.notes.append(Note(NoteKind.NOT_RETURNED, said))
     return alone if len(done.data) >= WORTH * len(alone.data) else done
