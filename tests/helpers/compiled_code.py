@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+import sys
 import tempfile
+import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +103,31 @@ def run_all() -> None:
     for layout, preset in PRESETS.items():
         used = model if preset.network else None
         mixing.decode(used, mixing.encode(used, pixels, None, preset).payload, pixels.shape, layout)
+    run_carriers()
+
+
+def run_carriers() -> None:
+    """Run what carriers compile: files of all formats, streams by all strategies of zlib, one of another encoder."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from fuzz.targets.carriers import files
+    from rdzip.formats.carriers.carrier import NotCarriedError
+    from rdzip.formats.carriers.deflate import rebuild, recover
+    from rdzip.formats.carriers.table import carrier_of
+
+    for data in files():
+        if (row := carrier_of(data)) is not None:
+            with suppress(NotCarriedError):
+                opened = row.open(data)
+                row.close(opened.pictures, opened.skeleton)
+    text = b"".join(b"%d and %d are %d; " % (n, n * n % 97, n + n * n % 97) for n in range(3000))
+    for level, strategy in ((0, 0), (1, 0), (6, 0), (9, 1), (6, 2), (6, 3), (6, 4)):
+        packer = zlib.compressobj(level, zlib.DEFLATED, 15, 8, strategy)
+        stream = packer.compress(text) + packer.flush()
+        rebuild(text, recover(stream, len(text))[1])
+    first, second = zlib.compressobj(6, 8, -15), zlib.compressobj(9, 8, -15, zdict=text[:30_000])
+    stream = first.compress(text[:30_000]) + first.flush(zlib.Z_SYNC_FLUSH)
+    stream += second.compress(text[30_000:]) + second.flush()
+    rebuild(text, recover(stream, len(text), False)[1])
 
 
 def check_all() -> None:
