@@ -56,7 +56,7 @@ def compress_file(
 
     Raises InputError for a picture that cannot be coded as the request says, and as compress does.
     """
-    if request.pixels or request.loss.is_lossy or request.metadata == "none" or _is_lossy(request, compute):
+    if request.pixels or request.loss.is_lossy or request.metadata == "none" or _of_pictures(request, compute):
         return _picture(data, request, compute, progress)
     check_request(request)
     row, unknown = carrier_of(data), ""
@@ -85,11 +85,13 @@ def items_in(data: bytes, request: Request, max_pixels: int | None = None) -> tu
         return None, str(error)
 
 
-def _is_lossy(request: Request, compute: Compute) -> bool:
+def _of_pictures(request: Request, compute: Compute) -> bool:
+    """Return whether the model that is asked for is lossy, or of latents: these run in torch, beside which compiled
+    carriers would take more memory than a process may, and are for research."""
     if request.model is None:
         return False
     model = resolve(request, compute)
-    return model is not None and model.role is Role.LOSSY
+    return model is not None and model.role in (Role.LOSSY, Role.LATENT)
 
 
 def _picture(data: bytes, request: Request, compute: Compute, progress: Progress | None) -> Compressed:
