@@ -28,6 +28,7 @@ from rdzip.formats.carriers.table import CARRIERS_BY_NAME
 from rdzip.formats.describe import describe
 from rdzip.formats.images import write
 from rdzip.formats.images.picture import Picture
+from rdzip.formats.images.read import is_suffix_of
 from rdzip.pipeline.batch_decompress import DecodedBatch, decompress_batch
 from rdzip.pipeline.decompress import decompress as decompress_image
 from rdzip.pipeline.report import Decoded
@@ -189,7 +190,7 @@ def _other_format(destination: Destination, found: Restored) -> str | None:
     """Return the format that the name after -o asks for, None if it is that of the file that came back, or of none."""
     if destination.output is None or destination.output.suffix.lower() not in IMAGE_SUFFIXES:
         return None
-    if write.is_suffix_of(destination.output.suffix, found.data):
+    if is_suffix_of(destination.output.suffix, found.data):
         return None
     return _output_format(destination)
 

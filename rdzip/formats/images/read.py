@@ -78,6 +78,19 @@ def read_picture(source: str | Path | bytes | BinaryIO, *, max_pixels: int | Non
     return picture
 
 
+def is_suffix_of(suffix: str, data: bytes) -> bool:
+    """Return whether a file name's suffix is one of the format that a file is of, as Pillow knows both."""
+    Image.init()
+    asked = Image.EXTENSION.get(suffix.lower())
+    if asked is None:
+        return False
+    try:
+        with pillow_limit(None), warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=[asked]) as image:
+            return image.format == asked
+    except Exception:  # what Pillow does not open has no such suffix
+        return False
+
+
 def picture_of_image(image: Image.Image) -> Picture:
     """Return the picture that a Pillow image holds; InputError for several frames, cut samples, or a mode that rdzip
     does not code.

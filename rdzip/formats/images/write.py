@@ -84,19 +84,6 @@ def format_of_suffix(suffix: str) -> str | None:
     return _BY_SUFFIX.get(suffix.lower())
 
 
-def is_suffix_of(suffix: str, data: bytes) -> bool:
-    """Return whether a file name's suffix is one of the format that a file is of, as Pillow knows both."""
-    Image.init()
-    asked = Image.EXTENSION.get(suffix.lower())
-    if asked is None:
-        return False
-    try:
-        with pillow_limit(None), warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=[asked]) as image:
-            return image.format == asked
-    except Exception:  # what Pillow does not open has no such suffix
-        return False
-
-
 def write_picture(picture: Picture, format: str | None = None, *, quick: bool = False) -> Written:
     """Return the picture as an image file. What was written is read again and compared: pixels, mode and palette are
     the same, and metadata that it would state otherwise are left out.
