@@ -1,4 +1,7 @@
-"""Deflate streams from data and recipes, from docs/reference/carriers.md alone: slow, for tests."""
+"""Deflate streams from data and recipes, from docs/reference/carriers.md alone: slow, for tests.
+
+One file, longer than others, so that the whole of that section can be read beside it.
+"""
 
 from __future__ import annotations
 
