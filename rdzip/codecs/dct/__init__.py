@@ -1,0 +1,1 @@
+"""Quantised DCT coefficients of JPEGs, coded by context mixing."""

@@ -1,0 +1,30 @@
+"""What the codec dct takes and gives: the quantised DCT coefficients of an image, as a JPEG holds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rdzip.exact.types import AnyArray
+
+
+@dataclass(frozen=True, eq=False)
+class Component:
+    """One component of an image: its quantised coefficients and how they were quantised.
+
+    coefficients: int16 [rows, columns, 64], a block in natural order (8 v + u: v vertical, u horizontal frequency);
+        DC as it is, not its difference. Rows and columns are those that the image's MCUs have; of a single component,
+        those that its samples need. Blocks that no scan has are zeros.
+    quantisation: uint16 [64], steps in natural order.
+    sampling: horizontal and vertical sampling factor, 1 to 4 (ITU-T T.81, A.1.1).
+    """
+
+    coefficients: AnyArray
+    quantisation: AnyArray
+    sampling: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Coefficients:
+    """An image of 1 to 4 components, in the order of its frame header."""
+
+    components: tuple[Component, ...]
