@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rdzip.exact.types import AnyArray
+import numpy as np
+from numpy.typing import NDArray
+
+from rdzip.exact.types import Int16
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,8 +21,8 @@ class Component:
     sampling: horizontal and vertical sampling factor, 1 to 4 (ITU-T T.81, A.1.1).
     """
 
-    coefficients: AnyArray
-    quantisation: AnyArray
+    coefficients: Int16
+    quantisation: NDArray[np.uint16]
     sampling: tuple[int, int]
 
 

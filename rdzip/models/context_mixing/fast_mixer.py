@@ -21,8 +21,9 @@ from rdzip.entropy.binary import HALF, SQUASH_MAX, code_bit, count, rate_table, 
 from rdzip.exact.aligned import aligned_zeros
 from rdzip.exact.compiled import compiled
 from rdzip.models.context_mixing.fast_features import BLEND, LEAST_SQUARES, NETWORK
-from rdzip.models.context_mixing.tables import DISTANCES, LEAST_PROBABILITY, distance_table, hashed, level_table
+from rdzip.models.context_mixing.tables import DISTANCES, LEAST_PROBABILITY, distance_table, level_table
 from rdzip.models.shared.compiled_mixture import cumulative
+from rdzip.models.shared.hashing import hashed
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]

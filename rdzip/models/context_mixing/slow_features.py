@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.exact.compiled import compiled
-from rdzip.models.context_mixing.tables import clipped, hashed, scale_index_table
+from rdzip.models.context_mixing.tables import clipped, scale_index_table
+from rdzip.models.shared.hashing import hashed
 from rdzip.models.shared.template import PAD
 
 Int32 = NDArray[np.int32]

@@ -36,10 +36,10 @@ from rdzip.models.context_mixing.tables import (
     LEAST_PROBABILITY,
     OBSERVATIONS,
     distance_table,
-    hashed,
     level_table,
 )
 from rdzip.models.shared.compiled_mixture import cumulative
+from rdzip.models.shared.hashing import hashed
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]

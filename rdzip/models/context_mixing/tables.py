@@ -46,13 +46,6 @@ def scale_index_table() -> Int32:
 
 
 @compiled
-def hashed(h: int, value: int) -> int:
-    """A hash of 32 bits with a value taken in."""
-    h = ((h ^ (value & 0xFFFFFFFF)) * 0x2F0B4C47 + 0x1B873593) & 0xFFFFFFFF
-    return h ^ (h >> 15)
-
-
-@compiled
 def clipped(v: int) -> int:
     """v within 0..255."""
     return min(max(v, 0), 255)

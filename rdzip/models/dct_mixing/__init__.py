@@ -1,0 +1,1 @@
+"""Context mixing of quantised DCT coefficients: what predicts them, and what mixes the predictions."""
