@@ -44,7 +44,9 @@ def test_the_compiler_is_told_nothing_else() -> None:
     functions = compiled_code.all_functions()
     assert len(functions) >= 50
     for function in functions:
-        assert function.targetoptions == compiled_code.OPTIONS, function.py_func
+        options = dict(function.targetoptions)
+        assert options.pop("inline") in ("never", "always")  # where it stands, not what it computes
+        assert options == compiled_code.OPTIONS, function.py_func
 
 
 def test_sums_of_the_least_squares_are_neither_reordered_nor_contracted() -> None:

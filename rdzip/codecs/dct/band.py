@@ -76,7 +76,7 @@ class Band:
             mean, size, local = first_fits()
             numbers = Numbers(
                 preset.contexts, preset.dc_contexts, preset.sign_contexts, preset.end_contexts, preset.mixers,
-                preset.interval, preset.soon, shape.columns, bits,
+                preset.refined, preset.interval, preset.soon, shape.columns, bits,
             )  # fmt: skip
             at_once = max(1, NOTED // shape.columns)
             for first in range(0, rows, at_once):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.exact.compiled import compiled
+from rdzip.exact.compiled import compiled, inlined
 from rdzip.exact.types import Int64, UInt32
 from rdzip.models.dct_mixing.contexts import DISTANCE_AC, DISTANCE_DC, Counters, find_buckets, find_sign
 from rdzip.models.dct_mixing.decisions import FINAL, FIRST_APM, SECOND_APM, Mixer, code_decision
@@ -35,13 +35,14 @@ class Numbers(NamedTuple):
     sign_contexts: int
     end_contexts: int
     mixers: int
+    refined: int
     interval: int
     soon: int
     columns: int
     bits: int
 
 
-@compiled
+@inlined
 def _distance(
     f: Int64, s: Surroundings, counters: Counters, n: Numbers, k: int, reference: int, threshold: float
 ) -> None:
@@ -53,7 +54,7 @@ def _distance(
         find_buckets(counters, f, kind, first, stop, n.bits)
 
 
-@compiled
+@inlined
 def _code_size(
     s: Surroundings,
     m: Mixer,
@@ -116,7 +117,7 @@ def _code_size(
             m.rows[FINAL] = ZERO_FINAL + k
             m.rows[FIRST_APM] = ZERO_APM + f[F.SIZE4] * 16 + f[F.RATIO]
             m.rows[SECOND_APM] = k * 64 + f[F.NEAR4]
-        bit = code_decision(m, counters.sizes, contexts, n.mixers, coder, data, decoding, bit_of_value)
+        bit = code_decision(m, counters.sizes, contexts, n.mixers, n.refined, coder, data, decoding, bit_of_value)
         if bits_left > 0:
             size = 2 * size + bit
             bits_left -= 1
@@ -137,7 +138,7 @@ def _code_size(
     return size
 
 
-@compiled
+@inlined
 def _code_sign(
     s: Surroundings,
     m: Mixer,
@@ -176,7 +177,7 @@ def _code_sign(
     m.rows[FINAL] = SIGN_FINAL + k
     m.rows[FIRST_APM] = SIGN_APM + mean * 16 + exponent
     m.rows[SECOND_APM] = SIGN_APM + k * 16 + f[F.RATIO]
-    bit = code_decision(m, counters.signs, count, n.mixers, coder, data, decoding, 1 - (negative ^ flipped))
+    bit = code_decision(m, counters.signs, count, n.mixers, n.refined, coder, data, decoding, 1 - (negative ^ flipped))
     return 1 - (bit ^ flipped)
 
 
@@ -220,7 +221,7 @@ def code_rows(
                         end = k
                         break
             end = code_end(
-                s, m, end_counters, n.end_contexts, n.mixers, coder, data, decoding, base, x, y, columns, end
+                s, m, end_counters, n.end_contexts, n.mixers, n.refined, coder, data, decoding, base, x, y, columns, end
             )
             s.ends[own] = end
             s.sums[own] = 0

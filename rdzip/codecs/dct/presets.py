@@ -13,6 +13,7 @@ class Preset(NamedTuple):
     - layout: its number in payloads
     - contexts, dc_contexts, sign_contexts, end_contexts: how many of each kind, the first ones
     - mixers: how many
+    - refined: whether APMs refine what is mixed
     - interval: every how many blocks a fit is solved anew
     - soon: whether there is a fit of the mean that forgets soon
     - most_bits: log2 of the most buckets in each context
@@ -25,15 +26,16 @@ class Preset(NamedTuple):
     sign_contexts: int
     end_contexts: int
     mixers: int
+    refined: int
     interval: int
     soon: int
     most_bits: int
     block_time: float
 
 
-FAST = Preset(1, 6, 4, 4, 5, 2, 32, 0, 16, 60.0)
-MEDIUM = Preset(2, 24, 10, 12, 12, 5, 8, 0, 16, 250.0)
-SLOW = Preset(3, 28, 10, 14, 12, 7, 8, 1, 18, 400.0)
+FAST = Preset(1, 4, 4, 3, 4, 2, 0, 64, 0, 12, 30.0)
+MEDIUM = Preset(2, 24, 10, 12, 12, 5, 1, 8, 0, 14, 120.0)
+SLOW = Preset(3, 28, 10, 14, 12, 7, 1, 8, 1, 16, 160.0)
 PRESETS = {preset.layout: preset for preset in (FAST, MEDIUM, SLOW)}
 """By layout number."""
 

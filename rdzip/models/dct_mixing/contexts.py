@@ -13,10 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from rdzip.entropy.binary import HALF
-from rdzip.exact.compiled import compiled
+from rdzip.exact.compiled import inlined
 from rdzip.exact.types import Int64, UInt32
 from rdzip.models.dct_mixing.features import F
-from rdzip.models.shared.hashing import hashed
 
 AC = (
     "K SIZE4, K SIZE2 RATIO, K TO_END SIZE2, K W N, K DOWN RIGHT DIAGONAL, K SUM COUNT, K NEAR4, SIZE_FINE, "
@@ -37,8 +36,8 @@ AC_SIGN = (
 DC_SIGN = "FRACTION, FRACTION EXPONENT, SIGN_LEFT SIGN_TOP"
 """Contexts of |AC|, of |DC| relative to its reference, and of their signs: lists of features. Presets have the first
 ones; those with DISTANCE change from decision to decision and are hashed anew."""
-LENGTH = 6
-"""Features of a context at most, and one more."""
+LENGTH = 5
+"""Features of a context at most."""
 AC_CONTEXTS, SIGN_CONTEXTS = 28, 14
 DISTANCE_AC, DISTANCE_DC = (22, 23), (8, 9)
 SIGN_BITS = 16
@@ -47,7 +46,7 @@ SIGN_BITS = 16
 
 @lru_cache(maxsize=1)
 def context_table() -> Int64:
-    """Features of the contexts of AC, DC, and their signs, int64 [4 * AC_CONTEXTS * LENGTH], F.NONE after the last."""
+    """Features of the contexts of AC, DC, and their signs, int64 [4 * AC_CONTEXTS * LENGTH]; F.NONE, always 0, for none."""
     table = np.zeros((4, AC_CONTEXTS, LENGTH), np.int64)
     for kind, text in enumerate((AC, DC, AC_SIGN, DC_SIGN)):
         for i, context in enumerate(text.split(", ")):
@@ -78,18 +77,23 @@ class Counters(NamedTuple):
         )
 
 
-@compiled
-def find(table: Int64, f: Int64, kind: int, i: int) -> int:
-    """Hash of context i of a kind."""
-    at = (kind * AC_CONTEXTS + i) * LENGTH
-    h = hashed(kind, i)
-    while table[at]:
-        h = hashed(h, f[table[at]])
-        at += 1
-    return h
+@inlined
+def _place(table: Int64, f: Int64, kind: int, i: int, bits: int) -> int:
+    """Place among 2**bits of the features of context i of a kind: a multiplicative hash."""
+    at = np.uintp((kind * AC_CONTEXTS + i) * LENGTH)
+    h = kind * 0x1B873593
+    h += f[table[at]] * 0x2F0B4C47
+    h += f[table[at + np.uintp(1)]] * 0x16A3B1C5
+    h += f[table[at + np.uintp(2)]] * 0x3C6EF372
+    h += f[table[at + np.uintp(3)]] * 0x1F83D9AB
+    h += f[table[at + np.uintp(4)]] * 0x2545F491
+    h &= 0xFFFFFFFF
+    h = ((h ^ (h >> 15)) * 0x2C1B3C6D) & 0xFFFFFFFF
+    place: int = h >> (32 - bits)
+    return place
 
 
-@compiled
+@inlined
 def find_buckets(counters: Counters, f: Int64, kind: int, first: int, stop: int, bits: int) -> None:
     """Find the buckets of a coefficient in the contexts first..stop-1.
 
@@ -99,11 +103,10 @@ def find_buckets(counters: Counters, f: Int64, kind: int, first: int, stop: int,
     - bits: log2 of how many buckets a context has
     """
     for i in range(first, stop):
-        h = find(counters.table, f, kind, i)
-        counters.buckets[i] = ((i << bits) + (h & ((1 << bits) - 1))) << 4
+        counters.buckets[i] = ((i << bits) + _place(counters.table, f, kind, i, bits)) << 4
 
 
-@compiled
+@inlined
 def find_sign(counters: Counters, f: Int64, kind: int, count: int, places: Int64) -> None:
     """Fill the places of a sign's counters.
 
@@ -113,5 +116,4 @@ def find_sign(counters: Counters, f: Int64, kind: int, count: int, places: Int64
     - places: filled
     """
     for i in range(count):
-        h = find(counters.table, f, kind, i)
-        places[i] = (i << SIGN_BITS) + (h & ((1 << SIGN_BITS) - 1))
+        places[i] = (i << SIGN_BITS) + _place(counters.table, f, kind, i, SIGN_BITS)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.entropy.binary import SQUASH_MAX, code_bit, count, rate_table, squash_table, stretch_table
-from rdzip.exact.compiled import compiled
+from rdzip.exact.compiled import inlined
 from rdzip.exact.types import Int32, Int64, UInt32
 
 INPUTS = 32
@@ -56,7 +56,6 @@ class Mixer(NamedTuple):
     - rows: int64 [10], rows of weights of its mixers and of the final one, and rows of the APMs
     - outputs: int64 [MIXERS], logarithms of odds
     - stretch, squash, rates: tables
-    - coded: int64 [2**16], how often each probability was that of what came
     """
 
     inputs: Int32
@@ -69,7 +68,6 @@ class Mixer(NamedTuple):
     stretch: Int32
     squash: Int32
     rates: Int32
-    coded: Int64
 
     @classmethod
     def of(cls, mixers: int, contexts: int) -> Mixer:
@@ -89,7 +87,6 @@ class Mixer(NamedTuple):
             np.clip(stretch_table(), -ODDS_MAX, ODDS_MAX).astype(np.int32),
             squash,
             rate_table(),
-            np.zeros(1 << 16, np.int64),
         )
 
     def without_apm(self) -> Mixer:
@@ -99,7 +96,7 @@ class Mixer(NamedTuple):
         return self
 
 
-@compiled
+@inlined
 def _dot(x: Int32, w: Int32, at: int) -> int:
     """Sum of products in 1/256 nat, in integers of 32 bits that never overflow."""
     s = np.int32(0)
@@ -109,7 +106,7 @@ def _dot(x: Int32, w: Int32, at: int) -> int:
     return z
 
 
-@compiled
+@inlined
 def _train(w: Int32, at: int, x: Int32, error: int) -> None:
     e = np.int32(error)
     for i in range(INPUTS):
@@ -118,12 +115,13 @@ def _train(w: Int32, at: int, x: Int32, error: int) -> None:
         w[k] = min(max(v, np.int32(-WEIGHT_MAX)), np.int32(WEIGHT_MAX))
 
 
-@compiled
+@inlined
 def code_decision(
     m: Mixer,
     counters: UInt32,
     contexts: int,
     mixers: int,
+    refined: int,
     coder: Int64,
     data: NDArray[np.uint8],
     decoding: int,
@@ -134,6 +132,7 @@ def code_decision(
     - m: the mixer, with the places of the counters and the rows of this decision
     - counters: those in contexts
     - contexts, mixers: how many of each there are
+    - refined: whether APMs refine what is mixed
     - coder, data, decoding: state of the arithmetic coder, what it reads or writes, and which
     - bit: the decision; of no meaning when decoding
     """
@@ -155,19 +154,20 @@ def code_decision(
     z = min(max(total >> 16, -SQUASH_MAX), SQUASH_MAX)
     mixed = int(np.int64(squash[np.uintp(z + SQUASH_MAX)]))
 
-    z = min(max(z + APM_STEPS // 2 * APM_STEP, 0), (APM_STEPS - 1) * APM_STEP - 1)
-    part = z & (APM_STEP - 1)
-    first = rows[FIRST_APM] * APM_STEPS + z // APM_STEP
-    second = (APM_ROWS + rows[SECOND_APM]) * APM_STEPS + z // APM_STEP
+    p = mixed
+    first = second = 0
     apm = m.apm
-    left = int((np.int64(apm[np.uintp(first)]) >> 16) + (np.int64(apm[np.uintp(second)]) >> 16))
-    right = int((np.int64(apm[np.uintp(first + 1)]) >> 16) + (np.int64(apm[np.uintp(second + 1)]) >> 16))
-    p = (2 * mixed + (left * (APM_STEP - part) + right * part) // APM_STEP) >> 2
+    if refined:
+        z = min(max(z + APM_STEPS // 2 * APM_STEP, 0), (APM_STEPS - 1) * APM_STEP - 1)
+        part = z & (APM_STEP - 1)
+        first = rows[FIRST_APM] * APM_STEPS + z // APM_STEP
+        second = (APM_ROWS + rows[SECOND_APM]) * APM_STEPS + z // APM_STEP
+        left = int((np.int64(apm[np.uintp(first)]) >> 16) + (np.int64(apm[np.uintp(second)]) >> 16))
+        right = int((np.int64(apm[np.uintp(first + 1)]) >> 16) + (np.int64(apm[np.uintp(second + 1)]) >> 16))
+        p = (2 * mixed + (left * (APM_STEP - part) + right * part) // APM_STEP) >> 2
     p = min(max(p, LEAST_PROBABILITY), 65536 - LEAST_PROBABILITY)
 
     bit = code_bit(coder, data, decoding, bit, p)
-    if not decoding:
-        m.coded[p if bit else 65536 - p] += 1
 
     error = (bit << 16) - mixed
     for s in range(mixers):
@@ -176,8 +176,9 @@ def code_decision(
         m.final_weights[k] = min(max(v, -FINAL_MAX), FINAL_MAX)
         own = (bit << 16) - int(np.int64(squash[np.uintp(outputs[s] + SQUASH_MAX)]))
         _train(m.weights, (s * ROWS + rows[s]) * INPUTS, inputs, own * RATE)
-    for at in (first, first + 1, second, second + 1):
-        count(apm, at, bit, rates, 0, APM_LIMIT)
+    if refined:
+        for at in (first, first + 1, second, second + 1):
+            count(apm, at, bit, rates, 0, APM_LIMIT)
     for i in range(contexts):
         count(counters, places[i], bit, rates, 0, CONTEXT_LIMIT)
     return bit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.exact.compiled import compiled
+from rdzip.exact.compiled import inlined
 from rdzip.exact.types import Int16, Int64, UInt32
 from rdzip.models.dct_mixing.decisions import FINAL, FIRST_APM, SECOND_APM, Mixer, code_decision
 from rdzip.models.dct_mixing.features import Surroundings
@@ -20,7 +20,7 @@ END_ROW, END_APM = 1024, 12032
 """Rows of the mixers and of the APMs from which on ends have theirs."""
 
 
-@compiled
+@inlined
 def _end_of(blocks: Int16, base: int, zigzag: Int64, steps: Int64, share: int) -> int:
     """Place of the last AC coefficient whose size in 1/2 steps is at least ``share``, 0 for none; none of no blocks."""
     if len(blocks) > 0:
@@ -31,7 +31,7 @@ def _end_of(blocks: Int16, base: int, zigzag: Int64, steps: Int64, share: int) -
     return 0
 
 
-@compiled
+@inlined
 def _edge(asked: Int64, at: int, step: int) -> int:
     """Sum of what an edge asks for of the frequencies from 1 on, in steps."""
     total = 0
@@ -40,13 +40,14 @@ def _edge(asked: Int64, at: int, step: int) -> int:
     return (total >> 13) // step
 
 
-@compiled
+@inlined
 def code_end(
     s: Surroundings,
     m: Mixer,
     counters: UInt32,
     contexts: int,
     mixers: int,
+    refined: int,
     coder: Int64,
     data: NDArray[np.uint8],
     decoding: int,
@@ -61,6 +62,7 @@ def code_end(
     - s, m: surroundings and mixer
     - counters: uint32 [END_CONTEXTS, 2**END_BITS], flat
     - contexts, mixers: how many of each
+    - refined: whether APMs refine what is mixed
     - coder, data, decoding: state of the arithmetic coder, what it reads or writes, and which
     - base, x, y, columns: the block's first place, column, row, columns
     - end: of no meaning when decoding
@@ -106,6 +108,6 @@ def code_end(
         m.rows[FINAL] = n
         m.rows[FIRST_APM] = END_APM + n
         m.rows[SECOND_APM] = END_APM + 64 + around // 6
-        bit = code_decision(m, counters, contexts, mixers, coder, data, decoding, (end >> (5 - level)) & 1)
+        bit = code_decision(m, counters, contexts, mixers, refined, coder, data, decoding, (end >> (5 - level)) & 1)
         node = 2 * node + bit
     return node - 64

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rdzip.exact.compiled import compiled
+from rdzip.exact.compiled import inlined
 from rdzip.exact.types import Float64, Int16, Int32, Int64
 from rdzip.models.dct_mixing.fits import Fits, accumulate, predict, solve
 from rdzip.models.dct_mixing.tables import (
@@ -32,8 +32,8 @@ MEAN_INPUTS, SIZE_INPUTS = 16, 18
 """Inputs of the fit of a coefficient's mean, and of that of its size."""
 LEFT, TOP, LEFT_FAR, TOP_FAR, CONSTANT = 0, 1, 14, 15, 13
 """Inputs of the mean: what the edges leave, by half a step and by a whole one; 1 for DC. Others: see `_mean_inputs`."""
-DECAY, DC_DECAY, LOCAL_DECAY = 0.9985, 0.99, 0.98
-"""What a fit's sums are multiplied by at each coefficient; LOCAL_DECAY in the fit that forgets soon."""
+GROWTH, DC_GROWTH, LOCAL_GROWTH = 1.0015, 1.01, 1.02
+"""What a coefficient is heavier by in a fit than the one before; LOCAL_GROWTH in the fit that forgets soon."""
 LEAST_SIZE, MOST_SIZE, LEAST_MEAN, MOST_MEAN = 0.02, 2000.0, 0.0001, 4000.0
 SOON, EARLY = 512, 2
 """Up to how many blocks fits are solved every EARLY ones."""
@@ -161,7 +161,7 @@ def first_fits() -> tuple[Fits, Fits, Fits]:
     return Fits.of(MEAN_INPUTS, mean), Fits.of(SIZE_INPUTS, {0: 0.1, 1: 0.3, 2: 0.3}), Fits.of(MEAN_INPUTS, mean)
 
 
-@compiled
+@inlined
 def take_in(s: Surroundings, place: int, value: int) -> None:
     """Take off a coefficient at a natural place from what the edges ask for."""
     v, u = place >> 3, place & 7
@@ -172,7 +172,7 @@ def take_in(s: Surroundings, place: int, value: int) -> None:
     s.known_top[8 + u] += t * s.edges[8 + v]
 
 
-@compiled
+@inlined
 def end_block(s: Surroundings, base: int, x: int) -> None:
     """Note what the right and the lower edge of a block ask for of the next ones."""
     for i in range(16):
@@ -193,7 +193,7 @@ def end_block(s: Surroundings, base: int, x: int) -> None:
             s.above[16 * x + 8 + u] += down * s.edges[8 + v]
 
 
-@compiled
+@inlined
 def _mean_inputs(s: Surroundings, inputs: Float64, base: int, place: int, x: int, y: int, columns: int) -> None:
     """Fill the inputs of the mean of a coefficient."""
     blocks, edges = s.blocks, s.edges
@@ -231,7 +231,7 @@ def _mean_inputs(s: Surroundings, inputs: Float64, base: int, place: int, x: int
     inputs[CONSTANT] = 0.0 if place else 1.0
 
 
-@compiled
+@inlined
 def _size_inputs(
     s: Surroundings, inputs: Float64, of_mean: Float64, mean: float, k: int, base: int, x: int, y: int, columns: int
 ) -> None:
@@ -261,7 +261,7 @@ def _size_inputs(
     inputs[17] = np.float64(s.sums[_own(y, columns, x)]) / np.float64(66 - k)
 
 
-@compiled
+@inlined
 def _size_inputs_of_dc(
     s: Surroundings, inputs: Float64, of_mean: Float64, base: int, x: int, y: int, columns: int
 ) -> None:
@@ -281,14 +281,14 @@ def _size_inputs_of_dc(
         inputs[i] = 0.0
 
 
-@compiled
+@inlined
 def _own(y: int, columns: int, x: int) -> int:
     """Where a block's numbers are among those of two rows."""
     place: int = (y & 1) * (columns + 2) + x + 1
     return place
 
 
-@compiled
+@inlined
 def expect(
     s: Surroundings, mean: Fits, size: Fits, local: Fits, k: int, base: int, x: int, y: int, columns: int, soon: int
 ) -> int:
@@ -300,14 +300,14 @@ def expect(
     """
     place = s.zigzag[k]
     _mean_inputs(s, mean.inputs, base, place, x, y, columns)
-    mu = _within(predict(mean.weights, mean.inputs, k))
+    mu = _within(predict(mean, k))
     reference = 0
     if k:
         _size_inputs(s, size.inputs, mean.inputs, mu, k, base, x, y, columns)
     else:
         reference = int(mu + 4096.5) - 4096
         _size_inputs_of_dc(s, size.inputs, mean.inputs, base, x, y, columns)
-    expected = predict(size.weights, size.inputs, k)
+    expected = predict(size, k)
     if not expected > LEAST_SIZE:
         expected = LEAST_SIZE
     if expected > MOST_SIZE:
@@ -318,11 +318,11 @@ def expect(
     if soon:
         for i in range(MEAN_INPUTS):
             local.inputs[i] = mean.inputs[i]
-        s.values[2] = _within(predict(local.weights, local.inputs, k))
+        s.values[2] = _within(predict(local, k))
     return reference
 
 
-@compiled
+@inlined
 def _within(mu: float) -> float:
     """A mean within MOST_MEAN; MOST_MEAN for what is no number, 0 for what is next to 0, whose sign has no meaning."""
     if not mu < MOST_MEAN:
@@ -332,7 +332,7 @@ def _within(mu: float) -> float:
     return max(mu, -MOST_MEAN)
 
 
-@compiled
+@inlined
 def learn(
     s: Surroundings,
     mean: Fits,
@@ -354,22 +354,22 @@ def learn(
     - soon: whether there is a fit that forgets soon
     """
     share = 1.0 / (s.values[1] * s.values[1] + 0.1)
-    decay = DECAY if k else DC_DECAY
+    growth = GROWTH if k else DC_GROWTH
     mean.inputs[MEAN_INPUTS] = value
     size.inputs[SIZE_INPUTS] = abs(error)
-    accumulate(mean.sums, mean.inputs, k, decay, share)
-    accumulate(size.sums, size.inputs, k, decay, share)
+    accumulate(mean, k, growth, share)
+    accumulate(size, k, growth, share)
     if soon:
         local.inputs[MEAN_INPUTS] = value
-        accumulate(local.sums, local.inputs, k, LOCAL_DECAY, share)
+        accumulate(local, k, LOCAL_GROWTH, share)
     if (block + k) % interval == 0 or (block < SOON and (block + k) % EARLY == 0):
-        solve(mean.sums, mean.weights, mean.work, k, MEAN_INPUTS)
-        solve(size.sums, size.weights, size.work, k, SIZE_INPUTS)
+        solve(mean, k)
+        solve(size, k)
         if soon:
-            solve(local.sums, local.weights, local.work, k, MEAN_INPUTS)
+            solve(local, k)
 
 
-@compiled
+@inlined
 def describe(
     s: Surroundings,
     of_mean: Float64,
@@ -469,7 +469,7 @@ def describe(
         f[F.SIGN_LOCAL] = signed_class(t, rounded_down(sign * s.values[2] / size, 16.0))
 
 
-@compiled
+@inlined
 def _sign(v: float) -> int:
     """0, 1, 2 for what is below 0, 0, above 0."""
     return 1 + (1 if v > 0.0 else 0) - (1 if v < 0.0 else 0)

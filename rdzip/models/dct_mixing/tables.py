@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from rdzip.exact.compiled import compiled
+from rdzip.exact.compiled import inlined
 from rdzip.exact.types import Int32, Int64
 
 ZIGZAG = (
@@ -49,7 +49,7 @@ def logarithm_table() -> Int32:
     return np.array(found, np.int32)
 
 
-@compiled
+@inlined
 def log_class(table: Int32, v: int, j: int, most: int) -> int:
     """Logarithmic class of v, 0 <= v < 2**36, with 2**j classes an octave, at most ``most``; table: logarithm_table."""
     more = 0
@@ -60,13 +60,13 @@ def log_class(table: Int32, v: int, j: int, most: int) -> int:
     return min(found, most)
 
 
-@compiled
+@inlined
 def signed_class(table: Int32, v: int) -> int:
     """Class 0..62 of |v| < 2**36 with two classes an octave and its sign; 31 is that of 0."""
     return 31 + log_class(table, v, 1, 31) if v >= 0 else 31 - log_class(table, -v, 1, 31)
 
 
-@compiled
+@inlined
 def rounded_down(v: float, factor: float) -> int:
     """v * factor as an integer, towards 0; 0 for what is no number, or 2**20 and more."""
     product = v * factor
