@@ -137,30 +137,26 @@ def compiled(function: F) -> F:
 
     It may make no arrays: nothing counts references (_nrt), which took half the time of short functions.
     """
-    return _compiled(function, "never")
+    return _compiled(function, inline=False)
 
 
 def inlined(function: F) -> F:
     """As `compiled`, and put into the functions that call it: named tuples of arrays take long to hand over."""
-    return _compiled(function, "always")
+    return _compiled(function, inline=True)
 
 
-def _compiled(function: F, inline: str) -> F:
-    """See `compiled`; inline: "always" or "never"."""
+def _compiled(function: F, *, inline: bool) -> F:
+    """See `compiled` and `inlined`."""
     if not COMPILES:
         FUNCTIONS.append(function)
         return function
     folder, before = _folder(), _config.CACHE_DIR
     _config.CACHE_DIR = str(folder or "")
     try:
-        options: dict[str, Any] = {
-            "cache": folder is not None,
-            "nogil": True,
-            "error_model": "numpy",
-            "_nrt": False,
-            "inline": inline,
-        }
-        result: Any = numba.njit(inline=inline, **options)(function)
+        options: dict[str, Any] = {"cache": folder is not None, "nogil": True, "error_model": "numpy", "_nrt": False}
+        if inline:
+            options["inline"] = "always"
+        result: Any = numba.njit(**options)(function)
         if folder is not None:
             result._cache = _Kept(function)
         FUNCTIONS.append(result)

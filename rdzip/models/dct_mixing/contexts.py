@@ -46,7 +46,7 @@ SIGN_BITS = 16
 
 @lru_cache(maxsize=1)
 def context_table() -> Int64:
-    """Features of the contexts of AC, DC, and their signs, int64 [4 * AC_CONTEXTS * LENGTH]; F.NONE, always 0, for none."""
+    """Features of the contexts of AC, DC, and their signs, int64 [4 * AC_CONTEXTS * LENGTH]; F.NONE, 0, for none."""
     table = np.zeros((4, AC_CONTEXTS, LENGTH), np.int64)
     for kind, text in enumerate((AC, DC, AC_SIGN, DC_SIGN)):
         for i, context in enumerate(text.split(", ")):
