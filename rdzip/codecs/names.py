@@ -60,6 +60,8 @@ class TransformCodec(_Numbered):
     IREC_VAE = 2
 
 
+DCT = "dct"
+"""The codec of the coefficients of JPEGs."""
 SAFETY_NET = (PlaneCodec.CLASSIC.label, PlaneCodec.CAUSAL.label, PlaneCodec.MIXING.label)
 """Codecs that the library chooses from by itself."""
 LATENT_CODECS = tuple(codec.label for codec in LatentCodec)

@@ -67,6 +67,12 @@ def _file_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     for number, picture in enumerate(facts["pictures"]):
         what = f"{shape_text(picture['shape'])}, {picture['mode']}, {bytes_text(picture['bytes'])}, {picture['codec']}"
         lines.append((f"  picture {number}", what))
+    if "scans" in facts:
+        order = "progressive" if facts["progressive"] else "sequential"
+        scans = f"{facts['scans']} scan{'' if facts['scans'] == 1 else 's'}"
+        lines.append(
+            ("JPEG", f"quality about {facts['quality']}, sampling {' '.join(facts['sampling'])}, {order}, {scans}")
+        )
     if facts["reason"]:
         lines.append(("codec", f"{facts['codec']}: {facts['reason']}"))
     lines.append(("format", f"version {facts['format_version']}"))

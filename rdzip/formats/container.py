@@ -41,6 +41,7 @@ class SectionType(IntEnum):
     NAMES = 9  # of a batch of images
     SEQUENCES = 10  # of a batch of sequences: their lengths and what else their file says
     SKELETON = 11  # of the file that was compressed: all of it but its pictures
+    COEFFICIENTS = 12  # of a JPEG: a payload of the codec dct
     ORIGIN = 128  # where the model can be fetched; readers may skip it
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from rdzip.codecs.names import ClassicMethod, PlaneCodec
+from rdzip.codecs.names import DCT, ClassicMethod, PlaneCodec
 from rdzip.errors import CoderError, FormatError
 from rdzip.formats import container
 from rdzip.formats.carriers.section import read as section_of
@@ -15,6 +15,7 @@ from rdzip.formats.header import (
     BATCH_KIND,
     BYTES_REASON,
     CARRIED_KIND,
+    DCT_REASON,
     LOSSY_REASON,
     MEMBERS,
     REASONS,
@@ -101,6 +102,9 @@ def _file(parsed: Container, size: int) -> dict[str, Any]:
     """Return the facts about a file that comes back, of which pictures are members, or which has none."""
     if parsed.header != {MEMBERS: CARRIED_KIND} or section_of(parsed) is None:
         raise FormatError("header is inconsistent: no skeleton of a file; the file is corrupt")
+    coded = [section.body for section in parsed.sections if section.type == SectionType.COEFFICIENTS]
+    if coded:
+        return _jpeg(parsed, coded, size)
     bodies = [section.body for section in parsed.sections if section.type == SectionType.MEMBER]
     pictures = [_image(container.unpack(body), len(body)) for body in bodies]
     samples = sum(prod(picture["shape"]) for picture in pictures)
@@ -116,6 +120,52 @@ def _file(parsed: Container, size: int) -> dict[str, Any]:
         "pictures": pictures,
         "bytes": size,
         "bpsp": 8 * size / samples if samples else None,
+    }
+
+
+def _jpeg(parsed: Container, coded: list[bytes | memoryview], size: int) -> dict[str, Any]:
+    """Return the facts about a JPEG that comes back: of the image, and of those inside it."""
+    from rdzip.formats.carriers.jpeg.summary import scans_of
+
+    skeleton = section_of(parsed)
+    scans, progressive = scans_of(skeleton.value()) if skeleton else (0, False)
+    pictures = [_coefficients(body) for body in coded]
+    return {
+        "kind": "file",
+        "format_version": container.VERSION,
+        "codec": DCT,
+        "reason": DCT_REASON,
+        **_model(None),
+        **_returned(parsed),
+        "mode": None,
+        "scans": scans,
+        "progressive": progressive,
+        "quality": pictures[0]["quality"],
+        "sampling": pictures[0]["sampling"],
+        "shape": pictures[0]["shape"],
+        "pictures": pictures,
+        "bytes": size,
+        "bpsp": 8 * size / max(1, sum(prod(picture["shape"]) for picture in pictures)),
+    }
+
+
+def _coefficients(body: bytes | memoryview) -> dict[str, Any]:
+    """Return the facts about the coefficients of an image: its blocks, sampling, quality estimate."""
+    from rdzip.codecs.dct.heads import read_head
+    from rdzip.codecs.dct.quality import estimated
+
+    try:
+        layout, heads, _ = read_head(body)
+    except CoderError as error:
+        raise FormatError(f"{error}; get another copy") from error
+    return {
+        "shape": [8 * max(head.rows for head in heads), 8 * max(head.columns for head in heads), len(heads)],
+        "mode": {1: "grey", 4: "four components"}.get(len(heads), "colour"),
+        "codec": DCT,
+        "layout": layout,
+        "sampling": [f"{head.sampling[0]}x{head.sampling[1]}" for head in heads],
+        "quality": estimated(heads[0].steps),
+        "bytes": len(body),
     }
 
 

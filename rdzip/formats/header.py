@@ -40,6 +40,7 @@ REASONS = {
     Reason.CLASSIC_GRAPHICS: "graphics: quick statistics leave no chance to the neural model",
     Reason.LOSSLESS_SMALLER: "coding without loss was no larger than what was asked for",
 }
+DCT_REASON = "a JPEG: its coefficients are coded, and the same file comes back"
 BYTES_REASON = "the file is no picture that comes back, or takes least as it is"
 LOSSY_REASON = "this quality or rate was asked for"  # of lossy files, which store Reason 0
 

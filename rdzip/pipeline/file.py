@@ -2,6 +2,7 @@
 
 file -> carrier -> pictures -> codecs of planes -.
                 `> skeleton ---------------------+-> .rdz, exact: file
+file -> carrier of JPEG (coefficients.py) ---------'
 file -> its bytes, packed -----------------------'
 file -> picture, metadata -> codecs of planes -----> .rdz, exact: picture
 """
@@ -20,13 +21,14 @@ from rdzip.formats.batch import files as batch_files
 from rdzip.formats.batch.items import Batch
 from rdzip.formats.carriers import section
 from rdzip.formats.carriers.carrier import NotCarriedError, Opened, Row
-from rdzip.formats.carriers.table import CARRIERS, WHOLE, carrier_of
+from rdzip.formats.carriers.table import CARRIERS, JPEG, WHOLE, carrier_of
 from rdzip.formats.container import Section, SectionType
 from rdzip.formats.header import CARRIED_KIND, MEMBERS
 from rdzip.formats.images import faithful
 from rdzip.formats.images.picture import Picture
 from rdzip.formats.images.read import LOSSY_FORMATS, NotAnImageError, read_picture
 from rdzip.formats.notes import Note, NoteKind
+from rdzip.pipeline.coefficients import compress_coefficients
 from rdzip.pipeline.compress import check_request, compress
 from rdzip.pipeline.model_handle import Role
 from rdzip.pipeline.report import Compressed, Report, Returned, limit_notes
@@ -60,9 +62,13 @@ def compress_file(
         return _picture(data, request, compute, progress)
     check_request(request)
     row, unknown = carrier_of(data), ""
+    if row is not None and row.number == JPEG and (request.model is not None or request.codec is not None):
+        return _picture(data, request, compute, progress)
     if row is not None:
         try:
             opened = row.open(data)
+            if row.number == JPEG:
+                return _smaller(compress_coefficients(data, row, opened, request, compute, progress), data, request)
             check_pixels(opened.pictures, compute.max_pixels)
             if opened.pictures:
                 return _smaller(_carried(data, row, opened, request, compute, progress), data, request)

@@ -6,9 +6,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from rdzip.codecs.names import DCT
 from rdzip.codecs.result import Bits
 from rdzip.formats.batch.items import Batch
-from rdzip.formats.header import BYTES_REASON, LOSSY_REASON, REASONS, Reason
+from rdzip.formats.header import BYTES_REASON, DCT_REASON, LOSSY_REASON, REASONS, Reason
 from rdzip.formats.images.picture import Picture
 from rdzip.formats.notes import Note, NoteKind
 from rdzip.system import limits
@@ -94,6 +95,8 @@ class Report:
         """Why the codec was chosen, for users."""
         if not self.shape:
             return BYTES_REASON
+        if self.codec == DCT:
+            return DCT_REASON
         return LOSSY_REASON if self.cause is None else REASONS[self.cause]
 
 

@@ -15,12 +15,14 @@ from rdzip.errors import FormatError, InputError
 from rdzip.formats import container
 from rdzip.formats.carriers import section
 from rdzip.formats.carriers.section import Skeleton
+from rdzip.formats.carriers.table import JPEG
 from rdzip.formats.container import Container, SectionType
 from rdzip.formats.header import CARRIED_KIND, MEMBERS, ImageHeader
 from rdzip.formats.images.picture import Picture
 from rdzip.formats.images.read import pillow_limit, read_picture
 from rdzip.formats.images.write import to_image
 from rdzip.formats.modes import BY_NUMBER
+from rdzip.pipeline.coefficients import coefficients_in
 from rdzip.pipeline.decompress import check_pixels, decompress_parsed
 from rdzip.pipeline.file import unstacked
 from rdzip.pipeline.planes import palette_of
@@ -65,6 +67,9 @@ def restore(data: bytes | memoryview, compute: Compute = DEFAULT_COMPUTE, progre
     if skeleton is None:
         raise FormatError("this .rdz file holds a picture, not the file that it was read from: decompress it")
     with limits.bounded(len(data), limits.Budget(compute.max_pixels)):
+        if skeleton.carrier.number == JPEG:
+            file = skeleton.carrier.close(coefficients_in(parsed, compute, progress), skeleton.value())  # type: ignore[arg-type]
+            return _restored(file, skeleton, [], seconds_of([], time.perf_counter() - start))
         decoded = _groups(parsed, skeleton, compute, progress)
         pictures = [
             one
@@ -72,11 +77,15 @@ def restore(data: bytes | memoryview, compute: Compute = DEFAULT_COMPUTE, progre
             for one in unstacked(found.picture, count)
         ]
         file = skeleton.carrier.close(pictures, skeleton.value())
+    return _restored(file, skeleton, pictures, seconds_of(decoded, time.perf_counter() - start))
+
+
+def _restored(file: bytes, skeleton: Skeleton, pictures: list[Picture], seconds: dict[str, float]) -> Restored:
+    """Return a file that came back; FormatError if it is not the one that was compressed."""
     if section.file_hash(file) != skeleton.file_hash:
         raise FormatError(
             "the file that comes back is not the one that was compressed (its hash differs): the .rdz file is corrupt"
         )
-    seconds = seconds_of(decoded, time.perf_counter() - start)
     return Restored(file, skeleton.carrier.name, skeleton.carrier.suffix, pictures, seconds)
 
 

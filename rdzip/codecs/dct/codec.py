@@ -11,7 +11,7 @@ import numpy as np
 
 from rdzip.codecs.dct.band import Band, Shape
 from rdzip.codecs.dct.coefficients import Coefficients, Component
-from rdzip.codecs.dct.heads import read_head, write_head
+from rdzip.codecs.dct.heads import Head, read_head, write_head
 from rdzip.codecs.dct.presets import MAX_BANDS, PRESETS, preset_of
 from rdzip.codecs.threads import map_bands, thread_limit
 from rdzip.codecs.varint import read_numbers, write_numbers
@@ -19,6 +19,7 @@ from rdzip.entropy.binary import finish_coder
 from rdzip.errors import CoderError, InputError
 from rdzip.exact.types import Int16
 from rdzip.models.dct_mixing.decisions import LEAST_PROBABILITY
+from rdzip.models.dct_mixing.zigzag import ZIGZAG
 from rdzip.system import limits
 from rdzip.system.progress import Progress
 
@@ -59,7 +60,7 @@ def encode(
 
     with thread_limit(threads):
         coded = map_bands(count, work, progress)
-    head = write_head(preset.layout, shapes)
+    head = write_head(preset.layout, [_head(component) for component in picture.components])
     return head + write_numbers([count, *(len(part) for part in coded[:-1])]) + b"".join(coded)
 
 
@@ -73,7 +74,8 @@ def decode(
     - max_pixels: the most samples of a component; None for the usual limit
     - progress: called with the share that is done
     """
-    layout, shapes, at = read_head(payload)
+    layout, heads, at = read_head(payload)
+    shapes = [_shape_of(head) for head in heads]
     if layout not in PRESETS:
         raise CoderError(
             f"codec dct: expected layout 1 to {max(PRESETS)}, found {layout}: the file needs a newer rdzip"
@@ -118,6 +120,19 @@ def _shape(component: Component) -> Shape:
     """Shape and quantisation of a component."""
     rows, columns, _ = component.coefficients.shape
     return Shape(rows, columns, component.sampling, component.quantisation.astype(np.int64))
+
+
+def _head(component: Component) -> Head:
+    """What the head of a payload says of a component."""
+    rows, columns, _ = component.coefficients.shape
+    return Head(rows, columns, component.sampling, tuple(component.quantisation[list(ZIGZAG)].tolist()))
+
+
+def _shape_of(head: Head) -> Shape:
+    """Shape and quantisation of a component that a head tells of."""
+    steps = np.zeros(64, np.int64)
+    steps[list(ZIGZAG)] = head.steps
+    return Shape(head.rows, head.columns, head.sampling, steps)
 
 
 def _part(shape: Shape, b: int, count: int) -> tuple[int, int]:

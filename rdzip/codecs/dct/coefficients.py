@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.exact.types import Int16
+from rdzip.models.dct_mixing.zigzag import ZIGZAG
+
+__all__ = ["ZIGZAG", "Coefficients", "Component"]
 
 
 @dataclass(frozen=True, eq=False)

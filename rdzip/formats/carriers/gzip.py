@@ -59,7 +59,7 @@ def close(pictures: Sequence[Picture], skeleton: Any) -> bytes:
     """Return the file."""
     number, inner, recipe, head, rest = fields(skeleton, 5)
     row = table.CARRIERS.get(integer(number))
-    require(row is not None and row.number != NUMBER, "a skeleton names no carrier of what is inside")
+    require(row is not None and row.number not in (NUMBER, table.JPEG), "a skeleton names no carrier of what is inside")
     assert row is not None
     found = row.close(pictures, inner)
     return b"".join([MAGIC, octets(head), rebuild(found, recipe), _trailer(found), octets(rest or b"")])
@@ -94,7 +94,7 @@ def _first(stream: memoryview) -> bytes:
 def _inside(start: bytes) -> Row:
     """Return the carrier of data that begin so; NotCarriedError if there is none, or it is gzip again."""
     row = table.carrier_of(start)
-    if row is None or row.number == NUMBER:
+    if row is None or row.number in (NUMBER, table.JPEG):
         raise NotCarriedError("what is inside is of no format that is carried")
     return row
 

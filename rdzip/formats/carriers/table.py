@@ -11,8 +11,8 @@ from importlib import import_module
 
 from rdzip.formats.carriers.carrier import Row
 
-WHOLE = 0
-"""Number of the carrier of any file."""
+WHOLE, JPEG = 0, 11
+"""Numbers of the carrier of any file, and of that whose pictures are coefficients."""
 _FOLDER = "rdzip.formats.carriers"
 _BARE_DICOM = re.compile(
     rb"\x02\x00\x00\x00UL\x04\x00|\x08\x00[\x00\x05\x08\x16\x18]\x00(?:[A-Z]{2}.\x00|[^\x00]\x00{3})", re.DOTALL
@@ -51,6 +51,7 @@ _ROWS: tuple[Row, ...] = (
     Row(6, "DICOM", ".dcm", f"{_FOLDER}.dicom", _is_dicom),
     Row(1, "PNG", ".png", f"{_FOLDER}.png", lambda start: start[:8] == b"\x89PNG\r\n\x1a\n"),
     Row(2, "TIFF", ".tif", f"{_FOLDER}.tiff", _is_tiff),
+    Row(JPEG, "JPEG", ".jpg", f"{_FOLDER}.jpeg.file", lambda start: start[:3] == b"\xff\xd8\xff"),
     Row(3, "BMP", ".bmp", f"{_FOLDER}.bmp", lambda start: start[:2] == b"BM"),
     Row(4, "PNM", ".pnm", f"{_FOLDER}.netpbm", _is_netpbm),
     Row(5, "NPY", ".npy", f"{_FOLDER}.npy", lambda start: start[:6] == b"\x93NUMPY"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rdzip.exact.compiled import inlined
+from rdzip.exact.compiled import compiled, inlined
 from rdzip.exact.types import Int16, Int64, UInt32
 from rdzip.models.dct_mixing.decisions import FINAL, FIRST_APM, SECOND_APM, Mixer, code_decision
 from rdzip.models.dct_mixing.features import Surroundings
@@ -20,7 +20,7 @@ END_ROW, END_APM = 1024, 12032
 """Rows of the mixers and of the APMs from which on ends have theirs."""
 
 
-@inlined
+@compiled
 def _end_of(blocks: Int16, base: int, zigzag: Int64, steps: Int64, share: int) -> int:
     """Place of the last AC coefficient whose size in 1/2 steps is at least ``share``, 0 for none; none of no blocks."""
     if len(blocks) > 0:
@@ -31,7 +31,7 @@ def _end_of(blocks: Int16, base: int, zigzag: Int64, steps: Int64, share: int) -
     return 0
 
 
-@inlined
+@compiled
 def _edge(asked: Int64, at: int, step: int) -> int:
     """Sum of what an edge asks for of the frequencies from 1 on, in steps."""
     total = 0

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rdzip.exact.compiled import inlined
+from rdzip.exact.compiled import compiled, inlined
 from rdzip.exact.types import Float64, Int16, Int32, Int64
 from rdzip.models.dct_mixing.fits import Fits, accumulate, predict, solve
 from rdzip.models.dct_mixing.tables import (
@@ -281,7 +281,7 @@ def _size_inputs_of_dc(
         inputs[i] = 0.0
 
 
-@inlined
+@compiled
 def _own(y: int, columns: int, x: int) -> int:
     """Where a block's numbers are among those of two rows."""
     place: int = (y & 1) * (columns + 2) + x + 1
@@ -322,7 +322,7 @@ def expect(
     return reference
 
 
-@inlined
+@compiled
 def _within(mu: float) -> float:
     """A mean within MOST_MEAN; MOST_MEAN for what is no number, 0 for what is next to 0, whose sign has no meaning."""
     if not mu < MOST_MEAN:
@@ -469,7 +469,7 @@ def describe(
         f[F.SIGN_LOCAL] = signed_class(t, rounded_down(sign * s.values[2] / size, 16.0))
 
 
-@inlined
+@compiled
 def _sign(v: float) -> int:
     """0, 1, 2 for what is below 0, 0, above 0."""
     return 1 + (1 if v > 0.0 else 0) - (1 if v < 0.0 else 0)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rdzip.exact.compiled import inlined
+from rdzip.exact.compiled import compiled, inlined
 from rdzip.exact.types import Float64
 
 RIDGE = 0.05
@@ -81,7 +81,7 @@ def accumulate(fits: Fits, k: int, growth: float, share: float) -> None:
     fits.heavy[k] = heavy
 
 
-@inlined
+@compiled
 def solve(fits: Fits, k: int) -> None:
     """Find the weights of frequency k from its sums, by elimination; those of pivots next to nothing are 0."""
     work, weights = fits.work, fits.weights

@@ -6,16 +6,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from rdzip.exact.compiled import inlined
+from rdzip.exact.compiled import compiled
 from rdzip.exact.types import Int32, Int64
+from rdzip.models.dct_mixing.zigzag import ZIGZAG
 
-ZIGZAG = (
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5,
-    12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
-    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51,
-    58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
-)  # fmt: skip
-"""Place in natural order of each coefficient in zigzag order (ITU-T T.81, figure A.6)."""
 HALF_STEP = (2896, 4323, 4893, 5508, 5793, 5422, 4243, 2336)
 ONE_STEP = (2896, 4629, 6001, 7610, 8689, 8569, 6919, 3874)
 """Cosines of frequencies 0 to 7 of the orthonormal DCT, continued in a line over the edge of a block by half a step, to
@@ -49,7 +43,7 @@ def logarithm_table() -> Int32:
     return np.array(found, np.int32)
 
 
-@inlined
+@compiled
 def log_class(table: Int32, v: int, j: int, most: int) -> int:
     """Logarithmic class of v, 0 <= v < 2**36, with 2**j classes an octave, at most ``most``; table: logarithm_table."""
     more = 0
@@ -60,13 +54,13 @@ def log_class(table: Int32, v: int, j: int, most: int) -> int:
     return min(found, most)
 
 
-@inlined
+@compiled
 def signed_class(table: Int32, v: int) -> int:
     """Class 0..62 of |v| < 2**36 with two classes an octave and its sign; 31 is that of 0."""
     return 31 + log_class(table, v, 1, 31) if v >= 0 else 31 - log_class(table, -v, 1, 31)
 
 
-@inlined
+@compiled
 def rounded_down(v: float, factor: float) -> int:
     """v * factor as an integer, towards 0; 0 for what is no number, or 2**20 and more."""
     product = v * factor

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdzip.codecs.dct import Coefficients, Component, decode, encode
 from rdzip.codecs.dct import codec as dct_codec
+from rdzip.codecs.dct.codec import decode, encode
+from rdzip.codecs.dct.coefficients import Coefficients, Component
 from rdzip.codecs.dct.cross import ONE, resampled, table
 from rdzip.codecs.dct.presets import PRESETS
 from rdzip.errors import CoderError, InputError
-from rdzip.models.dct_mixing.tables import HALF_STEP, ONE_STEP, ZIGZAG, log_class, logarithm_table
+from rdzip.models.dct_mixing.tables import HALF_STEP, ONE_STEP, log_class, logarithm_table
+from rdzip.models.dct_mixing.zigzag import ZIGZAG
 
 COSINES = np.array(
     [[(0.125**0.5 if u == 0 else 0.5) * np.cos((2 * x + 1) * u * np.pi / 16) for x in range(8)] for u in range(8)]

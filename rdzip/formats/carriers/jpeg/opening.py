@@ -1,0 +1,188 @@
+"""A JPEG, taken apart.
+
+The skeleton is a list [head, tables, scans, rest]. head: the file without entropy-coded data, and without tables that
+are known: a list of byte strings, and between them skeletons of JPEGs that lie in segments (thumbnails); a byte string
+where there are none. tables: of each table of each DQT and DHT in turn, 0 if it is in the head, for DQT 1 + the
+component whose it is, for DHT 1 for the usual one. scans: what is kept of each. rest: bytes behind it, or the skeleton
+of a JPEG.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rdzip.codecs.dct.coefficients import ZIGZAG, Coefficients, Component
+from rdzip.exact.types import Int16
+from rdzip.formats.carriers.carrier import NotCarriedError, Opened
+from rdzip.formats.carriers.jpeg.closing import close
+from rdzip.formats.carriers.jpeg.entropy import read_scan
+from rdzip.formats.carriers.jpeg.scans import ALONE, DHT, DQT, EOI, SOI, SOS, State
+from rdzip.formats.carriers.jpeg.tables import USUAL
+from rdzip.formats.carriers.raw.checks import certain, shortened
+
+START = b"\xff\xd8\xff"
+APPLICATIONS = range(0xE0, 0xF0)
+LEAST_INSIDE = 2048
+"""Bytes from which on a JPEG inside another one is taken apart: it gains more than it costs."""
+MOST_DEPTH, MOST_INSIDE = 3, 16
+
+
+def open(data: bytes) -> Opened:
+    """Return the coefficients of the image and of those inside it, and the skeleton; NotCarriedError for other kinds of
+    JPEG, and those that are coded in no usual way."""
+    pictures: list[Any] = []
+    skeleton = _opened(data, pictures, 0)
+    return certain(data, Opened(pictures, skeleton), close)
+
+
+def _opened(data: bytes, pictures: list[Any], depth: int) -> list[Any]:
+    """Return the skeleton of a JPEG; its coefficients and those of JPEGs inside it are added to the pictures."""
+    if data[:3] != START:
+        raise NotCarriedError("it is no JPEG")
+    number = len(pictures)
+    pictures.append(None)
+    state, head, scans = State(), _Head(), []
+    tables: list[tuple[int, int, bytes]] = []
+    coefficients: Int16 = np.zeros(0, np.int16)
+    head.add(data[:2])
+    at = 2
+    while at < len(data):
+        start = at
+        while at < len(data) and data[at] == 0xFF:
+            at += 1
+        if at == start or at >= len(data):
+            at = start
+            break
+        marker = data[at]
+        at += 1
+        if marker == EOI or marker in ALONE:
+            head.add(data[start:at])
+            if marker == EOI:
+                break
+            continue
+        size = int.from_bytes(data[at : at + 2], "big")
+        if marker in (0, SOI) or size < 2 or at + size > len(data):
+            at = start
+            break
+        head.add(data[start : at + 2])
+        body = data[at + 2 : at + size]
+        at += size
+        scan = state.segment(marker, body)
+        if marker in (DQT, DHT):
+            _note_tables(marker, body, head, tables)
+        elif marker in APPLICATIONS and depth < MOST_DEPTH:
+            _note_inside(body, head, pictures, depth)
+        else:
+            head.add(body)
+        if marker == SOS and scan is not None:
+            if not len(coefficients):
+                coefficients = np.zeros(state.size, np.int16)
+            end = _end_of_scan(data, at)
+            scans.append(read_scan(scan, data[at:end], coefficients))
+            at = end
+    if not scans:
+        raise NotCarriedError("it has no scan")
+    if not all(len(part.table) for part in state.parts):
+        raise NotCarriedError("a component of it has no quantisation table")
+    pictures[number] = _coefficients(state, coefficients)
+    own = [part.table.tolist() for part in state.parts]
+    listed = head.without(tables, own)
+    rest: Any = data[at:]
+    if rest[:3] == START and len(rest) >= LEAST_INSIDE and depth < MOST_DEPTH:
+        known = len(pictures)
+        try:
+            rest = _opened(rest, pictures, depth + 1)
+        except NotCarriedError:
+            del pictures[known:]
+    return shortened([head.value(), listed, scans, rest])
+
+
+class _Head:
+    """What is left of a file, piece by piece: bytes, skeletons, and tables that may be left out."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Any] = []
+
+    def add(self, piece: Any) -> None:
+        """Add bytes, a skeleton, or the number of a table as a tuple."""
+        if isinstance(piece, bytes) and self.pieces and isinstance(self.pieces[-1], bytes):
+            self.pieces[-1] += piece
+        else:
+            self.pieces.append(piece)
+
+    def without(self, tables: list[tuple[int, int, bytes]], own: list[list[int]]) -> list[int]:
+        """Put tables that are not known back; returns of each how it is known, without zeros at the end."""
+        found = []
+        pieces, self.pieces = self.pieces, []
+        for piece in pieces:
+            if isinstance(piece, tuple):
+                marker, kind, body = tables[piece[0]]
+                if marker == DQT:
+                    steps = np.frombuffer(body, ">u2" if kind >> 4 else np.uint8).tolist()
+                    known = own.index(steps) + 1 if steps in own else 0
+                else:
+                    known = 1 if USUAL.get(kind) == body else 0
+                found.append(known)
+                if not known:
+                    self.add(body)
+            else:
+                self.add(piece)
+        return shortened(found)
+
+    def value(self) -> Any:
+        """The head as a skeleton has it."""
+        return self.pieces[0] if len(self.pieces) == 1 else self.pieces
+
+
+def _note_tables(marker: int, body: bytes, head: _Head, tables: list[tuple[int, int, bytes]]) -> None:
+    """Add the tables of a segment to the head as their numbers."""
+    at = 0
+    while at < len(body):
+        kind = body[at]
+        size = (128 if kind >> 4 else 64) if marker == DQT else 16 + sum(body[at + 1 : at + 17])
+        head.add(body[at : at + 1])
+        head.add((len(tables),))
+        tables.append((marker, kind, body[at + 1 : at + 1 + size]))
+        at += 1 + size
+
+
+def _note_inside(body: bytes, head: _Head, pictures: list[Any], depth: int) -> None:
+    """Add the body of a segment to the head, a JPEG in it taken apart."""
+    at = body.find(START)
+    if at >= 0 and len(body) - at >= LEAST_INSIDE and len(pictures) < MOST_INSIDE:
+        known = len(pictures)
+        try:
+            skeleton = _opened(body[at:], pictures, depth + 1)
+        except NotCarriedError:
+            del pictures[known:]
+        else:
+            head.add(body[:at])
+            head.add(skeleton)
+            head.add(b"")
+            return
+    head.add(body)
+
+
+def _end_of_scan(data: bytes, at: int) -> int:
+    """Return where the entropy-coded data end: at a marker that is none of restart, or at the end of the file."""
+    while True:
+        at = data.find(b"\xff", at)
+        if at < 0 or at + 1 >= len(data):
+            return len(data)
+        following = data[at + 1]
+        if following and not 0xD0 <= following <= 0xD7:
+            return at
+        at += 2
+
+
+def _coefficients(state: State, coefficients: Int16) -> Coefficients:
+    """Return the coefficients of all components."""
+    found = []
+    for part in state.parts:
+        blocks = coefficients[part.start : part.start + 64 * part.rows * part.columns]
+        steps = np.zeros(64, np.uint16)
+        steps[list(ZIGZAG)] = part.table
+        found.append(Component(blocks.reshape(part.rows, part.columns, 64), steps, (part.h, part.v)))
+    return Coefficients(tuple(found))
