@@ -104,8 +104,8 @@ def compress(
 
     Without -q, --target-bpp, --max-error or a lossy model nothing is lost: the same file comes back, byte for byte, and
     each result is decoded and compared before it is written. Where a file cannot be made again (a PNG of an unknown
-    encoder), a line says so, and an equal picture comes back with all its metadata. JPEGs and what is no image are kept
-    as bytes. With loss, the quality of what the file decodes to is measured and shown.
+    encoder), a line says so, and an equal picture comes back with all its metadata. Of a JPEG the coefficients are
+    coded; what is no image is kept as bytes. With loss, the quality of what the file decodes to is measured and shown.
 
         rdzip compress *.png -O packed
         rdzip compress -r photos --archive photos.rdz
