@@ -27,6 +27,8 @@ BAND_BLOCKS = 1 << 16
 """Blocks that a band has at least where there are several: each has to learn anew, which costs less than .5 %."""
 LEAST_DECISIONS = 7
 """Of each block."""
+BLOCK_MEMORY = 512
+"""Bytes for each block while it is decoded: its coefficients twice, and what other components see of them."""
 
 
 def encode(
@@ -87,6 +89,7 @@ def decode(
         raise CoderError(
             f"codec dct: expected at most {most} pixels, found {64 * blocks} coefficients: raise `max_pixels`"
         )
+    limits.claim_memory(BLOCK_MEMORY * blocks, f"{blocks} blocks")
     limits.claim(preset.block_time * blocks, f"{blocks} blocks in layout {layout}")
     if LEAST_DECISIONS * LEAST_PROBABILITY * blocks > 65536 * (8 * len(payload) + 64):
         raise CoderError(f"coded data of {len(payload)} bytes cannot hold {blocks} blocks: the file is corrupt")

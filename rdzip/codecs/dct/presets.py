@@ -35,7 +35,7 @@ class Preset(NamedTuple):
 
 FAST = Preset(1, 4, 4, 3, 4, 2, 0, 64, 0, 12, 30.0)
 MEDIUM = Preset(2, 24, 10, 12, 12, 5, 1, 8, 0, 14, 120.0)
-SLOW = Preset(3, 28, 10, 14, 12, 7, 1, 8, 1, 16, 160.0)
+SLOW = Preset(3, 28, 10, 14, 12, 7, 1, 8, 1, 15, 160.0)
 PRESETS = {preset.layout: preset for preset in (FAST, MEDIUM, SLOW)}
 """By layout number."""
 
