@@ -220,6 +220,25 @@ def carried() -> Sources:
     return found
 
 
+def history() -> Sources:
+    """Pictures that were luma and chroma, by the matrices, without and with exceptions, and with alpha."""
+    from rdzip.codecs.history import luma_chroma
+    from rdzip.codecs.history.matrices import MATRICES
+
+    triples = np.asarray(picture().crop((300, 200, 348, 232)).convert("YCbCr"))[:, :, ::-1]
+    found: Sources = {}
+    for number in (0, *range(2, len(MATRICES))):  # 1 is found only where 0 has more exceptions
+        colours = luma_chroma.colours(np.ascontiguousarray(triples), bytes([number]))
+        found[f"matrix-{number}"] = (Image.fromarray(colours), {"effort": 3})
+    changed = luma_chroma.colours(np.ascontiguousarray(triples), b"\0")
+    changed[4, 3:43] = np.random.default_rng(3).integers(0, 256, (40, 3))
+    image = Image.fromarray(changed)
+    found["exceptions"] = (image, {"effort": 3})
+    found["exceptions-alpha"] = (translucent(image, image.convert("L")), {"effort": 3})
+    found["network"] = (found["matrix-0"][0], {"effort": 6})
+    return found
+
+
 MOST = 4
 """Golden files of a carrier; of TIFF there are more."""
 KINDS = {
@@ -231,6 +250,7 @@ KINDS = {
     "irec": irec,
     "lossy": lossy,
     "carried": carried,
+    "history": history,
 }
 
 

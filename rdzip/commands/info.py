@@ -129,6 +129,8 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("loss", f"lossy, setting {facts['setting']} of the quantiser{quality}"))
     else:
         lines.append(_exact(facts))
+    if facts["history"]:
+        lines.append(("history", f"was {facts['history']}"))
     for name, plane in facts["planes"].items():
         method = f" ({plane['method']})" if plane["method"] else ""
         lines.append((f"  {name}", f"{bytes_text(plane['bytes'])}, {plane['codec']}{method}"))

@@ -42,6 +42,7 @@ class SectionType(IntEnum):
     SEQUENCES = 10  # of a batch of sequences: their lengths and what else their file says
     SKELETON = 11  # of the file that was compressed: all of it but its pictures
     COEFFICIENTS = 12  # of a JPEG: a payload of the codec dct
+    DESCRIPTION = 13  # what turns coded luma and chroma into colours
     ORIGIN = 128  # where the model can be fetched; readers may skip it
 
 

@@ -82,6 +82,7 @@ def _image(parsed: Container, size: int) -> dict[str, Any]:
         "mode": mode.name,
         "bits_per_sample": {"u1": 8, "<u2": 16, "<i4": 32, "<f4": 32}[mode.dtype] if mode.name != "1" else 1,
         "arrangement": Arrangement(header.arrangement).name.lower().replace("_", " "),
+        "history": _history(parsed),
         "planes": planes,
         **(
             {"symbols_hash": header.symbols_hash.hex()}
@@ -96,6 +97,17 @@ def _image(parsed: Container, size: int) -> dict[str, Any]:
         "bytes": size,
         "bpsp": 8 * size / samples,
     }
+
+
+def _history(parsed: Container) -> str | None:
+    """Return what the picture was before it became pixels, as far as the file knows."""
+    from rdzip.codecs.history.matrices import MATRICES
+
+    description = parsed.find(SectionType.DESCRIPTION)
+    if description is None:
+        return None
+    known = len(description) > 0 and description[0] < len(MATRICES)
+    return f"luma and chroma ({MATRICES[description[0]].name if known else 'unknown'})"
 
 
 def _file(parsed: Container, size: int) -> dict[str, Any]:

@@ -52,6 +52,7 @@ class Arrangement(IntEnum):
     GREY_ONCE = 1  # red, green and blue are equal everywhere: one of them is coded
     PALETTE_COLOURS = 2  # of a palette image the colours are coded; a pixel's index is the first entry of its colour
     TWO_LEVELS = 3  # the samples are 0 and 255, coded as 0 and 1
+    LUMA_CHROMA = 4  # colours are coded as the luma and chroma that they were made of
 
 
 @dataclass(frozen=True)

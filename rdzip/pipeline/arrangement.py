@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rdzip.errors import FormatError
+from rdzip.errors import CoderError, FormatError
 from rdzip.formats.header import Arrangement
 from rdzip.formats.modes import BY_NAME
 from rdzip.system.strips import STRIP, strips
@@ -62,6 +62,9 @@ def arranged_shape(mode: str, height: int, width: int, arrangement: int, palette
     elif arrangement == Arrangement.TWO_LEVELS:
         if mode != "L":
             raise FormatError(f"header is inconsistent: mode {mode} in two levels; the file is corrupt")
+    elif arrangement == Arrangement.LUMA_CHROMA:
+        if mode not in ("RGB", "RGBA"):
+            raise FormatError(f"header is inconsistent: mode {mode} in luma and chroma; the file is corrupt")
     elif arrangement == Arrangement.PALETTE_COLOURS:
         if mode != "P":
             raise FormatError(f"header is inconsistent: mode {mode} has no palette; the file is corrupt")
@@ -71,7 +74,20 @@ def arranged_shape(mode: str, height: int, width: int, arrangement: int, palette
 
 def memory_beside(shape: tuple[int, ...], arrangement: int) -> int:
     """Return the bytes that `restore` takes beside arranged samples of this shape and what it returns."""
+    if arrangement == Arrangement.LUMA_CHROMA:
+        return 8 * shape[0] * shape[1]
     return 25 * max(STRIP, shape[1]) if arrangement == Arrangement.PALETTE_COLOURS else 0
+
+
+def coloured(samples: NDArray[np.uint8], description: bytes) -> NDArray[np.uint8]:
+    """Return colours (and alpha) [h, w, 3..4] of luma and chroma; FormatError for a corrupt description."""
+    from rdzip.codecs.history import luma_chroma
+
+    try:
+        colours = luma_chroma.colours(samples[:, :, :3], description)
+    except CoderError as error:
+        raise FormatError(f"{error}; get another copy") from error
+    return colours if samples.shape[2] == 3 else np.concatenate([colours, samples[:, :, 3:]], axis=2)
 
 
 def restore(samples: NDArray[Any], mode: str, arrangement: int, palette: bytes, palette_mode: str) -> NDArray[Any]:

@@ -10,7 +10,7 @@ from rdzip.codecs.names import LATENT_CODECS, LOSSY_CODECS, PlaneCodec
 from rdzip.errors import CoderError, FormatError
 from rdzip.formats import container, metadata
 from rdzip.formats.container import Container, Section, SectionType
-from rdzip.formats.header import ImageHeader
+from rdzip.formats.header import Arrangement, ImageHeader
 from rdzip.formats.images.picture import Picture, symbols_hash
 from rdzip.formats.modes import BY_NAME, BY_NUMBER
 from rdzip.formats.packing import pack_bytes, pack_value, unpack_bytes
@@ -47,6 +47,8 @@ def pack_picture(picture: Picture, choice: Choice, model: ModelHandle | None) ->
         sections.append(Section(SectionType.PALETTE, bytes([len(picture.palette_mode)]) + pack_bytes(picture.palette)))
     if picture.metadata:
         sections.append(Section(SectionType.METADATA, pack_value(picture.metadata)))
+    if choice.description:
+        sections.append(Section(SectionType.DESCRIPTION, choice.description))
     for plane in choice.planes:
         head = bytes([plane.codec]) + container.write_varint(plane.encoded.layout)
         sections.append(Section(plane.type, head + plane.encoded.payload))
@@ -73,13 +75,18 @@ def picture_of(parsed: Container, header: ImageHeader, model: ModelHandle | None
             samples = _samples(colour, alpha, shape, coded, model, progress)
     except CoderError as error:
         raise FormatError(f"{error}; get another copy") from error
-    constant = _is_one_pixel(samples)
+    description = parsed.find(SectionType.DESCRIPTION)
+    if (description is not None) != (header.arrangement == Arrangement.LUMA_CHROMA):
+        raise FormatError("header is inconsistent: luma and chroma without what describes them; the file is corrupt")
+    constant = _is_one_pixel(samples) and description is None
     if constant:
         samples = samples[:1, :1]
     elif header.arrangement or header.quantiser:
         made = header.height * header.width * mode.channels * np.dtype(mode.dtype).itemsize
         beside = arrangement.memory_beside(shape, header.arrangement)
         limits.claim_memory(samples.nbytes + 2 * made + beside, f"{header.width} x {header.height} pixels")
+    if description is not None:
+        samples = arrangement.coloured(samples, bytes(description))
     samples = arrangement.restore(samples, coded, header.arrangement, palette, palette_mode)
     if header.quantiser:
         samples = quantisation.levels(samples, header.quantiser, mode.name)

@@ -14,7 +14,7 @@ from rdzip.codecs.result import Bits, Encoded
 from rdzip.errors import InputError
 from rdzip.formats.container import SectionType
 from rdzip.formats.header import Arrangement, Reason
-from rdzip.pipeline import latent
+from rdzip.pipeline import history, latent
 from rdzip.pipeline.arrangement import arrange, histogram, palette_colours
 from rdzip.pipeline.plane_codecs import CODECS, ChainOptions, Coder, Context, Row, by_name
 from rdzip.pipeline.report import Outcome
@@ -73,6 +73,7 @@ class Plane:
 class Choice:
     """What was chosen: how the samples were arranged, the coded planes, why, and the codec's name if it is that of a
     model with latents or a lossy one, whose symbols have a hash. quantiser: what the samples are indices of.
+    description: what makes colours of luma and chroma.
     """
 
     arrangement: Arrangement
@@ -81,6 +82,7 @@ class Choice:
     name: str = ""
     symbols_hash: bytes = b""
     quantiser: Quantiser | None = None
+    description: bytes = b""
 
     @property
     def codec(self) -> str:
@@ -96,7 +98,7 @@ class Choice:
     def size(self) -> int:
         """Bytes of all planes, and of the model's reference if one needs it."""
         reference = MODEL_REFERENCE if self.uses_model else 0
-        return reference + sum(plane.size for plane in self.planes)
+        return reference + sum(plane.size for plane in self.planes) + len(self.description)
 
     def outcome(self, model: ModelHandle | None) -> Outcome:
         """Return what to report of it."""
@@ -117,7 +119,7 @@ def choose(picture: Picture, coder: Coder | None, codec: str | None, progress: P
         row = by_name(codec or "")
         if coder is None or row is None or not takes(row.number, picture):
             raise _unsuitable(codec or "", row, picture)
-        return Choice(arrangement, _coded(samples, coder, progress), Reason.REQUESTED)
+        return replace(_described(arrangement, samples, coder, progress), reason=Reason.REQUESTED)
     if codec == "classic" or coder is None or not takes(coder.codec, picture):
         codable = takes(PlaneCodec.CAUSAL, picture)
         reason = Reason.REQUESTED if codec else Reason.CLASSIC_NO_MODEL if codable else Reason.CLASSIC_MODE
@@ -192,11 +194,10 @@ def _smaller(
             graphics = 8 * quick.result() < HARDLY_ANY_BITS * samples.size
         if graphics:
             return _classic_choice(picture, arrangement, samples, Reason.CLASSIC_GRAPHICS)
-        planes = _coded(samples, coder, progress)
+        coded = _described(arrangement, samples, coder, progress)
     if samples.size <= LEARNING_SAMPLES:
         for other in coder.alternatives:
-            planes = min(planes, _coded(samples, other, None), key=lambda p: sum(plane.size for plane in p))
-    coded = Choice(arrangement, planes, Reason.MODEL_QUICK)
+            coded = min(coded, _described(arrangement, samples, other, None), key=lambda choice: choice.size)
     if quick is not None and repeats is not None and repeats.result() > REPEATS:
         if coded.size < SHARE_OF_METHOD[1] * quick.result():
             return coded
@@ -248,6 +249,20 @@ def has_few_colours(samples: NDArray[Any]) -> bool:
         if len(found) > FEW_COLOURS:
             return False
     return True
+
+
+def _described(arrangement: Arrangement, samples: NDArray[Any], coder: Coder, progress: Progress | None) -> Choice:
+    """Return samples coded by a coder, as what they were made of where that is smaller: both are tried where the
+    picture is small, else quick statistics tell.
+    """
+    found = history.described(samples) if coder.codec == PlaneCodec.MIXING else None
+    if found is None:
+        return Choice(arrangement, _coded(samples, coder, progress), Reason.MODEL_QUICK)
+    planes = _coded(found.samples, coder, progress)
+    described = Choice(Arrangement.LUMA_CHROMA, planes, Reason.MODEL_QUICK, description=found.description)
+    if samples.size > LEARNING_SAMPLES and found.surely_smaller:
+        return described
+    return min(described, Choice(arrangement, _coded(samples, coder, None), Reason.MODEL_QUICK), key=lambda c: c.size)
 
 
 def _coded(samples: NDArray[Any], coder: Coder, progress: Progress | None) -> list[Plane]:

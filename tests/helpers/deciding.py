@@ -25,7 +25,7 @@ EXCUSED_BY_REASON = {
         "models/shared/float_tensors.py models/hyperprior/gdn.py models/hyperprior/network.py models/lapped_transform/lapped.py models/shared/transforms.py",
     "for people": "codecs/dct/quality.py formats/carriers/jpeg/summary.py formats/describe.py metrics/psnr.py pipeline/report.py",
     "the encoder's choices": """pipeline/batch_compress.py pipeline/effort.py pipeline/alpha_fill.py pipeline/loss.py
-        pipeline/selection.py pipeline/file.py""",
+        pipeline/selection.py pipeline/history.py pipeline/file.py""",
     "reads and writes files of other formats, and what they hold beside samples": """formats/images/facts.py
         formats/images/facts_base.py formats/images/facts_tiff.py formats/images/faithful.py formats/images/losses.py formats/metadata.py
         formats/images/read.py formats/images/transparency.py formats/images/write.py""",

@@ -20,6 +20,7 @@ from reference import latents as slow_latents
 from reference import lossy as slow_lossy
 from reference.classic import classic, unlzma
 from reference.container import SIGNATURE, Network, Reader, decode_payload, need, read_model
+from reference.luma_chroma import coloured
 
 Models = Callable[[bytes], bytes]
 """From the first 8 bytes of a model's hash to its file."""
@@ -41,6 +42,7 @@ MODES = {
 }
 """Name, bytes of a sample, channels, and whether the last is alpha, by number."""
 COLOUR, ALPHA, PALETTE, METADATA, MEMBER, INDEX, TAIL, CHAIN, NAMES, SEQUENCES = range(1, 11)
+DESCRIPTION = 13
 NARROWED = {"I;16": 2, "I;16B": 2, "RGB;16": 0}
 
 
@@ -108,7 +110,7 @@ def read(data: bytes) -> File:
             break
         body = reader.take(reader.varint())
         reader.check(start)
-        need(kind <= SEQUENCES or kind >= 128, "unknown section")
+        need(kind <= SEQUENCES or kind == DESCRIPTION or kind >= 128, "unknown section")
         sections.append((kind, body, start))
     need(reader.at == len(data), "bytes after the end mark")
     once = [kind for kind, _, _ in sections if kind < 128 and kind not in (MEMBER, CHAIN)]
@@ -186,6 +188,9 @@ def picture(data: bytes, models: Models) -> Picture:
     elif arrangement == 3:
         need(max(samples) < 2, "two levels")
         samples = [255 * v for v in samples]
+    need((file.body(DESCRIPTION) is not None) == (arrangement == 4), "description")
+    if arrangement == 4:
+        samples = coloured(samples, file.body(DESCRIPTION) or b"", height, width, channels)
     if 15 in head:
         step, every = 2 * largest + 1, MODES[head.get(1, 0)][2]
         samples = [

@@ -1,0 +1,1 @@
+"""Reversible descriptions of planes: what a picture was before it became pixels."""
