@@ -16,7 +16,7 @@ from rdzip.formats.carriers.jpeg.scans import ALONE, DHT, DQT, EOI, SOS, State
 from rdzip.formats.carriers.jpeg.tables import USUAL
 from rdzip.formats.carriers.raw.checks import fields, integer, octets, require
 
-MOST_DEPTH = 4
+MOST_DEPTH = 9
 
 
 def close(pictures: Sequence[Any], skeleton: Any) -> bytes:
@@ -33,13 +33,13 @@ def close(pictures: Sequence[Any], skeleton: Any) -> bytes:
 def _closed(waiting: Iterator[Any], skeleton: Any, depth: int) -> bytes:
     """Return the JPEG of a skeleton, with the next one of the coefficients that wait."""
     require(depth < MOST_DEPTH, "a skeleton's JPEGs are nested too deeply")
-    head, tables, scans, rest = fields(skeleton, 4)
+    head, tables, scans, rest, more = fields(skeleton, 5)
     picture = next(waiting, None)
     require(isinstance(picture, Coefficients), "a skeleton has more images than there are")
     assert isinstance(picture, Coefficients)
     pieces = head if isinstance(head, list) else [head]
     parts = _file(picture, b"".join(_piece(waiting, piece, depth) for piece in pieces), tables, scans)
-    parts.append(_piece(waiting, rest or b"", depth))
+    parts += [octets(rest or b""), _piece(waiting, more or b"", depth)]
     return b"".join(parts)
 
 
@@ -68,16 +68,18 @@ def _file(picture: Coefficients, head: bytes, tables: Any, scans: Any) -> list[b
         size = int.from_bytes(head[at : at + 2], "big")
         require(size >= 2, "a skeleton's JPEG has an empty segment")
         if marker in (DQT, DHT):
-            body, used = _with_tables(marker, head[at + 2 :], size - 2, known, picture)
+            body, used = _with_tables(marker, head[at + 2 : at + size], size - 2, known, picture)
         else:
             body, used = head[at + 2 : at + size], size - 2
         require(len(body) == size - 2, "a skeleton's JPEG has a segment that ends early")
         parts += [head[start : at + 2], body]
         at += 2 + used
         scan = state.segment(marker, body)
+        if state.parts and coefficients is None:
+            coefficients = _flat(picture, state)
         if marker == SOS and scan is not None:
-            if coefficients is None:
-                coefficients = _flat(picture, state)
+            require(coefficients is not None, "a skeleton's JPEG has a scan before its frame")
+            assert coefficients is not None
             parts.append(write_scan(scan, next(kept, None), coefficients))
     require(next(kept, None) is None, "a skeleton has more scans than its JPEG")
     return parts

@@ -25,6 +25,8 @@ from rdzip.formats.carriers.raw.patches import difference, patched
 from rdzip.system import limits
 
 LONGEST = 32767
+MOST_A_BLOCK, FREE_SIZE = 520, 4096
+"""Bytes that a block may take: 64 coefficients of 32 bits, each byte doubled, and a restart marker; and bytes more."""
 _ZIGZAG = np.array(ZIGZAG, np.int64)
 MOST_PATCH = 0.5
 """Of the bytes of a scan, what may differ from what is usual."""
@@ -43,13 +45,14 @@ def read_scan(scan: Scan, data: bytes, coefficients: Int16) -> list[Any]:
     if mcus < scan.mcus and (scan.progressive or not mcus):
         raise NotCarriedError("a scan of it is damaged")
     fill = 0 if state[decoding.FILLED] == 0 else 1
-    kept = [len(data), fill, LONGEST, mcus, []]
+    room = min(len(data), MOST_A_BLOCK * len(scan.order) + FREE_SIZE)
+    kept = [room, fill, LONGEST, mcus, []]
     runs = {LONGEST, int(state[decoding.LONGEST])} - {0}
     found: list[list[Any]] = []
     for longest in sorted(runs, reverse=True):
         kept[2] = longest
         try:
-            made = _made(scan, coefficients, len(data), fill, longest, mcus)
+            made = _made(scan, coefficients, room, fill, longest, mcus)
         except FormatError:
             continue
         found.append([*kept[:4], difference(data, made)])
@@ -90,6 +93,8 @@ def _made(scan: Scan, coefficients: Int16, size: int, fill: int, longest: int, m
     - size: of the data that it was in the file, about which there is room for
     - fill, longest, mcus: see `encoding.encode_scan`
     """
+    require(size <= MOST_A_BLOCK * len(scan.order) + FREE_SIZE, "a scan says that it is longer than its blocks can be")
+    limits.claim(len(scan.order), f"{len(scan.order)} blocks of a scan")
     limits.claim_memory(2 * size + 4096, "the data of a scan")
     out: NDArray[np.uint8] = np.zeros(size + size // 8 + 4096, np.uint8)
     state = np.zeros(6, np.int64)

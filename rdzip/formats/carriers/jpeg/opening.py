@@ -1,14 +1,15 @@
 """A JPEG, taken apart.
 
-The skeleton is a list [head, tables, scans, rest]. head: the file without entropy-coded data, and without tables that
-are known: a list of byte strings, and between them skeletons of JPEGs that lie in segments (thumbnails); a byte string
-where there are none. tables: of each table of each DQT and DHT in turn, 0 if it is in the head, for DQT 1 + the
-component whose it is, for DHT 1 for the usual one. scans: what is kept of each. rest: bytes behind it, or the skeleton
-of a JPEG.
+The skeleton is a list [head, tables, scans, rest, more]. head: the file without entropy-coded data, and without tables
+that are known: a list of byte strings, and between them skeletons of JPEGs that lie in segments (thumbnails); a byte
+string where there are none. tables: of each table of each DQT and DHT in turn, 0 if it is in the head, for DQT 1 + the
+component whose it is, for DHT 1 for the usual one. scans: what is kept of each. rest: bytes behind it. more: the
+skeleton of a JPEG that follows these.
 """
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,9 @@ START = b"\xff\xd8\xff"
 APPLICATIONS = range(0xE0, 0xF0)
 LEAST_INSIDE = 2048
 """Bytes from which on a JPEG inside another one is taken apart: it gains more than it costs."""
-MOST_DEPTH, MOST_INSIDE = 3, 16
+MOST_DEPTH, MOST_INSIDE = 8, 16
+BLOCKS_A_BYTE, FREE_BLOCKS = 16, 1024
+"""Blocks that a JPEG has at most: each takes a bit or more, where the file is not cut."""
 
 
 def open(data: bytes) -> Opened:
@@ -70,6 +73,8 @@ def _opened(data: bytes, pictures: list[Any], depth: int) -> list[Any]:
         body = data[at + 2 : at + size]
         at += size
         scan = state.segment(marker, body)
+        if state.size > 64 * (BLOCKS_A_BYTE * len(data) + FREE_BLOCKS):
+            raise NotCarriedError("it has far more blocks than bytes")
         if marker in (DQT, DHT):
             _note_tables(marker, body, head, tables)
         elif marker in APPLICATIONS and depth < MOST_DEPTH:
@@ -89,14 +94,16 @@ def _opened(data: bytes, pictures: list[Any], depth: int) -> list[Any]:
     pictures[number] = _coefficients(state, coefficients)
     own = [part.table.tolist() for part in state.parts]
     listed = head.without(tables, own)
-    rest: Any = data[at:]
-    if rest[:3] == START and len(rest) >= LEAST_INSIDE and depth < MOST_DEPTH:
+    rest, more = data[at:], None
+    place = rest.find(START)
+    if place >= 0 and len(rest) - place >= LEAST_INSIDE and depth < MOST_DEPTH and len(pictures) < MOST_INSIDE:
         known = len(pictures)
         try:
-            rest = _opened(rest, pictures, depth + 1)
+            more = _opened(rest[place:], pictures, depth + 1)
+            rest = rest[:place]
         except NotCarriedError:
             del pictures[known:]
-    return shortened([head.value(), listed, scans, rest])
+    return shortened([head.value(), listed, scans, rest, more])
 
 
 class _Head:
@@ -107,10 +114,7 @@ class _Head:
 
     def add(self, piece: Any) -> None:
         """Add bytes, a skeleton, or the number of a table as a tuple."""
-        if isinstance(piece, bytes) and self.pieces and isinstance(self.pieces[-1], bytes):
-            self.pieces[-1] += piece
-        else:
-            self.pieces.append(piece)
+        self.pieces.append(piece)
 
     def without(self, tables: list[tuple[int, int, bytes]], own: list[list[int]]) -> list[int]:
         """Put tables that are not known back; returns of each how it is known, without zeros at the end."""
@@ -133,7 +137,11 @@ class _Head:
 
     def value(self) -> Any:
         """The head as a skeleton has it."""
-        return self.pieces[0] if len(self.pieces) == 1 else self.pieces
+        found: list[Any] = []
+        for is_bytes, group in groupby(self.pieces, lambda piece: isinstance(piece, bytes)):
+            pieces = list(group)
+            found += [b"".join(pieces)] if is_bytes else pieces
+        return found[0] if len(found) == 1 else found
 
 
 def _note_tables(marker: int, body: bytes, head: _Head, tables: list[tuple[int, int, bytes]]) -> None:
