@@ -206,7 +206,7 @@ def lossy() -> Sources:
 
 
 def carried() -> Sources:
-    """Files of every carrier, a few of each, coded by the codec classic; and one that is kept as bytes."""
+    """Files of every carrier, a few of each, coded by the codec classic, JPEGs by dct; and one that is kept as bytes."""
     sys.path.insert(0, str(TESTS.parent))
     from fuzz.targets.carriers import files
     from rdzip.formats.carriers.table import CARRIERS, WHOLE, carrier_of
@@ -216,7 +216,8 @@ def carried() -> Sources:
         name = (carrier_of(data) or CARRIERS[WHOLE]).name.lower()
         number = sum(one.partition("-")[0] == name for one in found)
         if number < MOST or data[:2] in (b"II", b"MM"):
-            found[f"{name}-{number}"] = (data, {} if name == "bytes" else {"codec": "classic"})
+            own = {"bytes": {}, "jpeg": {"effort": EFFORTS[number % len(EFFORTS)]}}
+            found[f"{name}-{number}"] = (data, own.get(name, {"codec": "classic"}))
     return found
 
 
@@ -239,8 +240,8 @@ def history() -> Sources:
     return found
 
 
-MOST = 4
-"""Golden files of a carrier; of TIFF there are more."""
+MOST, EFFORTS = 4, (6, 1, 9)
+"""Golden files of a carrier; of TIFF there are more. Efforts of JPEGs, one of each preset in turn."""
 KINDS = {
     "causal": causal,
     "classic": classic,

@@ -48,6 +48,11 @@ def files() -> Iterator[bytes]:
         out = io.BytesIO()
         modes[mode].save(out, kind, **options)
         yield out.getvalue()
+    for options in ({}, {"progressive": True}, {"restart_marker_blocks": 1, "optimize": True}):
+        for mode in ("L", "RGB", "CMYK"):
+            out = io.BytesIO()
+            modes[mode].resize((20, 18)).save(out, "JPEG", **options)
+            yield out.getvalue()
     for kind in ("PNG", "TIFF"):
         out = io.BytesIO()
         deep.save(out, kind)

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from rdzip.codecs.dct.coefficients import Coefficients
 from rdzip.errors import FormatError
 from rdzip.formats import packing
 from rdzip.formats.carriers.carrier import NotCarriedError, Opened, Row
 from rdzip.formats.carriers.table import CARRIERS, carrier_of
+from rdzip.formats.images.picture import Picture
 
 MANGLED = (0, 1, -1, 1 << 39, b"", b"\xff" * 5, "text", None, [], [[1, 2, b"3"]], {}, 2.5)
 
@@ -91,7 +93,7 @@ def close_hostile(number: int, opened: Opened, count: int, seed: int) -> None:
     """Close with mangled skeletons and with pictures left out: bytes of a bounded length, or FormatError."""
     rng = random.Random(seed)
     row = CARRIERS[number]
-    room = 64 * sum(p.samples.nbytes for p in opened.pictures) + (1 << 22)
+    room = 64 * sum(_size(p) for p in opened.pictures) + (1 << 22)
     for _ in range(count):
         skeleton = mangled(opened.skeleton, rng)
         pictures = list(opened.pictures)
@@ -99,3 +101,10 @@ def close_hostile(number: int, opened: Opened, count: int, seed: int) -> None:
             pictures = rng.choice((pictures[:-1], pictures * 2, pictures[::-1]))
         with suppress(FormatError):
             assert len(row.close(pictures, skeleton)) <= room
+
+
+def _size(picture: Picture | Coefficients) -> int:
+    """Bytes of samples, or of coefficients."""
+    if isinstance(picture, Coefficients):
+        return sum(component.coefficients.nbytes for component in picture.components)
+    return picture.samples.nbytes

@@ -27,7 +27,7 @@ def expected(file: Path) -> dict[str, Any]:
 
 def test_there_are_golden_files() -> None:
     lossy = {"hyperprior", "channel-ar", "irec-vae"}
-    codecs = {"causal", "classic", "mixing", "bytes", *lossy, *LATENT_CODECS}
+    codecs = {"causal", "classic", "mixing", "dct", "bytes", *lossy, *LATENT_CODECS}
     assert {expected(file)["codec"] for file in FILES} == codecs
     carried = {rdzip.info(file)["carrier"] for file in FILES if "restored_sha256" in expected(file)}
     assert carried == set(CARRIERS_BY_NAME)
