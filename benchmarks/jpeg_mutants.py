@@ -1,6 +1,6 @@
 """Mutants of small JPEGs through their carrier: each comes back byte for byte, or is refused by the one exception.
 
-Sources are made by Pillow: grey, RGB and CMYK; baseline, progressive, optimised, with restart markers; of sides 8 to 60.
+Sources are made by Pillow: grey, RGB, CMYK; baseline, progressive, optimised, with restart markers; of sides 8 to 60.
 Mutants have bits turned, bytes changed, inserted, left out, or are cut, anywhere in the file.
 
 nice -n 19 python benchmarks/jpeg_mutants.py

@@ -206,7 +206,7 @@ def lossy() -> Sources:
 
 
 def carried() -> Sources:
-    """Files of every carrier, a few of each, coded by the codec classic, JPEGs by dct; and one that is kept as bytes."""
+    """Files of every carrier, a few of each, coded by the codec classic, JPEGs by dct; one that is kept as bytes."""
     sys.path.insert(0, str(TESTS.parent))
     from fuzz.targets.carriers import files
     from rdzip.formats.carriers.table import CARRIERS, WHOLE, carrier_of
