@@ -130,9 +130,9 @@ ALLOWED_BY_REASON = {
         models/context_mixing/block_least_squares.py _solve / | models/context_mixing/block_least_squares.py module 0.85 | models/context_mixing/least_squares.py _solve /
         models/context_mixing/least_squares.py _substitute / | models/context_mixing/least_squares.py module 0.8 0.9 0.94 0.97""",
     "float64 in one order: docs/explanation/exactness.md, section 9.1": """
-        codecs/dct/blocks.py _distance / | models/dct_mixing/features.py learn / accumulate solve 0.1 | models/dct_mixing/features.py describe /
-        models/dct_mixing/features.py _mean_inputs / | models/dct_mixing/features.py _size_inputs / | models/dct_mixing/features.py first_fits 0.1 0.2 0.3
-        models/dct_mixing/features.py module 0.02 0.0001 1.01 1.02 1.0015 | models/dct_mixing/fits.py module 0.05 0.1
+        codecs/dct/blocks.py _distance / | models/dct_mixing/expectation.py learn / accumulate solve 0.1 | models/dct_mixing/description.py describe /
+        models/dct_mixing/expectation.py _mean_inputs / | models/dct_mixing/expectation.py _size_inputs / | models/dct_mixing/expectation.py first_fits 0.1 0.2 0.3
+        models/dct_mixing/expectation.py module 0.02 0.0001 1.01 1.02 1.0015 | models/dct_mixing/fits.py module 0.05 0.1
         models/dct_mixing/fits.py solve / 0.001""",
     "constriction, which is tested against plain integers": """
         entropy/ans.py __init__ ()() | entropy/fast_ans.py __init__ AnsCoder Categorical Uniform

@@ -16,7 +16,8 @@ from rdzip.exact.types import Int16, Int64
 from rdzip.models.dct_mixing.contexts import Counters
 from rdzip.models.dct_mixing.decisions import Mixer
 from rdzip.models.dct_mixing.ends import END_BITS, END_CONTEXTS
-from rdzip.models.dct_mixing.features import Surroundings, first_fits
+from rdzip.models.dct_mixing.expectation import first_fits
+from rdzip.models.dct_mixing.surroundings import Surroundings
 from rdzip.system.progress import Progress
 
 MIN_BITS = 10

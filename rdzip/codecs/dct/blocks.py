@@ -11,9 +11,12 @@ from rdzip.exact.compiled import compiled, inlined
 from rdzip.exact.types import Int64, UInt32
 from rdzip.models.dct_mixing.contexts import DISTANCE_AC, DISTANCE_DC, Counters, find_buckets, find_sign
 from rdzip.models.dct_mixing.decisions import FINAL, FIRST_APM, SECOND_APM, Mixer, code_decision
+from rdzip.models.dct_mixing.description import describe
 from rdzip.models.dct_mixing.ends import code_end
-from rdzip.models.dct_mixing.features import F, Surroundings, describe, end_block, expect, learn, take_in
+from rdzip.models.dct_mixing.expectation import expect, learn
+from rdzip.models.dct_mixing.features import F
 from rdzip.models.dct_mixing.fits import Fits
+from rdzip.models.dct_mixing.surroundings import Surroundings, end_block, take_in
 from rdzip.models.dct_mixing.tables import signed_class
 
 MOST_EXPONENT = 15

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from rdzip.exact.compiled import compiled, inlined
 from rdzip.exact.types import Int16, Int64, UInt32
 from rdzip.models.dct_mixing.decisions import FINAL, FIRST_APM, SECOND_APM, Mixer, code_decision
-from rdzip.models.dct_mixing.features import Surroundings
+from rdzip.models.dct_mixing.surroundings import Surroundings
 from rdzip.models.dct_mixing.tables import log_class
 from rdzip.models.shared.hashing import hashed
 
