@@ -70,7 +70,7 @@ def compiled(name: str) -> list[str]:
     return [
         ".".join(path.relative_to(FOLDER.parent).with_suffix("").parts)
         for path, text in sources.items()
-        if "@compiled" in text
+        if "@compiled" in text or "@inlined" in text
     ]
 
 

@@ -60,7 +60,9 @@ def test_a_change_at_any_depth_changes_the_name(part: str, below: str, tmp_path:
 
 def test_whatever_is_compiled_is_in_the_name() -> None:
     users = [
-        path for path in (ROOT / "rdzip").rglob("*.py") if re.search(r"^@compiled$", path.read_text("utf-8"), re.M)
+        path
+        for path in (ROOT / "rdzip").rglob("*.py")
+        if re.search(r"^@(compiled|inlined)$", path.read_text("utf-8"), re.M)
     ]
     assert len(users) > 10
     for path in users:
