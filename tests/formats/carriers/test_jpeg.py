@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.carrier_support import carried_or_not, close_hostile, cost, mutants
+from helpers.jpegs import by_pillow, scan_start
 from helpers.needs import NO_DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,17 +24,6 @@ from rdzip.formats.carriers.table import CARRIERS, carrier_of
 JPEG = 11
 
 
-def by_pillow(mode: str, size: tuple[int, int], seed: int = 3, **options: Any) -> bytes:
-    """A JPEG of smooth noise."""
-    rng = np.random.default_rng(seed)
-    channels = {"L": 1, "RGB": 3, "CMYK": 4}[mode]
-    small = rng.integers(0, 256, (max(1, size[1] // 5), max(1, size[0] // 5), channels), np.uint8)
-    image = Image.fromarray(small[:, :, 0] if channels == 1 else small, mode).resize(size, Image.Resampling.BICUBIC)
-    out = io.BytesIO()
-    image.save(out, "JPEG", **options)
-    return out.getvalue()
-
-
 def carried(data: bytes) -> Opened:
     """Open a JPEG, which must close to the same bytes, also by a skeleton that was packed and unpacked."""
     row = carrier_of(data)
@@ -43,12 +33,6 @@ def carried(data: bytes) -> Opened:
     assert row.close(opened.pictures, packing.unpack_value(packing.pack_value(opened.skeleton))) == data
     assert all(isinstance(one, Coefficients) for one in opened.pictures)
     return opened
-
-
-def scan_start(data: bytes) -> int:
-    """Where the entropy-coded data of the first scan begin."""
-    at = data.index(b"\xff\xda")
-    return at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
 
 
 @given(
