@@ -11,7 +11,8 @@ from reference.dct_parts import ZIGZAG
 
 Image = list[tuple[list[list[list[int]]], list[int], tuple[int, int]]]
 """Of each component rows of blocks (64 coefficients in natural order), steps in natural order, sampling factors."""
-SOF, DHT, RST, SOI, EOI, SOS, DQT, DRI = (0xC0, 0xC1, 0xC2), 0xC4, range(0xD0, 0xD8), 0xD8, 0xD9, 0xDA, 0xDB, 0xDD
+SOF, DHT, RST, SOI, EOI = (0xC0, 0xC1, 0xC2), 0xC4, range(0xD0, 0xD8), 0xD8, 0xD9
+SOS, DQT, DNL, DRI = 0xDA, 0xDB, 0xDC, 0xDD
 TYPICAL = [
     bytes.fromhex(text)
     for text in (
@@ -179,7 +180,7 @@ class Closing:
         self.image = image
         self.tables = chain(tables, repeat(0))
         self.scans = chain(scans, repeat([]))
-        self.huffman: dict[int, dict[int, str]] = {}
+        self.huffman = {16 * kind + i: codes(TYPICAL[2 * kind + i]) for kind in (0, 1) for i in (0, 1)}
         self.interval = 0
         self.frame: tuple[int, int, int, list[int]] = (0, 0, 0, [])
 
@@ -230,14 +231,16 @@ class Closing:
     def scan(self, header: bytes) -> bytes:
         count = header[0]
         first, end, steps = header[1 + 2 * count : 4 + 2 * count]
-        _, fill, run, missing, patch = fields(next(self.scans), 5)
+        _, fill, run, missing, patch, restart = fields(next(self.scans), 6)
         parts = []
         for i in range(count):
             which, tables = self.frame[3].index(header[1 + 2 * i]), header[2 + 2 * i]
             dc, ac = self.huffman.get(tables >> 4, {}), self.huffman.get(16 + (tables & 15), {})
             parts.append(Part(self.image[which][0], dc, ac, self.places(which, alone=count == 1)))
         scan = Scan(first, end, steps >> 4, steps & 15, parts, str(1 - fill), 32767 - run)
-        expected = coded(scan, progressive=self.frame[0] == 0xC2, missing=missing, interval=self.interval)
+        expected = coded(
+            scan, progressive=self.frame[0] == 0xC2, missing=missing, interval=restart - 1 if restart else self.interval
+        )
         return patched(patch, expected)
 
 
@@ -273,5 +276,10 @@ def closed(left: list[Image], skeleton: Any) -> bytes:
         elif marker == DRI:
             closing.interval = int.from_bytes(body[:2], "big")
         elif marker == SOS:
+            if closing.frame[1] == 0:
+                behind = head[at:].lstrip(b"\xff")
+                assert behind[:3] == bytes([DNL, 0, 4])
+                kind, _, width, names = closing.frame
+                closing.frame = kind, int.from_bytes(behind[3:5], "big"), width, names
             out += closing.scan(body)
     return bytes(out) + (rest or b"") + (closed(left, more) if more else b"")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.carrier_support import carried_or_not, close_hostile, cost, mutants
-from helpers.jpegs import by_pillow, scan_start
+from helpers.jpegs import by_pillow, odd_files, scan_start
 from helpers.needs import NO_DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -119,6 +119,13 @@ def test_files_that_are_odd(progressive: bool) -> None:
         carried_or_not(CARRIERS[JPEG], changed)
     for end in (at, at + 1, at + 40, len(data) // 2, len(data) - 3, len(data) - 2, len(data) - 1):
         carried_or_not(CARRIERS[JPEG], data[:end])
+
+
+@pytest.mark.parametrize(("data", "most"), [one[1:] for one in odd_files()], ids=[one[0] for one in odd_files()])
+def test_what_decoders_take_is_coefficients_for_the_most_part(data: bytes, most: int) -> None:
+    opened = carried(data)
+    assert cost(opened) <= most
+    assert any(component.coefficients.any() for component in opened.pictures[0].components)
 
 
 def test_truncated_baseline_files_keep_what_there_is() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.jpegs import by_pillow, in_scans
+from helpers.jpegs import by_pillow, in_scans, odd_files
 from PIL import Image
 from reference import dct, files
 from reference.carriers_jpeg import jpeg
@@ -68,6 +68,11 @@ def test_odd_files(which: str) -> None:
     assert again == data
     images = sum(isinstance(piece, list) for piece in skeleton[0]) + (len(skeleton) > 4)
     assert images == (which in ("thumbnail", "MPF", "behind"))
+
+
+@pytest.mark.parametrize("data", [one[1] for one in odd_files()], ids=[one[0] for one in odd_files()])
+def test_files_that_are_not_as_they_should(data: bytes) -> None:
+    assert twice(data)[1] == data
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("jpeg-*.rdz")), ids=lambda path: path.stem)

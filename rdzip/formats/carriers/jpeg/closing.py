@@ -17,6 +17,8 @@ from rdzip.formats.carriers.jpeg.tables import USUAL
 from rdzip.formats.carriers.raw.checks import fields, integer, octets, require
 
 MOST_DEPTH = 9
+FOLLOWING = 64
+"""Bytes behind the first scan in which its height may stand."""
 
 
 def close(pictures: Sequence[Any], skeleton: Any) -> bytes:
@@ -74,7 +76,7 @@ def _file(picture: Coefficients, head: bytes, tables: Any, scans: Any) -> list[b
         require(len(body) == size - 2, "a skeleton's JPEG has a segment that ends early")
         parts += [head[start : at + 2], body]
         at += 2 + used
-        scan = state.segment(marker, body)
+        scan = state.segment(marker, body, head[at : at + FOLLOWING])
         if state.parts and coefficients is None:
             coefficients = _flat(picture, state)
         if marker == SOS and scan is not None:

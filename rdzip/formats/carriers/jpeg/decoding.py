@@ -109,25 +109,29 @@ def decode_scan(
     last: int,
     low: int,
     restart: int,
+    begin: int,
     predicted: Int64,
 ) -> None:
-    """Decode a scan, until its data end, or no code fits.
+    """Decode a scan from an MCU on, until its data end, or no code fits.
 
-    - state: int64 [8], zeros but FILLED 3; filled
+    - state: int64 [8], zeros but FILLED 3, PLACE where its data begin; filled
     - data: uint8, the entropy-coded data with restart markers
     - coefficients: int16, of all components, filled
     - order, parts, dc, ac: of the scan
     - look, most, first_codes, symbols: of 8 tables
     - zigzag: int64 [64]
     - kind, first, last, low, restart: of the scan
-    - predicted: int64 [4], room
+    - begin: the MCU, where no marker is expected
+    - predicted: int64 [4], the last DC of each component
     """
     units = len(parts)
     mcus = len(order) // units
-    for mcu in range(mcus):
-        if restart > 0 and mcu > 0 and mcu % restart == 0:
+    for mcu in range(begin, mcus):
+        if restart > 0 and mcu > begin and mcu % restart == 0:
             _fill_bits(state)
             at = state[PLACE]
+            while at + 1 < len(data) and data[at] == 255 and data[at + 1] == 255:
+                at += 1
             if state[LEFT] != state[BEYOND] or at + 1 >= len(data) or data[at] != 255 or data[at + 1] & 0xF8 != 0xD0:
                 return
             state[PLACE] = at + 2

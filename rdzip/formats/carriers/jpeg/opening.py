@@ -18,7 +18,7 @@ from rdzip.codecs.dct.coefficients import ZIGZAG, Coefficients, Component
 from rdzip.exact.types import Int16
 from rdzip.formats.carriers.carrier import NotCarriedError, Opened
 from rdzip.formats.carriers.jpeg.closing import close
-from rdzip.formats.carriers.jpeg.entropy import read_scan
+from rdzip.formats.carriers.jpeg.reading import read_scan
 from rdzip.formats.carriers.jpeg.scans import ALONE, DHT, DQT, EOI, SOI, SOS, State
 from rdzip.formats.carriers.jpeg.tables import USUAL
 from rdzip.formats.carriers.raw.checks import certain, shortened
@@ -28,6 +28,10 @@ APPLICATIONS = range(0xE0, 0xF0)
 LEAST_INSIDE = 2048
 """Bytes from which on a JPEG inside another one is taken apart: it gains more than it costs."""
 MOST_DEPTH, MOST_INSIDE = 8, 16
+FOLLOWING = 64
+"""Bytes behind the first scan in which its height may stand."""
+NO_STEPS = np.ones(64, np.int64)
+"""Of a component that is in no scan, and has no table."""
 BLOCKS_A_BYTE, FREE_BLOCKS = 16, 1024
 """Blocks that a JPEG has at most: each takes a bit or more, where the file is not cut."""
 
@@ -46,7 +50,8 @@ def _opened(data: bytes, pictures: list[Any], depth: int) -> list[Any]:
         raise NotCarriedError("it is no JPEG")
     number = len(pictures)
     pictures.append(None)
-    state, head, scans = State(), _Head(), []
+    state, head = State(), _Head()
+    scans: list[list[Any]] = []
     tables: list[tuple[int, int, bytes]] = []
     coefficients: Int16 = np.zeros(0, np.int16)
     head.add(data[:2])
@@ -69,30 +74,35 @@ def _opened(data: bytes, pictures: list[Any], depth: int) -> list[Any]:
         if marker in (0, SOI) or size < 2 or at + size > len(data):
             at = start
             break
-        head.add(data[start : at + 2])
         body = data[at + 2 : at + size]
+        behind = _end_of_scan(data, at + size) if marker == SOS else at
+        try:
+            scan = state.segment(marker, body, data[behind : behind + FOLLOWING])
+            if state.size > 64 * (BLOCKS_A_BYTE * len(data) + FREE_BLOCKS):
+                raise NotCarriedError("it has far more blocks than bytes")
+            if scan is not None and not len(coefficients):
+                coefficients = np.zeros(state.size, np.int16)
+            kept = None if scan is None else read_scan(scan, data[at + size : behind], coefficients)
+        except NotCarriedError:
+            if not scans:
+                raise
+            at = start  # the rest stays as it is
+            break
+        head.add(data[start : at + 2])
         at += size
-        scan = state.segment(marker, body)
-        if state.size > 64 * (BLOCKS_A_BYTE * len(data) + FREE_BLOCKS):
-            raise NotCarriedError("it has far more blocks than bytes")
         if marker in (DQT, DHT):
             _note_tables(marker, body, head, tables)
         elif marker in APPLICATIONS and depth < MOST_DEPTH:
             _note_inside(body, head, pictures, depth)
         else:
             head.add(body)
-        if marker == SOS and scan is not None:
-            if not len(coefficients):
-                coefficients = np.zeros(state.size, np.int16)
-            end = _end_of_scan(data, at)
-            scans.append(read_scan(scan, data[at:end], coefficients))
-            at = end
+        if kept is not None:
+            scans.append(kept)
+            at = behind
     if not scans:
         raise NotCarriedError("it has no scan")
-    if not all(len(part.table) for part in state.parts):
-        raise NotCarriedError("a component of it has no quantisation table")
     pictures[number] = _coefficients(state, coefficients)
-    own = [part.table.tolist() for part in state.parts]
+    own = [component.quantisation[list(ZIGZAG)].tolist() for component in pictures[number].components]
     listed = head.without(tables, own)
     rest, more = data[at:], None
     place = rest.find(START)
@@ -174,15 +184,18 @@ def _note_inside(body: bytes, head: _Head, pictures: list[Any], depth: int) -> N
 
 
 def _end_of_scan(data: bytes, at: int) -> int:
-    """Return where the entropy-coded data end: at a marker that is none of restart, or at the end of the file."""
+    """Return where the entropy-coded data end: at a marker other than restart, with bytes FF that fill up before it,
+    or at the end of the file."""
     while True:
         at = data.find(b"\xff", at)
         if at < 0 or at + 1 >= len(data):
             return len(data)
-        following = data[at + 1]
-        if following and not 0xD0 <= following <= 0xD7:
+        end = at + 1
+        while end < len(data) and data[end] == 0xFF:
+            end += 1
+        if end < len(data) and data[end] and not 0xD0 <= data[end] <= 0xD7:
             return at
-        at += 2
+        at = end + 1
 
 
 def _coefficients(state: State, coefficients: Int16) -> Coefficients:
@@ -191,6 +204,7 @@ def _coefficients(state: State, coefficients: Int16) -> Coefficients:
     for part in state.parts:
         blocks = coefficients[part.start : part.start + 64 * part.rows * part.columns]
         steps = np.zeros(64, np.uint16)
-        steps[list(ZIGZAG)] = part.table
+        table = part.table if len(part.table) else state.quantisers.get(part.quantiser, NO_STEPS)
+        steps[list(ZIGZAG)] = table
         found.append(Component(blocks.reshape(part.rows, part.columns, 64), steps, (part.h, part.v)))
     return Coefficients(tuple(found))

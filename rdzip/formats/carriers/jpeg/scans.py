@@ -6,17 +6,18 @@ Source: ITU-T T.81, annexes A.2 (order), B.2 (segments), G.1 (progressive scans)
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.exact.types import Int64
 from rdzip.formats.carriers.carrier import NotCarriedError
-from rdzip.formats.carriers.jpeg.tables import Huffman, huffman
+from rdzip.formats.carriers.jpeg.tables import USUAL, Huffman, huffman
 from rdzip.formats.carriers.raw.checks import few_pixels
 
 SOF, DHT, SOI, EOI, SOS, DQT, DRI, DNL = (0xC0, 0xC1, 0xC2), 0xC4, 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xDC
-OTHER_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xC8, 0xC9, 0xCA, 0xCB, 0xCC, 0xCD, 0xCE, 0xCF, DNL, 0xDE, 0xDF)
+OTHER_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xC8, 0xC9, 0xCA, 0xCB, 0xCC, 0xCD, 0xCE, 0xCF, 0xDE, 0xDF)
 """Lossless, hierarchical and arithmetic-coded frames, and what belongs to them."""
 ALONE = (0x01, *range(0xD0, 0xD8))
 """Markers without a segment."""
@@ -86,17 +87,19 @@ class State:
         self.progressive = False
         self.restart = 0
         self.quantisers: dict[int, Int64] = {}
-        self.tables: list[Huffman | None] = [None] * 8
+        self.tables: list[Huffman | None] = list(_usual())
         self.size = 0
+        self._late: tuple[int, bytes] | None = None
 
-    def segment(self, marker: int, body: bytes | memoryview) -> Scan | None:
-        """Take in a segment without its length; returns a scan where it begins one."""
+    def segment(self, marker: int, body: bytes | memoryview, following: bytes = b"") -> Scan | None:
+        """Take in a segment without its length; returns a scan where it begins one. following: what follows the
+        entropy-coded data of that scan, of which a segment DNL counts."""
         body = bytes(body)
         try:
             if marker in SOF:
                 self._frame(marker, body)
             elif marker in OTHER_FRAMES:
-                raise NotCarriedError("it is arithmetic-coded, lossless or hierarchical, or tells its height late")
+                raise NotCarriedError("it is arithmetic-coded, lossless or hierarchical")
             elif marker == DHT:
                 self._huffman(body)
             elif marker == DQT:
@@ -104,19 +107,24 @@ class State:
             elif marker == DRI:
                 self.restart = int.from_bytes(body[:2], "big")
             elif marker == SOS:
+                if self._late is not None:
+                    self._tell_height(following)
                 return self._scan(body)
         except (IndexError, ValueError):
             raise NotCarriedError("a segment of it is damaged") from None
         return None
 
     def _frame(self, marker: int, body: bytes) -> None:
-        if self.parts:
+        if self.parts or self._late is not None:
             raise NotCarriedError("it has several frames")
         height, width, count = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big"), body[5]
         if body[0] != 8:
             raise NotCarriedError(f"it has {body[0]} bits a sample")
-        if not height or not width or not 1 <= count <= 4 or len(body) != 6 + 3 * count:
-            raise NotCarriedError("its frame header is damaged, or tells its height late")
+        if not width or not 1 <= count <= 4 or len(body) != 6 + 3 * count:
+            raise NotCarriedError("its frame header is damaged")
+        if not height:
+            self._late = marker, body
+            return
         few_pixels(width * height)
         parts = [Part(body[i], body[i + 1] >> 4, body[i + 1] & 15, body[i + 2]) for i in range(6, len(body), 3)]
         if not all(1 <= part.h <= 4 and 1 <= part.v <= 4 for part in parts):
@@ -133,6 +141,16 @@ class State:
             part.start = self.size
             self.size += 64 * part.rows * part.columns
         self.parts, self.progressive = parts, marker == PROGRESSIVE
+
+    def _tell_height(self, following: bytes) -> None:
+        """Take in the frame whose height stands behind its first scan (B.2.5)."""
+        assert self._late is not None
+        found = following.lstrip(b"\xff")
+        if following[:1] != b"\xff" or found[:3] != bytes([DNL, 0, 4]) or found[3:5] in (b"", b"\0", b"\0\0"):
+            raise NotCarriedError("it does not tell its height")
+        marker, body = self._late
+        self._late = None
+        self._frame(marker, body[:1] + found[3:5] + body[3:])
 
     def _huffman(self, body: bytes) -> None:
         at = 0
@@ -200,6 +218,12 @@ class State:
         if len(units) > MOST_UNITS:
             raise NotCarriedError("an MCU of it has too many blocks")
         return units, np.stack(places, 1).reshape(-1).astype(np.int64)
+
+
+@cache
+def _usual() -> tuple[Huffman | None, ...]:
+    """The tables of a JPEG that has none: frames of films leave them out."""
+    return tuple(huffman(USUAL[kind << 4 | number]) if number < 2 else None for kind in range(2) for number in range(4))
 
 
 def _blocks(samples: int, most: int) -> int:
