@@ -27,7 +27,7 @@ from rdzip.formats.carriers.raw.checks import shortened
 
 MOST_GAPS = 256
 """Faults of a scan after which its decoder goes on."""
-MOST_AHEAD = 4
+MOST_LOST = 4
 """Restart intervals that may be missing together."""
 MOST_PATCH = 0.5
 """Of the bytes of a scan, what may differ from what is usual, if all MCUs are there."""
@@ -141,8 +141,8 @@ def _next_interval(scan: Scan, data: bytes, at: int, done: int) -> tuple[int, in
         at += 1
     first = -(-done // scan.restart) if done else 1
     number = data[at + 1] & 7
-    ahead = (number + 1 - first) & 7
-    return (first + (ahead if ahead < MOST_AHEAD else 0)) * scan.restart, at + 2
+    gap = (number + 1 - first) & 7
+    return (first + (gap if gap < MOST_LOST else 0)) * scan.restart, at + 2
 
 
 def _bridge(scan: Scan, coefficients: Int16, done: int, begin: int, predicted: Int64) -> None:
