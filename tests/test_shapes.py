@@ -81,6 +81,23 @@ def test_small_pictures_need_no_torch() -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+MODELS = """
+import sys
+from rdzip import hub
+
+for name in ("cifar10-bitswap-2", "cifar10-resnet-vae", "photo-lossy", "photo-irec", "hyperprior-small"):
+    hub.load(name)
+assert "torch" in sys.modules
+found = sorted({"sympy", "torch._dynamo"} & set(sys.modules))
+assert not found, found
+"""
+
+
+def test_models_need_no_compiler_of_torch() -> None:
+    done = subprocess.run([sys.executable, "-c", MODELS], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 PIXELS, TESTED = 12_000, (1, 9)
 """Of the pictures, and their shorter sides: more, and larger ones, are for benchmarks/shapes.py."""
 

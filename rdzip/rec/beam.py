@@ -32,7 +32,7 @@ TILT = 8
 """Exponent (rec/index_code.py) by which searches for files weigh choices."""
 FINALISTS = 32
 """Paths of a block that are compared by exact ratios."""
-_ENTRIES = 1 << 22  # numbers of the largest arrays
+_ENTRIES = 1 << 20  # numbers of the largest arrays
 
 
 def steps_for(nats: float, omega: int) -> int:
@@ -71,7 +71,7 @@ class Search:
         """The choices [steps] of each block."""
         found: list[NDArray[np.int64]] = [np.zeros(0, np.int64)] * len(blocks)
         longest = sorted(range(len(blocks)), key=lambda n: -blocks[n].steps)
-        many = max(1, _ENTRIES // (self.beams * BLOCK))
+        many = max(1, _ENTRIES // (self.beams * max(BLOCK, len(self.frequencies))))
         for first in range(0, len(longest), many):
             part = longest[first : first + many]
             for n, chosen in zip(part, self._search([blocks[n] for n in part]), strict=True):

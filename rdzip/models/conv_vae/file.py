@@ -21,6 +21,7 @@ from rdzip.models.conv_vae.bitswap import BitSwapConfig, BitSwapModel, BitSwapNe
 from rdzip.models.conv_vae.pixel_head import PixelHead, fields_of
 from rdzip.models.conv_vae.resnet import ResNetConfig, ResNetModel, ResNetVae
 from rdzip.models.shared.integer_tensors import INTEGER_PARTS, convolutions, integer_tensors
+from rdzip.models.shared.planned import Planned
 from rdzip.models.shared.table_tensors import read_tables, tables_as_tensors
 from rdzip.models.shared.units import SCALE_MIN, SCALES, SCALES_PER_OCTAVE
 
@@ -67,11 +68,11 @@ def _check_sizes(values: Mapping[str, Any], latents: Sequence[int], halvings: in
         raise ModelError(f"model: expected layers of {model_file.MAX_TENSORS} tensors at most, found more blocks")
 
 
-def _make(meta: Mapping[str, Any]) -> BitSwapNet | ResNetVae:
-    """The network that a document describes, without memory for its weights."""
+def _make(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> BitSwapNet | ResNetVae:
+    """The network that a document describes; its weights are still to come."""
     try:
         values = dict(meta["network"])
-        with torch.device("meta"):
+        with Planned(tensors):
             if meta["architecture"] == "bit-swap":
                 latents, halved = tuple(values["latents"]), tuple(values["halved"])
                 _check_sizes(values, latents, len(halved))
@@ -91,7 +92,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     """Model from the tensors and the document of a model file; ModelError unless all fit and are exact."""
     if meta.get("version") != VERSION:
         raise ModelError(f"model: expected version {VERSION}, found {meta.get('version')!r}: update rdzip")
-    net = _make(meta)
+    net = _make(tensors, meta)
     layers = convolutions(net)
     expected = {f"{name}.{part}" for name in layers for part in INTEGER_PARTS}
     found = {name for name in tensors if not name.startswith("mixture.")}

@@ -23,6 +23,7 @@ from rdzip.models.hyperprior.network import HyperNet
 from rdzip.models.hyperprior.slices import HyperConfig
 from rdzip.models.shared import float_tensors
 from rdzip.models.shared.integer_tensors import INTEGER_PARTS, convolutions, integer_tensors
+from rdzip.models.shared.planned import Planned
 from rdzip.models.shared.residual_site import ResidualTables, make_tables
 from rdzip.models.shared.settings import SETTINGS, squash_table
 
@@ -60,7 +61,7 @@ def described(meta: Mapping[str, Any]) -> HyperConfig:
 
 
 def fill(net: HyperNet, tensors: Mapping[str, NDArray[Any]]) -> None:
-    """Give a network without memory its layers, floats and factors; ModelError unless exactly these are there."""
+    """Give a network its layers, floats and factors; ModelError unless exactly these are there."""
     layers, floats = convolutions(net), _floats(net)
     expected = {f"{name}.{part}" for name in layers for part in INTEGER_PARTS} | {_SQUASH, *_FACTORS}
     expected |= float_tensors.names(floats)
@@ -88,7 +89,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     config = described(meta)
     if not config.hyper:
         raise ModelError("model: expected hyper-latents, found none")
-    with torch.device("meta"):
+    with Planned(tensors):
         net = HyperNet(config)
     fill(net, {name: value for name, value in tensors.items() if not name.startswith(_TABLES)})
     hyper_tables = ChannelTables.of(tensors, "hyper")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from rdzip.errors import ModelError
@@ -17,6 +16,7 @@ from rdzip.models.hyperprior.factorised_prior import BANDS
 from rdzip.models.irec_vae.model import LARGEST_DEVIATION, IrecModel, IrecNet, deviations
 from rdzip.models.shared import float_tensors
 from rdzip.models.shared.integer_tensors import integer_tensors
+from rdzip.models.shared.planned import Planned
 from rdzip.models.shared.residual_site import SCALES
 
 VERSION = 1
@@ -29,7 +29,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     if meta.get("version") != VERSION:
         raise ModelError(f"model: expected version {VERSION}, found {meta.get('version')!r}: update rdzip")
     config = hyperprior_file.described(meta)
-    with torch.device("meta"):
+    with Planned(tensors):
         net = IrecNet(config)
     shapes: dict[str, tuple[int, ...]] = {DEVIATION: (SCALES,)}
     if config.hyper:

@@ -22,6 +22,7 @@ from rdzip.models.lapped_transform.model import CodeConfig, TransformModel, Tran
 from rdzip.models.lapped_transform.slices import SliceConfig
 from rdzip.models.shared import float_tensors
 from rdzip.models.shared.integer_tensors import INTEGER_PARTS, convolutions, integer_tensors
+from rdzip.models.shared.planned import Planned
 from rdzip.models.shared.residual_site import ResidualTables, make_tables
 from rdzip.models.shared.settings import squash_table
 
@@ -65,19 +66,14 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -
     if meta.get("version") != VERSION:
         raise ModelError(f"model: expected version {VERSION}, found {meta.get('version')!r}: update rdzip")
     config = _config(meta)
-    with torch.device("meta"):  # a network without memory, until the tensors are known to be those that it has
-        planned = TransformNet(config)
-    layers, floats = convolutions(planned), _floats(planned)
+    with Planned(tensors):
+        net = TransformNet(config).float()  # whatever the process has for its default
+    layers, floats = convolutions(net), _floats(net)
     expected = {f"{name}.{part}" for name in layers for part in INTEGER_PARTS} | set(_EXTRA)
     expected |= float_tensors.names(floats)
     found = {name for name in tensors if not name.startswith("residual.")}
     if expected != found:
         raise ModelError(f"model: expected other tensors, differing in {', '.join(sorted(expected ^ found)[:3])}")
-    size = sum(value.numel() for value in planned.parameters())
-    if size > sum(value.size for value in tensors.values()):
-        raise ModelError(f"model: expected tensors of {size} numbers in all, found fewer")
-    net = TransformNet(config).float()  # whatever the process has for its default
-    layers, floats = convolutions(net), _floats(net)
     for name, layer in layers.items():
         layer.load(*(float_tensors.read(tensors, f"{name}.{part}", dtype) for part, dtype in INTEGER_PARTS.items()))
         del layer.weight, layer.bias
