@@ -105,8 +105,22 @@ def run_all() -> None:
     for layout, preset in PRESETS.items():
         used = model if preset.network else None
         mixing.decode(used, mixing.encode(used, pixels, None, preset).payload, pixels.shape, layout)
+    run_history()
     run_coefficients()
     run_carriers()
+
+
+def run_history() -> None:
+    """Run what finds, makes and undoes descriptions of pictures, with exceptions and without."""
+    from rdzip.codecs.history import luma_chroma
+
+    planes = np.random.default_rng(3).integers(90, 150, (23, 17, 3), np.uint8)
+    pixels = luma_chroma.colours(planes, bytes([0]))
+    pixels[3, 4] = 255, 0, 3
+    assert luma_chroma.find(pixels) is not None
+    described = luma_chroma.describe(pixels, 0)
+    assert described is not None
+    assert np.array_equal(luma_chroma.colours(described.planes, described.beside), pixels)
 
 
 def run_coefficients() -> None:
