@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from reference import dct_quick
 from reference.binary_coder import Coder, Counter, hashed
 from reference.container import clip
 from reference.dct_parts import ZIGZAG, Fit, Mixer, bounded, log, place, scaling, signed
 
 Block = list[int]
 PRESETS = {
-    1: (4, 4, 3, 4, 2, False, 64, False, 12),
     2: (24, 10, 12, 12, 5, True, 8, False, 14),
     3: (28, 10, 14, 12, 7, True, 8, True, 15),
 }
@@ -86,7 +86,10 @@ class Component:
     def decode(self) -> None:
         for y in range(self.rows):
             for x in range(self.columns):
-                self.one(y, x)
+                if self.band.quick:
+                    dct_quick.block(self, self.band.quick, y, x, H)
+                else:
+                    self.one(y, x)
 
     def end(self, y: int, x: int) -> int:
         north = self.ends[y - 1, x] if y else self.ends[y, x - 1] if x else 20
@@ -300,9 +303,10 @@ class Band:
     """What the components of a band share."""
 
     def __init__(self, data: bytes, layout: int, blocks: int) -> None:
-        self.preset = PRESETS[layout]
+        self.preset = PRESETS[max(layout, 2)]
         self.bits = clip(blocks.bit_length(), 10, self.preset[8])
         self.coder = Coder(data)
+        self.quick = dct_quick.QuickMixer(self.coder) if layout == 1 else None
         self.mixer = Mixer(self.preset[0], self.preset[4], self.preset[5], self.coder)
         self.begin()
 
@@ -311,6 +315,8 @@ class Band:
         self.signs: dict[Any, Counter] = {}
         self.ends: dict[Any, Counter] = {}
         self.mixer.apm.clear()
+        if self.quick:
+            self.quick.begin()
 
 
 def numbers(payload: bytes, at: int, count: int) -> tuple[list[int], int]:
@@ -357,7 +363,7 @@ def decode(payload: bytes) -> list[tuple[list[list[Block]], Block, tuple[int, in
             if i == 1:
                 band.begin()
             part = Component(band, i, rows[i], shape[1], tables[shape[3]])
-            for name, other in (("a", 0), ("b", i - 1)):
+            for name, other in (("a", max(i - 1, 0)),) if layout == 1 else (("a", 0), ("b", i - 1)):
                 across, down = (n / m for n, m in zip(samplings[other], samplings[i], strict=True))
                 if i > (name == "b") and {down, across} <= {1, 2, 4}:
                     setattr(part, name, part.other(done[other], (int(down), int(across))))

@@ -13,7 +13,7 @@ MODULES = {
     "hashlib", "io", "itertools", "json", "lzma", "math", "pathlib", "re", "struct", "typing", "zlib", "PIL",
 }  # fmt: skip
 """decimal makes tables of entropy coding, to many digits; PIL unpacks WebP and PNG (docs/reference/format.md)."""
-FLOATS = {"binary_coder", "dct", "dct_parts", "fast_mixing", "slow_mixing"}
+FLOATS = {"binary_coder", "dct", "dct_parts", "dct_quick", "fast_mixing", "slow_mixing"}
 """Compute with IEEE 754 double precision, operation by operation, as the format page says of mixing."""
 
 

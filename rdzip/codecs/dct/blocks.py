@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
+from rdzip.codecs.dct.presets import Mixed
 from rdzip.exact.compiled import compiled, inlined
 from rdzip.exact.types import Int64, UInt32
 from rdzip.models.dct_mixing.contexts import DISTANCE_AC, DISTANCE_DC, Counters, find_buckets, find_sign
@@ -27,34 +26,16 @@ ZERO_APM, SIZE_APM, SIZE_APM_2 = 1024, 2048, 4096
 """Rows from which on signs and sizes have theirs."""
 
 
-class Numbers(NamedTuple):
-    """Numbers of a preset and of a component: see presets.Preset.
-
-    columns: of blocks; bits: log2 of the buckets of a context.
-    """
-
-    contexts: int
-    dc_contexts: int
-    sign_contexts: int
-    end_contexts: int
-    mixers: int
-    refined: int
-    interval: int
-    soon: int
-    columns: int
-    bits: int
-
-
 @inlined
 def _distance(
-    f: Int64, s: Surroundings, counters: Counters, n: Numbers, k: int, reference: int, threshold: float
+    f: Int64, s: Surroundings, counters: Counters, n: Mixed, k: int, reference: int, threshold: float
 ) -> None:
     """Find the buckets of the contexts that go by how far a decision's threshold of |value| is from the mean."""
     kind, first, stop = (0, DISTANCE_AC[0], DISTANCE_AC[1] + 1) if k else (1, DISTANCE_DC[0], DISTANCE_DC[1] + 1)
     if stop <= (n.contexts if k else n.dc_contexts):
         away = (threshold - abs(s.values[0] - np.float64(reference))) / s.values[1] * 8.0
         f[F.DISTANCE] = signed_class(s.logarithms, int(min(away, 1048576.0)))
-        find_buckets(counters, f, kind, first, stop, n.bits)
+        find_buckets(counters, f, kind, first, stop)
 
 
 @inlined
@@ -62,7 +43,7 @@ def _code_size(
     s: Surroundings,
     m: Mixer,
     counters: Counters,
-    n: Numbers,
+    n: Mixed,
     coder: Int64,
     data: NDArray[np.uint8],
     decoding: int,
@@ -81,7 +62,7 @@ def _code_size(
     """
     f = s.features
     contexts = n.contexts if k else n.dc_contexts
-    find_buckets(counters, f, 0 if k else 1, 0, contexts, n.bits)
+    find_buckets(counters, f, 0 if k else 1, 0, contexts)
     base_0, base_1, base_2 = k * 16, f[F.SIZE2] * 16, min(f[F.TO_END], 15) * 16
     base_3, base_4 = (f[F.SUM] >> 1) * 16, f[F.NEAR2] * 16
     base_5, base_6 = (f[F.END4] * 4 + (k >> 4)) * 16, (f[F.ROW] >> 2) * 128 + (f[F.COLUMN] >> 2) * 16
@@ -146,7 +127,7 @@ def _code_sign(
     s: Surroundings,
     m: Mixer,
     counters: Counters,
-    n: Numbers,
+    n: Mixed,
     coder: Int64,
     data: NDArray[np.uint8],
     decoding: int,
@@ -193,7 +174,8 @@ def code_rows(
     m: Mixer,
     counters: Counters,
     end_counters: UInt32,
-    n: Numbers,
+    n: Mixed,
+    columns: int,
     coder: Int64,
     data: NDArray[np.uint8],
     decoding: int,
@@ -205,11 +187,11 @@ def code_rows(
     - s: surroundings, with the blocks
     - mean, size, local: fits
     - m, counters, end_counters: mixer and counters in contexts
-    - n: numbers of the preset and the component
+    - n: numbers of the preset
+    - columns: of blocks
     - coder, data, decoding: state of the arithmetic coder, what it reads or writes, and which
     - first, stop: which rows
     """
-    columns = n.columns
     blocks = s.blocks
     for y in range(first, stop):
         for i in range(16):

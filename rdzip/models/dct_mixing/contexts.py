@@ -58,9 +58,11 @@ def context_table() -> Int64:
 class Counters(NamedTuple):
     """Counters in contexts, flat: sizes uint32 [contexts, 2**bits, 16]; signs [SIGN_CONTEXTS, 2**SIGN_BITS].
 
-    table: int64, of `context_table`; buckets: int64 [AC_CONTEXTS], where those of the coefficient are.
+    bits: log2 of the buckets of a context; table: int64, of `context_table`; buckets: int64 [AC_CONTEXTS], where those
+    of the coefficient are.
     """
 
+    bits: int
     sizes: UInt32
     signs: UInt32
     table: Int64
@@ -70,6 +72,7 @@ class Counters(NamedTuple):
     def of(cls, contexts: int, bits: int) -> Counters:
         """Those that have seen nothing, with 2**bits buckets for each of so many contexts."""
         return cls(
+            bits,
             np.full(contexts << (bits + 4), HALF, np.uint32),
             np.full(SIGN_CONTEXTS << SIGN_BITS, HALF, np.uint32),
             context_table(),
@@ -94,16 +97,15 @@ def _place(table: Int64, f: Int64, kind: int, i: int, bits: int) -> int:
 
 
 @inlined
-def find_buckets(counters: Counters, f: Int64, kind: int, first: int, stop: int, bits: int) -> None:
+def find_buckets(counters: Counters, f: Int64, kind: int, first: int, stop: int) -> None:
     """Find the buckets of a coefficient in the contexts first..stop-1.
 
     - counters, f: counters and features
     - kind: 0 for AC, 1 for DC
     - first, stop: which contexts
-    - bits: log2 of how many buckets a context has
     """
     for i in range(first, stop):
-        counters.buckets[i] = ((i << bits) + _place(counters.table, f, kind, i, bits)) << 4
+        counters.buckets[i] = ((i << counters.bits) + _place(counters.table, f, kind, i, counters.bits)) << 4
 
 
 @inlined
