@@ -42,6 +42,59 @@ def codes(table: bytes) -> dict[int, str]:
     return found
 
 
+def optimal(counts: dict[int, int]) -> bytes:
+    """T.81, annex K.2: figures K.1 to K.4."""
+    freq = [counts.get(symbol, 0) for symbol in range(256)] + [1]
+    size, others = [0] * 257, [-1] * 257
+    while True:
+        left = sorted((f, -v) for v, f in enumerate(freq) if f)
+        if len(left) == 1:
+            break
+        one, other = -left[0][1], -left[1][1]
+        freq[one], freq[other] = freq[one] + freq[other], 0
+        size[one] += 1
+        while others[one] >= 0:
+            one = others[one]
+            size[one] += 1
+        others[one] = other
+        size[other] += 1
+        while others[other] >= 0:
+            other = others[other]
+            size[other] += 1
+    bits = [0] * 300
+    for one in size:
+        bits[one] += one > 0
+    i = 299
+    while True:
+        if bits[i] == 0:
+            i -= 1
+            if i == 16:
+                break
+            continue
+        j = i - 2
+        while bits[j] == 0:
+            j -= 1
+        bits[i] -= 2
+        bits[i - 1] += 1
+        bits[j + 1] += 2
+        bits[j] -= 1
+    while bits[i] == 0:
+        i -= 1
+    bits[i] -= 1
+    return bytes(bits[1:17]) + bytes(v for n in range(1, 300) for v in range(256) if size[v] == n)
+
+
+class Counting(dict[int, str]):
+    """In place of codes: counts what is asked for."""
+
+    def __init__(self) -> None:
+        self.counts: dict[int, int] = {}
+
+    def __getitem__(self, symbol: int) -> str:
+        self.counts[symbol] = self.counts.get(symbol, 0) + 1
+        return "0"
+
+
 def number(value: int) -> tuple[int, str]:
     """T.81, F.1.2.1: category of a difference or coefficient, and the bits that follow its code."""
     size = abs(value).bit_length()
@@ -105,7 +158,7 @@ class Scan:
                 zeros += 1
                 continue
             size, text = number(value)
-            long = part.ac[0xF0] * (zeros // 16) if zeros > 15 else ""
+            long = "".join(part.ac[0xF0] for _ in range(zeros // 16))
             self.bits.append(long + part.ac[zeros % 16 << 4 | size] + text)
             zeros = 0
         if zeros:
@@ -181,6 +234,7 @@ class Closing:
         self.tables = chain(tables, repeat(0))
         self.scans = chain(scans, repeat([]))
         self.huffman = {16 * kind + i: codes(TYPICAL[2 * kind + i]) for kind in (0, 1) for i in (0, 1)}
+        self.waiting: list[tuple[int, int]] = []
         self.interval = 0
         self.frame: tuple[int, int, int, list[int]] = (0, 0, 0, [])
 
@@ -205,6 +259,8 @@ class Closing:
             name, which = head[at], next(self.tables)
             made += head[at : at + 1]
             at += 1
+            if which == 2:
+                return made, at
             if which:
                 table = TYPICAL[2 * (name >> 4) + (name & 15)]
             else:
@@ -228,20 +284,31 @@ class Closing:
             height, width = -(-height * v // down), -(-width * h // across)
         return [[(y, x)] for y in range(-(-height // 8)) for x in range(-(-width // 8))]
 
-    def scan(self, header: bytes) -> bytes:
+    def scan(self, header: bytes, out: bytearray) -> None:
+        """Add entropy-coded data; before it, put tables that depend on them where they wait."""
+        kept = fields(next(self.scans), 6)
+        if self.waiting:
+            counting = {name: Counting() for name, _ in self.waiting}
+            self.coded(header, kept, self.huffman | counting)
+            tables = [(place, name, optimal(counting[name].counts)) for name, place in self.waiting]
+            for place, name, table in sorted(tables, reverse=True):
+                self.huffman[name] = codes(table)
+                out[place:place] = table
+            self.waiting = []
+        out += patched(kept[4], self.coded(header, kept, self.huffman))
+
+    def coded(self, header: bytes, kept: list[Any], huffman: dict[int, dict[int, str]]) -> bytes:
         count = header[0]
         first, end, steps = header[1 + 2 * count : 4 + 2 * count]
-        _, fill, run, missing, patch, restart = fields(next(self.scans), 6)
+        _, fill, run, missing, _, restart = kept
         parts = []
         for i in range(count):
             which, tables = self.frame[3].index(header[1 + 2 * i]), header[2 + 2 * i]
-            dc, ac = self.huffman.get(tables >> 4, {}), self.huffman.get(16 + (tables & 15), {})
+            dc, ac = huffman.get(tables >> 4, {}), huffman.get(16 + (tables & 15), {})
             parts.append(Part(self.image[which][0], dc, ac, self.places(which, alone=count == 1)))
         scan = Scan(first, end, steps >> 4, steps & 15, parts, str(1 - fill), 32767 - run)
-        expected = coded(
-            scan, progressive=self.frame[0] == 0xC2, missing=missing, interval=restart - 1 if restart else self.interval
-        )
-        return patched(patch, expected)
+        interval = restart - 1 if restart else self.interval
+        return coded(scan, progressive=self.frame[0] == 0xC2, missing=missing, interval=interval)
 
 
 def closed(left: list[Image], skeleton: Any) -> bytes:
@@ -266,6 +333,8 @@ def closed(left: list[Image], skeleton: Any) -> bytes:
         if marker in (DQT, DHT):
             made, at = (closing.quantisation if marker == DQT else closing.codes)(head, at, length)
             out += made
+            if len(made) < length:
+                closing.waiting.append((made[0], len(out)))
             continue
         body = head[at : at + length]
         out += body
@@ -281,5 +350,5 @@ def closed(left: list[Image], skeleton: Any) -> bytes:
                 assert behind[:3] == bytes([DNL, 0, 4])
                 kind, _, width, names = closing.frame
                 closing.frame = kind, int.from_bytes(behind[3:5], "big"), width, names
-            out += closing.scan(body)
+            closing.scan(body, out)
     return bytes(out) + (rest or b"") + (closed(left, more) if more else b"")

@@ -15,10 +15,12 @@ from helpers.needs import NO_DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from reference.carriers_jpeg import optimal as reference_optimal
 
 from rdzip.codecs.dct.coefficients import Coefficients
 from rdzip.formats import packing
 from rdzip.formats.carriers.carrier import NotCarriedError, Opened
+from rdzip.formats.carriers.jpeg.tables import huffman, optimal
 from rdzip.formats.carriers.table import CARRIERS, carrier_of
 
 JPEG = 11
@@ -143,6 +145,30 @@ def test_padding_of_zeros() -> None:
         ones = len(bin(last + 1)) - len(bin(last + 1).rstrip("0"))
         if ones and last != 0xFF:
             carried(data[:-3] + bytes([last & (0xFF << 1)]) + data[-2:])
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_optimal_tables_are_made_again(progressive: bool) -> None:
+    for mode, size in (("L", (8, 8)), ("RGB", (90, 60)), ("CMYK", (40, 30)), ("RGB", (500, 400))):
+        for quality in (10, 75, 100):
+            data = by_pillow(mode, size, quality=quality, optimize=True, progressive=progressive)
+            opened = carried(data)
+            assert set(opened.skeleton[1][-data.count(b"\xff\xc4") :]) <= {1, 2}
+            assert cost(opened) < 220
+
+
+def test_tables_of_long_codes() -> None:
+    """Counts like Fibonacci's numbers make codes of more than 16 bits, which are shortened."""
+    counts = np.zeros(256, np.int64)
+    counts[:40] = 1
+    for i in range(2, 40):
+        counts[i] = counts[i - 1] + counts[i - 2]
+    for order in (counts, counts[::-1], np.arange(256) ** 5 + 1):
+        table = optimal(order)
+        assert table == reference_optimal({symbol: count for symbol, count in enumerate(order.tolist()) if count})
+        assert len(table) == 16 + int((order > 0).sum())
+        huffman(table)
+    assert optimal(np.zeros(256, np.int64)) == b""
 
 
 def test_tables_that_no_component_has_stay() -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from rdzip.codecs.dct.coefficients import ZIGZAG, Coefficients
 from rdzip.errors import FormatError
-from rdzip.exact.types import Int16
+from rdzip.exact.types import Int16, Int64
 from rdzip.formats.carriers.carrier import NotCarriedError
-from rdzip.formats.carriers.jpeg.entropy import write_scan
-from rdzip.formats.carriers.jpeg.scans import ALONE, DHT, DQT, EOI, SOS, State
-from rdzip.formats.carriers.jpeg.tables import USUAL
+from rdzip.formats.carriers.jpeg.entropy import counted, write_scan
+from rdzip.formats.carriers.jpeg.scans import ALONE, DHT, DQT, EOI, SOS, Scan, State
+from rdzip.formats.carriers.jpeg.tables import OPTIMAL, USUAL, optimal
 from rdzip.formats.carriers.raw.checks import fields, integer, octets, require
 
 MOST_DEPTH = 9
@@ -56,6 +57,7 @@ def _file(picture: Coefficients, head: bytes, tables: Any, scans: Any) -> list[b
     known, kept = iter(tables or []), iter(scans)
     state, parts = State(), [head[:2]]
     coefficients: Int16 | None = None
+    waiting_tables: list[tuple[int, int, int]] = []
     at = 2
     while at < len(head):
         start = at
@@ -71,6 +73,11 @@ def _file(picture: Coefficients, head: bytes, tables: Any, scans: Any) -> list[b
         require(size >= 2, "a skeleton's JPEG has an empty segment")
         if marker in (DQT, DHT):
             body, used = _with_tables(marker, head[at + 2 : at + size], size - 2, known, picture)
+            if len(body) == 1 and size > 3:
+                parts += [head[start : at + 2], body, b""]
+                waiting_tables.append((body[0], len(parts) - 1, size - 3))
+                at += 3
+                continue
         else:
             body, used = head[at + 2 : at + size], size - 2
         require(len(body) == size - 2, "a skeleton's JPEG has a segment that ends early")
@@ -82,13 +89,37 @@ def _file(picture: Coefficients, head: bytes, tables: Any, scans: Any) -> list[b
         if marker == SOS and scan is not None:
             require(coefficients is not None, "a skeleton's JPEG has a scan before its frame")
             assert coefficients is not None
-            parts.append(write_scan(scan, next(kept, None), coefficients))
+            own = next(kept, None)
+            if waiting_tables:
+                scan = _with_optimal_tables(scan, state, counted(scan, own, coefficients), parts, waiting_tables)
+            parts.append(write_scan(scan, own, coefficients))
     require(next(kept, None) is None, "a skeleton has more scans than its JPEG")
+    require(not waiting_tables, "a skeleton has a table of no scan")
     return parts
 
 
+def _with_optimal_tables(
+    scan: Scan, state: State, counts: Int64, parts: list[bytes], waiting: list[tuple[int, int, int]]
+) -> Scan:
+    """Return a scan with the tables that are best for it; they also become parts of the file.
+
+    - scan, state: without them
+    - counts: int64 [8, 256], of the scan's symbols
+    - parts: filled
+    - waiting: of each table its class and number, place among the parts, and length; emptied
+    """
+    for kind, place, size in waiting:
+        table = optimal(counts[state.number_of(kind)])
+        require(len(table) == size, "a skeleton has a table of another length than its scan's")
+        parts[place] = table
+        state.segment(DHT, bytes([kind]) + table)
+    waiting.clear()
+    return replace(scan, tables=tuple(state.tables))
+
+
 def _with_tables(marker: int, head: bytes, size: int, known: Iterator[Any], picture: Coefficients) -> tuple[bytes, int]:
-    """Return the body of a segment of tables of so many bytes, and how many of them were in the head."""
+    """Return the body of a segment of tables of so many bytes, and how many of them were in the head; the first byte
+    alone of a table that depends on the next scan."""
     found, at, length = [], 0, 0
     while length < size:
         require(at < len(head), "a skeleton's JPEG has a segment that ends early")
@@ -99,6 +130,9 @@ def _with_tables(marker: int, head: bytes, size: int, known: Iterator[Any], pict
             count = 128 if kind >> 4 else 64
             table = _steps(picture, number - 1, bool(kind >> 4)) if number else head[at : at + count]
         else:
+            require(number <= OPTIMAL and (number < OPTIMAL or length == 0), "a skeleton has no such table")
+            if number == OPTIMAL:
+                return bytes([kind]), 1
             table = USUAL.get(kind, b"") if number else head[at : at + 16 + sum(head[at : at + 16])]
             require(table, "a skeleton's JPEG lacks a table")
         found += [bytes([kind]), table]

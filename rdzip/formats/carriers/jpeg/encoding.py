@@ -42,9 +42,10 @@ def _put(state: Int64, out: NDArray[np.uint8], value: int, count: int) -> None:
 
 
 @compiled
-def _put_symbol(state: Int64, out: NDArray[np.uint8], codes: Int32, table: int, symbol: int) -> None:
-    """Write the code of a symbol."""
+def _put_symbol(state: Int64, out: NDArray[np.uint8], codes: Int32, counts: Int64, table: int, symbol: int) -> None:
+    """Write the code of a symbol, and count it."""
     found = int(np.int64(codes[256 * table + symbol]))
+    counts[256 * table + symbol] += 1
     if found == 0:
         state[FAULT] = 1
     _put(state, out, found >> 5, found & 31)
@@ -61,11 +62,13 @@ def _size(value: int) -> int:
 
 
 @compiled
-def _put_run(state: Int64, out: NDArray[np.uint8], codes: Int32, table: int, waiting: NDArray[np.uint8]) -> None:
+def _put_run(
+    state: Int64, out: NDArray[np.uint8], codes: Int32, counts: Int64, table: int, waiting: NDArray[np.uint8]
+) -> None:
     """Write the end-of-band run there is, and the correction bits that wait for it."""
     if state[RUN] > 0:
         count = _size(state[RUN]) - 1
-        _put_symbol(state, out, codes, table, count << 4)
+        _put_symbol(state, out, codes, counts, table, count << 4)
         _put(state, out, state[RUN] - (1 << count), count)
         state[RUN] = 0
         for i in range(state[WAITING]):
@@ -89,6 +92,7 @@ def encode_scan(
     dc: Int64,
     ac: Int64,
     codes: Int32,
+    counts: Int64,
     zigzag: Int64,
     kind: int,
     first: int,
@@ -108,6 +112,7 @@ def encode_scan(
     - coefficients: int16, of all components
     - order, parts, dc, ac: of the scan
     - codes: int32 [8 * 256], of 8 tables
+    - counts: int64 [8 * 256], how often each symbol is written; filled
     - zigzag: int64 [64]
     - kind, first, last, low, restart: of the scan
     - longest: end-of-band run
@@ -118,7 +123,7 @@ def encode_scan(
     units = len(parts)
     for mcu in range(mcus):
         if restart > 0 and mcu > 0 and mcu % restart == 0:
-            _put_run(state, out, codes, ac[0], waiting)
+            _put_run(state, out, codes, counts, ac[0], waiting)
             spare = (8 - state[COUNT]) & 7
             _put(state, out, ((1 << spare) - 1) * fill, spare)
             at = state[PLACE]
@@ -138,7 +143,7 @@ def encode_scan(
                 step = value - predicted[parts[unit]]
                 predicted[parts[unit]] = value
                 size = _size(step)
-                _put_symbol(state, out, codes, dc[unit], size)
+                _put_symbol(state, out, codes, counts, dc[unit], size)
                 _put_value(state, out, step, size)
             elif kind == DC_MORE:
                 _put(state, out, (int(np.int64(coefficients[base])) >> low) & 1, 1)
@@ -150,21 +155,21 @@ def encode_scan(
                     if value == 0:
                         run += 1
                         continue
-                    _put_run(state, out, codes, table, waiting)
+                    _put_run(state, out, codes, counts, table, waiting)
                     while run > 15:
-                        _put_symbol(state, out, codes, table, 0xF0)
+                        _put_symbol(state, out, codes, counts, table, 0xF0)
                         run -= 16
                     size = _size(value)
-                    _put_symbol(state, out, codes, table, ((run << 4) + size) & 255)
+                    _put_symbol(state, out, codes, counts, table, ((run << 4) + size) & 255)
                     _put_value(state, out, value, size)
                     run = 0
                 if run > 0:
                     if kind == SEQUENTIAL:
-                        _put_symbol(state, out, codes, table, 0)
+                        _put_symbol(state, out, codes, counts, table, 0)
                     else:
                         state[RUN] += 1
                         if state[RUN] == longest:
-                            _put_run(state, out, codes, table, waiting)
+                            _put_run(state, out, codes, counts, table, waiting)
             elif kind == AC_MORE:
                 newest = 0
                 for k in range(first, last + 1):
@@ -180,8 +185,8 @@ def encode_scan(
                         run += 1
                         continue
                     while run > 15 and k <= newest:
-                        _put_run(state, out, codes, table, waiting)
-                        _put_symbol(state, out, codes, table, 0xF0)
+                        _put_run(state, out, codes, counts, table, waiting)
+                        _put_symbol(state, out, codes, counts, table, 0xF0)
                         run -= 16
                         for i in range(count):
                             _put(state, out, int(waiting[own + i]), 1)
@@ -191,8 +196,8 @@ def encode_scan(
                         waiting[own + count] = size & 1
                         count += 1
                         continue
-                    _put_run(state, out, codes, table, waiting)
-                    _put_symbol(state, out, codes, table, (run << 4) + 1)
+                    _put_run(state, out, codes, counts, table, waiting)
+                    _put_symbol(state, out, codes, counts, table, (run << 4) + 1)
                     _put(state, out, 1 if value > 0 else 0, 1)
                     for i in range(count):
                         _put(state, out, int(waiting[own + i]), 1)
@@ -203,10 +208,10 @@ def encode_scan(
                     state[RUN] += 1
                     state[WAITING] = own + count
                     if state[RUN] == longest or state[WAITING] > MOST_WAITING:
-                        _put_run(state, out, codes, table, waiting)
+                        _put_run(state, out, codes, counts, table, waiting)
         if state[FAULT]:
             return
     if mcus * units == len(order):
-        _put_run(state, out, codes, ac[0], waiting)
+        _put_run(state, out, codes, counts, ac[0], waiting)
         spare = (8 - state[COUNT]) & 7
         _put(state, out, ((1 << spare) - 1) * fill, spare)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdzip.codecs.dct.coefficients import ZIGZAG
-from rdzip.exact.types import Int16
+from rdzip.exact.types import Int16, Int32, Int64
 from rdzip.formats.carriers.jpeg import encoding
 from rdzip.formats.carriers.jpeg.decoding import AC_FIRST, AC_MORE, DC_FIRST, DC_MORE, SEQUENTIAL
 from rdzip.formats.carriers.jpeg.encoding import ROOM, encode_scan
@@ -32,13 +32,30 @@ _ZIGZAG = np.array(ZIGZAG, np.int64)
 
 def write_scan(scan: Scan, kept: Any, coefficients: Int16) -> bytes:
     """Return the entropy-coded data of a scan; FormatError for what no scan keeps."""
+    scan, size, fill, longest, mcus, patch = _read(scan, kept)
+    return patched(patch, made(scan, coefficients, size, fill, longest, mcus))
+
+
+def counted(scan: Scan, kept: Any, coefficients: Int16) -> Int64:
+    """Return how often a scan uses each symbol, int64 [8, 256] by table (DC first); FormatError for what no scan keeps.
+
+    Whatever its tables are: symbols do not depend on them.
+    """
+    scan, size, fill, longest, mcus, _ = _read(scan, kept)
+    counts: Int64 = np.zeros(8 * 256, np.int64)
+    _encoded(scan, coefficients, size, fill, longest, mcus, np.ones(8 * 256, np.int32), counts)
+    return counts.reshape(8, 256)
+
+
+def _read(scan: Scan, kept: Any) -> tuple[Scan, int, int, int, int, Any]:
+    """Return what is kept of a scan: the scan with its restart markers, bytes, fill, longest run, MCUs, patch."""
     size, fill, longest, mcus, patch, restart = fields(kept, 6)
     size, mcus = integer(size), integer(mcus, scan.mcus)
     fill, longest = 1 - integer(fill, 1), LONGEST - integer(longest, LONGEST)
     restart = integer(restart, MOST_RESTART) - 1
     if restart >= 0:
         scan = replace(scan, restart=restart)
-    return patched(patch, made(scan, coefficients, size, fill, longest, scan.mcus - mcus))
+    return scan, size, fill, longest, scan.mcus - mcus, patch
 
 
 def kind_of(scan: Scan) -> int:
@@ -57,13 +74,20 @@ def made(scan: Scan, coefficients: Int16, size: int, fill: int, longest: int, mc
     - size: of the data that it was in the file, about which there is room for
     - fill, longest, mcus: see `encoding.encode_scan`
     """
+    return _encoded(scan, coefficients, size, fill, longest, mcus, _codes(scan), np.zeros(8 * 256, np.int64))
+
+
+def _encoded(
+    scan: Scan, coefficients: Int16, size: int, fill: int, longest: int, mcus: int, codes: Int32, counts: Int64
+) -> bytes:
+    """Return the entropy-coded data by codes, as `made`; its symbols are counted."""
     require(size <= MOST_A_BLOCK * len(scan.order) + FREE_SIZE, "a scan says that it is longer than its blocks can be")
     limits.claim(len(scan.order), f"{len(scan.order)} blocks of a scan")
     limits.claim_memory(2 * size + 4096, "the data of a scan")
     out: NDArray[np.uint8] = np.zeros(size + size // 8 + 4096, np.uint8)
     state = np.zeros(6, np.int64)
     encode_scan(
-        state, out, coefficients, scan.order, scan.parts, scan.dc, scan.ac, _codes(scan), _ZIGZAG, kind_of(scan),
+        state, out, coefficients, scan.order, scan.parts, scan.dc, scan.ac, codes, counts, _ZIGZAG, kind_of(scan),
         scan.first, scan.last, scan.low, scan.restart, longest, fill, mcus, np.zeros(4, np.int64),
         np.zeros(ROOM + 64, np.uint8),
     )  # fmt: skip

@@ -3,12 +3,14 @@
 The skeleton is a list [head, tables, scans, rest, more]. head: the file without entropy-coded data, and without tables
 that are known: a list of byte strings, and between them skeletons of JPEGs that lie in segments (thumbnails); a byte
 string where there are none. tables: of each table of each DQT and DHT in turn, 0 if it is in the head, for DQT 1 + the
-component whose it is, for DHT 1 for the usual one. scans: what is kept of each. rest: bytes behind it. more: the
+component whose it is, for DHT 1 for the usual one,
+2 for the best one of the next scan. scans: what is kept of each. rest: bytes behind it. more: the
 skeleton of a JPEG that follows these.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -18,9 +20,10 @@ from rdzip.codecs.dct.coefficients import ZIGZAG, Coefficients, Component
 from rdzip.exact.types import Int16
 from rdzip.formats.carriers.carrier import NotCarriedError, Opened
 from rdzip.formats.carriers.jpeg.closing import close
+from rdzip.formats.carriers.jpeg.entropy import counted
 from rdzip.formats.carriers.jpeg.reading import read_scan
-from rdzip.formats.carriers.jpeg.scans import ALONE, DHT, DQT, EOI, SOI, SOS, State
-from rdzip.formats.carriers.jpeg.tables import USUAL
+from rdzip.formats.carriers.jpeg.scans import ALONE, DHT, DQT, EOI, SOI, SOS, Scan, State
+from rdzip.formats.carriers.jpeg.tables import OPTIMAL, USUAL, optimal
 from rdzip.formats.carriers.raw.checks import certain, shortened
 
 START = b"\xff\xd8\xff"
@@ -52,7 +55,7 @@ def _opened(data: bytes, pictures: list[Any], depth: int) -> list[Any]:
     pictures.append(None)
     state, head = State(), _Head()
     scans: list[list[Any]] = []
-    tables: list[tuple[int, int, bytes]] = []
+    tables: list[_Table] = []
     coefficients: Int16 = np.zeros(0, np.int16)
     head.add(data[:2])
     at = 2
@@ -96,7 +99,8 @@ def _opened(data: bytes, pictures: list[Any], depth: int) -> list[Any]:
             _note_inside(body, head, pictures, depth)
         else:
             head.add(body)
-        if kept is not None:
+        if scan is not None and kept is not None:
+            _note_optimal(scan, kept, coefficients, tables)
             scans.append(kept)
             at = behind
     if not scans:
@@ -116,6 +120,19 @@ def _opened(data: bytes, pictures: list[Any], depth: int) -> list[Any]:
     return shortened([head.value(), listed, scans, rest, more])
 
 
+@dataclass
+class _Table:
+    """A table of a segment DQT or DHT: its first byte and the others, whether it is alone in its segment, whether its
+    scan has been seen, and whether it is the best one for it."""
+
+    marker: int
+    kind: int
+    body: bytes
+    alone: bool
+    done: bool = False
+    optimal: bool = False
+
+
 class _Head:
     """What is left of a file, piece by piece: bytes, skeletons, and tables that may be left out."""
 
@@ -126,21 +143,21 @@ class _Head:
         """Add bytes, a skeleton, or the number of a table as a tuple."""
         self.pieces.append(piece)
 
-    def without(self, tables: list[tuple[int, int, bytes]], own: list[list[int]]) -> list[int]:
+    def without(self, tables: list[_Table], own: list[list[int]]) -> list[int]:
         """Put tables that are not known back; returns of each how it is known, without zeros at the end."""
         found = []
         pieces, self.pieces = self.pieces, []
         for piece in pieces:
             if isinstance(piece, tuple):
-                marker, kind, body = tables[piece[0]]
-                if marker == DQT:
-                    steps = np.frombuffer(body, ">u2" if kind >> 4 else np.uint8).tolist()
+                table = tables[piece[0]]
+                if table.marker == DQT:
+                    steps = np.frombuffer(table.body, ">u2" if table.kind >> 4 else np.uint8).tolist()
                     known = own.index(steps) + 1 if steps in own else 0
                 else:
-                    known = 1 if USUAL.get(kind) == body else 0
+                    known = OPTIMAL if table.optimal else 1 if USUAL.get(table.kind) == table.body else 0
                 found.append(known)
                 if not known:
-                    self.add(body)
+                    self.add(table.body)
             else:
                 self.add(piece)
         return shortened(found)
@@ -154,7 +171,7 @@ class _Head:
         return found[0] if len(found) == 1 else found
 
 
-def _note_tables(marker: int, body: bytes, head: _Head, tables: list[tuple[int, int, bytes]]) -> None:
+def _note_tables(marker: int, body: bytes, head: _Head, tables: list[_Table]) -> None:
     """Add the tables of a segment to the head as their numbers."""
     at = 0
     while at < len(body):
@@ -162,8 +179,20 @@ def _note_tables(marker: int, body: bytes, head: _Head, tables: list[tuple[int, 
         size = (128 if kind >> 4 else 64) if marker == DQT else 16 + sum(body[at + 1 : at + 17])
         head.add(body[at : at + 1])
         head.add((len(tables),))
-        tables.append((marker, kind, body[at + 1 : at + 1 + size]))
+        tables.append(_Table(marker, kind, body[at + 1 : at + 1 + size], 1 + size == len(body)))
         at += 1 + size
+
+
+def _note_optimal(scan: Scan, kept: list[Any], coefficients: Int16, tables: list[_Table]) -> None:
+    """Note which of the tables since the last scan are the best ones for this one."""
+    last = {table.kind: table for table in tables if table.marker == DHT and not table.done}
+    own = [table for table in last.values() if table.alone and USUAL.get(table.kind) != table.body]
+    if own:
+        counts = counted(scan, kept, coefficients)
+        for table in own:
+            table.optimal = optimal(counts[State.number_of(table.kind)]) == table.body
+    for table in tables:
+        table.done = True
 
 
 def _note_inside(body: bytes, head: _Head, pictures: list[Any], depth: int) -> None:

@@ -114,6 +114,13 @@ class State:
             raise NotCarriedError("a segment of it is damaged") from None
         return None
 
+    @staticmethod
+    def number_of(kind: int) -> int:
+        """Return the number of a Huffman table among the eight, by its byte Tc/Th."""
+        if kind >> 4 > 1 or kind & 15 > 3:
+            raise NotCarriedError("a segment of it is damaged")
+        return 4 * (kind >> 4) + (kind & 15)
+
     def _frame(self, marker: int, body: bytes) -> None:
         if self.parts or self._late is not None:
             raise NotCarriedError("it has several frames")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-DHT, DQT, PROGRESSIVE = 0xC4, 0xDB, 0xC2
+DHT, DQT, PROGRESSIVE, OPTIMAL = 0xC4, 0xDB, 0xC2, 2
 ALONE = (0x01, *range(0xD0, 0xDA))
 USUAL_DC, USUAL_AC = 28, 178
 """Bytes of the usual Huffman tables."""
@@ -39,6 +39,8 @@ def _kept(data: bytes, at: int, size: int, marker: int, tables: Any) -> int:
     start, length = at, 0
     while length < size and at < len(data):
         kind, known = data[at], next(tables, 0)
+        if marker == DHT and known == OPTIMAL:
+            return at + 1 - start
         count = (128 if kind >> 4 else 64) if marker == DQT else USUAL_AC if kind >> 4 else USUAL_DC
         if marker == DHT and not known:
             count = 16 + sum(data[at + 1 : at + 17])

@@ -1,10 +1,12 @@
 """Huffman tables of a JPEG: as segments have them, as decoders and encoders use them, and the usual ones.
 
-Source: ITU-T T.81, annex C (codes), annex F.2.2.3 (decoding), annex K.3.3 (tables K.3 to K.6).
+Source: ITU-T T.81, annex C (codes), annex F.2.2.3 (decoding), annex K.2 (optimal tables),
+annex K.3.3 (tables K.3 to K.6).
 """
 
 from __future__ import annotations
 
+from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 import numpy as np
@@ -80,3 +82,36 @@ USUAL = {
     ),
 }
 """The tables of annex K.3.3 by class and number, Tc and Th as a segment has them: what most encoders use."""
+
+OPTIMAL = 2
+"""What a skeleton has for a table that is the optimal one of the next scan, alone in its segment; 1: the usual one."""
+LONGEST_CODE, NO_SYMBOL = 16, 256
+"""Bits of a code; a symbol that is none has the last code, all ones, which is never used."""
+
+
+def optimal(counts: Int64) -> bytes:
+    """Return the table that annex K.2 makes of counts of symbols, int64 [256], as a segment has it, b"" of none."""
+    heap = [(count, -symbol) for symbol, count in enumerate(counts.tolist()) if count]
+    if not heap:
+        return b""
+    heap.append((1, -NO_SYMBOL))
+    heapify(heap)
+    lengths, trees = [0] * 257, [[symbol] for symbol in range(257)]
+    while len(heap) > 1:
+        (count, one), (more, other) = heappop(heap), heappop(heap)
+        trees[-one] += trees[-other]
+        for symbol in trees[-one]:
+            lengths[symbol] += 1
+        heappush(heap, (count + more, one))
+    numbers = [lengths.count(length) for length in range(258)]
+    numbers[0] = 0
+    for length in range(257, LONGEST_CODE, -1):  # figure K.3
+        while numbers[length]:
+            shorter = next(n for n in range(length - 2, 0, -1) if numbers[n])
+            numbers[length] -= 2
+            numbers[length - 1] += 1
+            numbers[shorter + 1] += 2
+            numbers[shorter] -= 1
+    numbers[max(length for length in range(LONGEST_CODE + 1) if numbers[length])] -= 1
+    symbols = sorted((length, symbol) for symbol, length in enumerate(lengths[:NO_SYMBOL]) if length)
+    return bytes(numbers[1 : LONGEST_CODE + 1]) + bytes(symbol for _, symbol in symbols)
