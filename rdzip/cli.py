@@ -332,7 +332,7 @@ def push(folder: opt.Exported, repo: opt.Repository, private: opt.Private = Fals
 @app.command(cls=Command, rich_help_panel=MEASURES)
 def bench(
     paths: opt.BenchPaths,
-    codecs: opt.BenchCodecs = "lossy,lossless",
+    codecs: opt.BenchCodecs = "lossy,lossless,jpeg-files",
     qualities: opt.Qualities = None,
     anchor: opt.Anchor = None,
     span: opt.RateRange = "0.2-1.5",
@@ -346,9 +346,9 @@ def bench(
 ) -> None:
     """Compare codecs on images, by size, PSNR, MS-SSIM and speed.
 
-    Each image goes through each codec as RGB of 8 bits and is decoded again; bits per pixel are of whole files. With
-    --json, a line for each image and setting as it is done, then
-    averages, then BD-rates.
+    Each image goes through each codec as RGB of 8 bits and is decoded again; bits per pixel are of whole files. JPEGs
+    also go through codecs of JPEG files, which bring the same file back. With --json, a line for each image and setting
+    as it is done, then averages, then BD-rates.
     """
     from rdzip.commands import bench as command
 

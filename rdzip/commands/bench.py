@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rdzip.bench.codecs import Chosen
     from rdzip.bench.curves import Curve
     from rdzip.bench.images import Item
+    from rdzip.bench.jpeg_files import FileCodec
     from rdzip.bench.run import Result, Saving
 
 RECORDS = "bench.jsonl"
@@ -50,20 +51,24 @@ class BenchArgs:
 def bench(args: BenchArgs, out: Output) -> None:
     """Run what is args; print records as they come, or tables at the end; write files where they are args."""
     rates = _range(args.span)
-    from rdzip.bench import curves, plot, run
+    from rdzip.bench import curves, jpeg_files, plot, run
     from rdzip.bounds.plot import missing
     from rdzip.system.process import tune_process
 
     tune_process()
-    chosen = _chosen(args, out)
+    readable = _readable(args.paths, out)
+    file_codecs, names = _file_codecs(args, [path for path, _ in readable], out)
+    chosen = _chosen(args, names, out) if names else []
     before = [curve for path in args.peers for curve in curves.read(path)]
     _check_anchor(args.anchor, chosen, before)
     _check_out(args, out)
-    items = _items(args.paths, out)
+    items = _items(args.paths, readable, out) if chosen else []
     if any(curve.source != curves.MEASURED for curve in before):
         out.note("what --peers have holds for the images that they were measured on; compare on the same ones only")
+    totals: list[Any] = []
     with _records(args, out) as on_record:
         hidden = out.quiet or (out.json and sys.stdout.isatty())
+        jpegs = [(path, name) for path, name in readable if file_codecs and jpeg_files.is_jpeg(path)]
         with bar(f"bench, {len(items)} image{'' if len(items) == 1 else 's'}", quiet=hidden) as progress:
             result = run.run(
                 items, chosen, jobs=args.jobs, threads=args.threads, on_record=on_record, on_share=progress
@@ -76,6 +81,8 @@ def bench(args: BenchArgs, out: Output) -> None:
         if anchor is not None:
             for record in run.records_of(savings, anchor, rates):
                 on_record(record)
+        if jpegs:
+            totals = _through_file_codecs(file_codecs, jpegs, args.threads, on_record, hidden=hidden)
     for failure in result.failures:
         out.failure(shown(failure.name), failure.error)
     if result.incomplete:
@@ -83,7 +90,7 @@ def bench(args: BenchArgs, out: Output) -> None:
     if anchor is None and any(not one.codec.lossless for one in chosen):
         out.note("no BD-rates: they need two settings at least of the codec that they are against")
     if not out.json and not out.quiet:
-        _show(result, items, savings, anchor, rates)
+        _show(result, items, savings, anchor, rates, totals)
     if args.folder is not None:
         written = [RECORDS]
         if all_curves and missing() is None:
@@ -105,11 +112,51 @@ def _range(text: str) -> tuple[float, float]:
     return found
 
 
-def _chosen(args: BenchArgs, out: Output) -> list[Chosen]:
+def _file_codecs(args: BenchArgs, paths: Sequence[Path], out: Output) -> tuple[list[FileCodec], str]:
+    """Return the codecs of JPEG files that are to run, and the names of the others; where there is no JPEG none of the
+    former, which is InputError if there are no other codecs."""
+    from rdzip.bench import jpeg_files
+
+    there = any(map(jpeg_files.is_jpeg, paths))
+    try:
+        chosen, names = jpeg_files.choose(args.codecs, out.note if there else lambda line: None)
+    except InputError as error:
+        raise UsageError(str(error)) from None
+    if chosen and not names and not there:
+        raise InputError(f"expected JPEGs, found none in {', '.join(map(shown, args.paths))}")
+    if not names and args.qualities:
+        raise UsageError("--qualities: codecs of JPEG files have no settings")
+    return chosen if there else [], names
+
+
+def _through_file_codecs(
+    codecs: Sequence[FileCodec], jpegs: Sequence[tuple[Path, str]], threads: int | None, on_record: Any, *, hidden: bool
+) -> list[Any]:
+    """Run JPEG files through codecs of such, one after the other; returns the record of all files for each codec."""
+    from rdzip.bench import jpeg_files
+
+    found: dict[str, list[Any]] = {codec.name: [] for codec in codecs}
+    with bar(f"bench, {len(jpegs)} JPEG{'' if len(jpegs) == 1 else 's'}", quiet=hidden) as progress:
+        for codec in codecs:
+            jpeg_files.warm(codec)
+        for number, (path, name) in enumerate(jpegs):
+            data = path.read_bytes()
+            for codec in codecs:
+                record = jpeg_files.measure(codec, data, threads)
+                found[codec.name].append(record)
+                on_record({"codec": codec.name, "image": name, **record})
+            progress((number + 1) / len(jpegs))
+    totals = [jpeg_files.total(codec, found[codec.name], threads) for codec in codecs]
+    for record in totals:
+        on_record(record)
+    return totals
+
+
+def _chosen(args: BenchArgs, names: str, out: Output) -> list[Chosen]:
     from rdzip.bench import codecs
 
     try:
-        chosen = codecs.choose(args.codecs, args.qualities, out.note)
+        chosen = codecs.choose(names, args.qualities, out.note)
     except InputError as error:
         raise UsageError(str(error)) from None
     if not chosen:
@@ -150,10 +197,8 @@ def _check_out(args: BenchArgs, out: Output) -> None:
         out.note(f"{reason}; only {RECORDS} will be written")
 
 
-def _items(paths: Sequence[str], out: Output) -> list[Item]:
-    """Find and read all images; what cannot be used is told and left out."""
-    from rdzip.bench import images
-
+def _readable(paths: Sequence[str], out: Output) -> list[tuple[Path, str]]:
+    """Find all files, each once, and what they are called in records; what cannot be read is told and left out."""
     readable: dict[str, tuple[Path, str]] = {}
     for one in find_inputs(paths, recursive=True, suffixes=IMAGE_SUFFIXES, note=out.note):
         if one.path is None or one.problem is not None:
@@ -163,9 +208,14 @@ def _items(paths: Sequence[str], out: Output) -> list[Item]:
             readable.setdefault(os.path.realpath(one.path), (one.path, shown(one.relative)))
     # Two folders may have images of one name.
     names = Counter(name for _, name in readable.values())
-    items, failed = images.items(
-        [(path, name if names[name] == 1 else shown(path)) for path, name in readable.values()]
-    )
+    return [(path, name if names[name] == 1 else shown(path)) for path, name in readable.values()]
+
+
+def _items(paths: Sequence[str], readable: Sequence[tuple[Path, str]], out: Output) -> list[Item]:
+    """Read all images; what cannot be used is told and left out."""
+    from rdzip.bench import images
+
+    items, failed = images.items(list(readable))
     for name, error in failed:
         out.failure(name, error)
     if not items:
@@ -195,8 +245,14 @@ def _records(args: BenchArgs, out: Output) -> Iterator[Any]:
 
 
 def _show(
-    result: Result, items: Sequence[Item], savings: Sequence[Saving], anchor: Curve | None, rates: tuple[float, float]
+    result: Result,
+    items: Sequence[Item],
+    savings: Sequence[Saving],
+    anchor: Curve | None,
+    rates: tuple[float, float],
+    totals: Sequence[Any],
 ) -> None:
+    """Print the tables that there are. totals: of codecs of JPEG files; the others: of `bench`."""
     from rdzip.commands import bench_tables
 
     tables = []
@@ -204,5 +260,7 @@ def _show(
         tables.append(bench_tables.averages(result.averages, sum(item.pixels for item in items)))
     if anchor is not None and savings:
         tables.append(bench_tables.bd_rates(savings, anchor, rates))
+    if totals:
+        tables.append(bench_tables.jpeg_files(totals))
     if tables:
         print_text("\n\n".join(tables))

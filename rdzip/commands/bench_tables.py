@@ -48,6 +48,20 @@ def bd_rates(savings: Sequence[Saving], anchor: Curve, rates: tuple[float, float
     )
 
 
+def jpeg_files(records: Sequence[Record]) -> str:
+    """Return the table of codecs of JPEG files. records: of all files together, one for each codec."""
+    count, source = records[0]["files"], records[0]["bytes_in"]
+    head = ("CODEC", "BYTES", "SHARE", "SAME FILE", "ENCODE MB/s", "DECODE MB/s")
+    body = [["original", f"{source:,}", "100.0 %", "", "", ""]]
+    for record in records:
+        body.append([
+            record["codec"], f"{record['bytes']:,}", f"{100 * record['share']:.1f} %", f"{record['exact']} of {count}",
+            *(_seconds(record[name]) if name in record else "" for name in ("encode_mb_s", "decode_mb_s")),
+        ])  # fmt: skip
+    title = f"{count} JPEG file{'' if count == 1 else 's'}, to come back byte for byte; what does not counts as it is"
+    return f"{title}\n\n{table(head, body, left=1)}"
+
+
 def _rate(value: BdRate | None) -> tuple[str, str]:
     return ("none", "") if value is None else (f"{value.percent:+.2f} %", f"{value.low:.2f} to {value.high:.2f}")
 

@@ -291,8 +291,8 @@ BenchPaths = Annotated[list[str], _argument("PATH", "Images, and folders of imag
 BenchCodecs = Annotated[
     str,
     _option(None, "--codecs", "C,...", "Codecs, by comma: rdzip:MODEL, jpeg, webp, avif, jxl, heic, png, "
-            "webp-lossless, jxl-lossless, jxl-lossless-e9; lossy and lossless stand for all of a kind that are "
-            "installed. [lossy,lossless]"),
+            "webp-lossless, jxl-lossless, jxl-lossless-e9; of JPEG files rdzip-jpeg, jxl-jpeg, lepton; lossy, lossless "
+            "and jpeg-files stand for all of a kind that are installed. [all three]"),
 ]  # fmt: skip
 Qualities = Annotated[
     list[str] | None,
