@@ -1,7 +1,8 @@
 """Peak memory and processor seconds of whole commands on pictures of every shape, by codec: `rdzip compress`, which
 decodes what it wrote, and `rdzip decompress`, each in a process of its own.
 
-At most 500 MB and 200 bytes a pixel is what a process may take (tests/test_shapes.py). Pictures are the demo's
+At most 500 MB and 200 bytes a pixel is what a process may take, of a JPEG 400 MB and 12 bytes
+(tests/test_shapes.py). Pictures are the demo's
 photograph, its pixels in rows of another length.
 
 python benchmarks/shapes.py                                      # all cases, 100,000 pixels each
@@ -23,10 +24,14 @@ import numpy as np
 
 from rdzip.commands.demo import picture as photograph
 from rdzip.formats.images.picture import Picture
-from rdzip.formats.images.write import write_picture
+from rdzip.formats.images.write import to_image, write_picture
 
 FIXED, PER_PIXEL = 500e6, 200.0
 """Bytes that a process may take, in all and for each pixel."""
+JPEG_FIXED, JPEG_PER_PIXEL = 400e6, 12.0
+"""The same, of JPEG files."""
+MOST_OF_JPEG = 65_500
+"""Pixels that a side of a JPEG has at most, as Pillow writes them."""
 SIDES = (1, 2, 3, 7, 8, 9, 17, 64, 0)
 """Shorter sides of the shapes."""
 COLOUR, GREY, ALPHA, DEEP, DEEP_GREY, PALETTE, BILEVEL = "RGB", "L", "RGBA", "RGB;16", "I;16", "P", "1"
@@ -34,11 +39,18 @@ COLOUR, GREY, ALPHA, DEEP, DEEP_GREY, PALETTE, BILEVEL = "RGB", "L", "RGBA", "RG
 
 @dataclass(frozen=True)
 class Case:
-    """A way to compress: options of the command line, the mode of the pictures, the pixels that suit its speed."""
+    """A way to compress: options of the command line, the mode of the pictures, the pixels that suit its speed; as what
+    JPEG the pictures are saved by Pillow, None: as PNG."""
 
     options: tuple[str, ...] = ()
     mode: str = COLOUR
     pixels: int = 1_000_000
+    jpeg: dict[str, Any] | None = None
+
+    def allowed(self, height: int, width: int) -> float:
+        """Bytes that a process may take for a picture."""
+        fixed, each = (FIXED, PER_PIXEL) if self.jpeg is None else (JPEG_FIXED, JPEG_PER_PIXEL)
+        return fixed + each * height * width
 
 
 MIXING = ("--codec", "mixing")
@@ -64,6 +76,13 @@ CASES = {
     "photo-irec": Case(("-q", "60", "-m", "photo-irec"), pixels=20_000),
     "latents-bb-ans": Case(("-m", "cifar10-resnet-vae", "--codec", "bb-ans"), pixels=100_000),
     "latents-bit-swap": Case(("-m", "cifar10-bitswap-2", "--codec", "bit-swap"), pixels=100_000),
+    "jpeg": Case(jpeg={"quality": 90, "subsampling": 2}),
+    "jpeg-fast": Case(("-e", "1"), jpeg={"quality": 90, "subsampling": 2}),
+    "jpeg-444": Case(("-e", "1"), jpeg={"quality": 90, "subsampling": 0}),
+    "jpeg-progressive": Case(("-e", "1"), jpeg={"quality": 90, "subsampling": 2, "progressive": True}),
+    "jpeg-restart": Case(("-e", "1"), jpeg={"quality": 90, "subsampling": 2, "restart_marker_blocks": 1}),
+    "jpeg-cmyk": Case(("-e", "1"), "CMYK", jpeg={"quality": 90}),
+    "jpeg-grey": Case(("-e", "1"), GREY, jpeg={"quality": 90}),
     "latents-irec": Case(("-m", "cifar10-resnet-vae", "--codec", "irec"), pixels=5_000),
 }
 
@@ -125,16 +144,14 @@ def measured(*arguments: str) -> Measured:
 
 def both_ways(case: Case, height: int, width: int, folder: Path) -> tuple[Measured, Measured, int]:
     """What compressing and decompressing a picture took, and the bytes of its file."""
-    source, file = folder / "a.png", folder / "a.rdz"
-    source.write_bytes(write_picture(made(case.mode, height, width), "PNG").data)
+    source, file = folder / ("a.png" if case.jpeg is None else "a.jpg"), folder / "a.rdz"
+    if case.jpeg is None:
+        source.write_bytes(write_picture(made(case.mode, height, width), "PNG").data)
+    else:
+        to_image(made(COLOUR, height, width)).convert(case.mode).save(source, **case.jpeg)
     there = measured("compress", str(source), "-o", str(file), "--force", "--quiet", *case.options)
-    back = measured("decompress", str(file), "-o", str(folder / "b.png"), "--force", "--quiet")
+    back = measured("decompress", str(file), "-o", str(folder / f"b{source.suffix}"), "--force", "--quiet")
     return there, back, file.stat().st_size
-
-
-def allowed(height: int, width: int) -> float:
-    """Bytes that a process may take for a picture."""
-    return FIXED + PER_PIXEL * height * width
 
 
 def main() -> None:
@@ -146,14 +163,20 @@ def main() -> None:
     parser.add_argument("--case", action="append", choices=CASES)
     parser.add_argument("--name", default="memory-shapes", help="of the JSON file in results/")
     arguments = parser.parse_args()
-    record: dict[str, Any] = {"limit": {"bytes": FIXED, "bytes_per_pixel": PER_PIXEL}, "cases": {}}
+    record: dict[str, Any] = {
+        "limit": {"bytes": FIXED, "bytes_per_pixel": PER_PIXEL},
+        "limit_jpeg": {"bytes": JPEG_FIXED, "bytes_per_pixel": JPEG_PER_PIXEL},
+        "cases": {},
+    }
     with tempfile.TemporaryDirectory() as name:
         for key in arguments.case or CASES:
             case = CASES[key]
             rows = record["cases"][key] = []
             for height, width in shapes(arguments.pixels or case.pixels, arguments.side or SIDES):
+                if case.jpeg is not None and max(height, width) > MOST_OF_JPEG:
+                    continue
                 there, back, size = both_ways(case, height, width, Path(name))
-                most = max(there.peak, back.peak) / allowed(height, width)
+                most = max(there.peak, back.peak) / case.allowed(height, width)
                 rows.append(
                     {
                         "width": width,

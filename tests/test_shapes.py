@@ -108,7 +108,7 @@ def test_every_codec_keeps_its_memory_in_every_shape(case: str, tmp_path: Path) 
     found = SHAPES.CASES[case]
     for height, width in SHAPES.shapes(min(found.pixels, PIXELS), TESTED):
         there, back, _ = SHAPES.both_ways(found, height, width, tmp_path)
-        assert max(there.peak, back.peak) < SHAPES.allowed(height, width), (height, width)
+        assert max(there.peak, back.peak) < found.allowed(height, width), (height, width)
 
 
 @pytest.mark.slow

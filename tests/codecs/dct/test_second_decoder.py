@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 from reference import dct as reference
+from reference import dct_parts
 
-from rdzip.codecs.dct import codec
+from rdzip.codecs.dct import band, codec
 from rdzip.codecs.dct.coefficients import Coefficients, Component
+from rdzip.models.dct_mixing import expectation
+from rdzip.models.dct_mixing.fits import WIDTH, Fits
 
 SAMPLINGS = {
     "grey": [(1, 1)],
@@ -46,6 +50,59 @@ def test_the_same_coefficients(kind: str, effort: int, monkeypatch: pytest.Monke
         assert sampling == component.sampling
         assert steps == component.quantisation.tolist()
         assert blocks == component.coefficients.tolist()
+
+
+def flat(rows: int, columns: int) -> Coefficients:
+    """Many blocks that have a DC alone, after which the sums of fits are scaled down."""
+    blocks = np.zeros((rows, columns, 64), np.int16)
+    blocks[..., 0] = np.random.default_rng(1).integers(-9, 9, (rows, columns)).cumsum(1)
+    return Coefficients((Component(blocks, np.ones(64, np.uint16), (1, 1)),))
+
+
+TRACED = {
+    "one block": lambda: surface(1, (1, 1), SAMPLINGS["grey"]),
+    "a row": lambda: surface(2, (1, 7), SAMPLINGS["grey"]),
+    "420": lambda: surface(3, (3, 2), SAMPLINGS["420"]),
+    "four": lambda: surface(4, (2, 2), SAMPLINGS["four"]),
+    "flat": lambda: flat(37, 38),
+}
+
+
+@pytest.mark.parametrize("effort", [6, 9])
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=[pytest.mark.slow] if k == "flat" else []) for k in TRACED])
+def test_fits_are_the_same_bit_for_bit(kind: str, effort: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums and weights of all components after pictures of several sizes, each the beginning of what longer ones do."""
+    ours: list[Fits] = []
+    theirs: list[dct_parts.Fit] = []
+
+    def first_fits() -> tuple[Fits, Fits, Fits]:
+        made = expectation.first_fits()
+        ours.extend(made)
+        return made
+
+    class Traced(dct_parts.Fit):
+        def __init__(self, *options: Any) -> None:
+            super().__init__(*options)
+            theirs.append(self)
+
+    picture = TRACED[kind]()
+    payload = codec.encode(picture, effort)
+    monkeypatch.setattr(band, "first_fits", first_fits)
+    monkeypatch.setattr(reference, "Fit", Traced)
+    codec.decode(payload)
+    reference.decode(payload)
+    assert len(ours) == len(theirs) == 3 * len(picture.components)
+    learnt = 0
+    for one, other in zip(ours, theirs, strict=True):
+        n = other.n
+        weights = one.weights.reshape(64, WIDTH)[:, :n]
+        sums = one.sums.reshape(64, n, WIDTH)[:, :, : n + 1]
+        rows, columns = np.triu_indices(n, 0, n + 1)
+        assert weights.tobytes() == np.array(other.weights).tobytes()
+        assert sums[:, rows, columns].tobytes() == np.array(other.sums)[:, rows, columns].tobytes()
+        assert one.heavy.tobytes() == np.array(other.heavy).tobytes()
+        learnt += int((one.heavy != 1).sum())
+    assert learnt > 0
 
 
 @pytest.mark.parametrize("effort", [1, 6])
