@@ -37,7 +37,7 @@ def compress_coefficients(
     """Return the .rdz file of a JPEG that its carrier has opened, and a report.
 
     - data: the file
-    - row, opened: the carrier, and what it found
+    - row, opened: the carrier, and what it found, of which the images are taken: they go before the others are decoded
     - request: of which the effort and whether to verify count
     - compute: of which the threads and the most pixels count
     - progress: called with the share that is done
@@ -45,6 +45,7 @@ def compress_coefficients(
     NotCarriedError for more pixels than are allowed; FormatError where verification fails.
     """
     pictures: list[Coefficients] = list(opened.pictures)  # type: ignore[arg-type]
+    opened.pictures.clear()
     samples = sum(part.coefficients.size for one in pictures for part in one.components)
     most = limits.MAX_PIXELS if compute.max_pixels is None else compute.max_pixels
     if samples > 4 * most:
@@ -55,6 +56,10 @@ def compress_coefficients(
         dct.encode(one, request.effort or DEFAULT_EFFORT, compute.threads, one_of(coding, number, len(pictures)))
         for number, one in enumerate(pictures)
     ]
+    first = pictures[0].components
+    rows, columns = (max(part.coefficients.shape[axis] for part in first) for axis in range(2))
+    shape, digest = (8 * rows, 8 * columns, len(first)), _digest(pictures)
+    del first, pictures
     body = section.write(row.number, (), opened.skeleton, data)
     sections = [Section(SectionType.SKELETON, body), *(Section(SectionType.COEFFICIENTS, one) for one in payloads)]
     packed = container.pack({MEMBERS: CARRIED_KIND}, sections)
@@ -65,18 +70,16 @@ def compress_coefficients(
             parsed = container.unpack(packed)
             back = coefficients_in(parsed, compute, part_of(progress, CODING, 1.0))
             skeleton = section.read(parsed)
-            if skeleton is None or skeleton.value() != opened.skeleton or not _same(pictures, back):
+            if skeleton is None or skeleton.value() != opened.skeleton or _digest(back) != digest:
                 raise FormatError(
                     "verification failed: what was written does not decode to the input; nothing was kept, please "
                     "report this image"
                 )
-    first = pictures[0].components
-    rows, columns = (max(part.coefficients.shape[axis] for part in first) for axis in range(2))
     bits = 8.0 * sum(len(one) for one in payloads)
     report = Report(
         codec=DCT,
         model=None,
-        shape=(8 * rows, 8 * columns, len(first)),
+        shape=shape,
         bytes_in=len(data),
         bytes_out=len(packed),
         bpsp=8 * len(packed) / samples,
@@ -101,12 +104,12 @@ def coefficients_in(parsed: Container, compute: Compute, progress: Progress | No
         raise FormatError(f"{error}; get another copy") from error
 
 
-def _same(one: list[Coefficients], other: list[Coefficients]) -> bool:
-    return len(one) == len(other) and all(
-        len(a.components) == len(b.components)
-        and all(
-            np.array_equal(x.coefficients, y.coefficients) and np.array_equal(x.quantisation, y.quantisation)
-            for x, y in zip(a.components, b.components, strict=True)
-        )
-        for a, b in zip(one, other, strict=True)
-    )
+def _digest(pictures: list[Coefficients]) -> bytes:
+    """Return a hash of all that there is of images: two arrays of each would take memory."""
+    found = sha256()
+    for number, one in enumerate(pictures):
+        for part in one.components:
+            found.update(repr((number, part.coefficients.shape, part.sampling)).encode())
+            found.update(np.ascontiguousarray(part.coefficients).data)
+            found.update(part.quantisation.astype("<u2").data)
+    return found.digest()

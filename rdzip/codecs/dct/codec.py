@@ -94,7 +94,9 @@ def decode(
     if LEAST_DECISIONS * LEAST_PROBABILITY * blocks > 65536 * (8 * len(payload) + 64):
         raise CoderError(f"coded data of {len(payload)} bytes cannot hold {blocks} blocks: the file is corrupt")
     parts = _split(payload, at, min(shape.rows for shape in shapes))
-    found = [np.zeros((shape.rows, shape.columns, 64), np.int16) for shape in shapes]
+    ends = np.cumsum([64 * shape.rows * shape.columns for shape in shapes])
+    pieces = np.split(np.zeros(int(ends[-1]), np.int16), ends[:-1])  # of one array: see coefficients.together
+    found = [one.reshape(shape.rows, shape.columns, 64) for one, shape in zip(pieces, shapes, strict=True)]
 
     def work(b: int, band_progress: Progress | None) -> None:
         edges = [_part(shape, b, len(parts)) for shape in shapes]

@@ -34,3 +34,19 @@ class Coefficients:
     """An image of 1 to 4 components, in the order of its frame header."""
 
     components: tuple[Component, ...]
+
+
+def together(coefficients: Coefficients) -> Int16:
+    """Return the coefficients of all components one after the other, int16 [64 * blocks]: the array of which they all
+    are parts, if there is one, else a copy."""
+    parts = [component.coefficients for component in coefficients.components]
+    whole, at = parts[0].base, 0
+    if isinstance(whole, np.ndarray) and whole.ndim == 1 and whole.size == sum(part.size for part in parts):
+        for part in parts:
+            inside = part.ctypes.data - whole.ctypes.data == 2 * at
+            if not (inside and part.base is whole and part.dtype == whole.dtype and part.flags.c_contiguous):
+                break
+            at += part.size
+        else:
+            return whole
+    return np.concatenate([part.reshape(-1) for part in parts])

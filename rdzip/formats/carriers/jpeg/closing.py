@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rdzip.codecs.dct.coefficients import ZIGZAG, Coefficients
+from rdzip.codecs.dct.coefficients import ZIGZAG, Coefficients, together
 from rdzip.errors import FormatError
 from rdzip.exact.types import Int16, Int64
 from rdzip.formats.carriers.carrier import NotCarriedError
@@ -154,4 +154,4 @@ def _flat(picture: Coefficients, state: State) -> Int16:
     require(len(picture.components) == len(state.parts), "a skeleton's JPEG has other components")
     for component, part in zip(picture.components, state.parts, strict=True):
         require(component.coefficients.shape == (part.rows, part.columns, 64), "a skeleton's JPEG is of another size")
-    return np.concatenate([component.coefficients.reshape(-1) for component in picture.components])
+    return together(picture)
