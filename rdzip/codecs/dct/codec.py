@@ -7,6 +7,8 @@ side by side; in each, a component after another, which sees the first one and t
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import numpy as np
 
 from rdzip.codecs.dct.band import Band, Shape
@@ -94,8 +96,8 @@ def decode(
     if LEAST_DECISIONS * LEAST_PROBABILITY * blocks > 65536 * (8 * len(payload) + 64):
         raise CoderError(f"coded data of {len(payload)} bytes cannot hold {blocks} blocks: the file is corrupt")
     parts = _split(payload, at, min(shape.rows for shape in shapes))
-    ends = np.cumsum([64 * shape.rows * shape.columns for shape in shapes])
-    pieces = np.split(np.zeros(int(ends[-1]), np.int16), ends[:-1])  # of one array: see coefficients.together
+    ends = list(accumulate(64 * shape.rows * shape.columns for shape in shapes))
+    pieces = np.split(np.zeros(ends[-1], np.int16), ends[:-1])  # of one array: see coefficients.together
     found = [one.reshape(shape.rows, shape.columns, 64) for one, shape in zip(pieces, shapes, strict=True)]
 
     def work(b: int, band_progress: Progress | None) -> None:

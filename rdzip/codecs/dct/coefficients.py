@@ -41,12 +41,12 @@ def together(coefficients: Coefficients) -> Int16:
     are parts, if there is one, else a copy."""
     parts = [component.coefficients for component in coefficients.components]
     whole, at = parts[0].base, 0
-    if isinstance(whole, np.ndarray) and whole.ndim == 1 and whole.size == sum(part.size for part in parts):
+    if isinstance(whole, np.ndarray) and whole.ndim == 1:
         for part in parts:
             inside = part.ctypes.data - whole.ctypes.data == 2 * at
             if not (inside and part.base is whole and part.dtype == whole.dtype and part.flags.c_contiguous):
                 break
             at += part.size
-        else:
+        if at == whole.size:
             return whole
     return np.concatenate([part.reshape(-1) for part in parts])
