@@ -7,8 +7,6 @@ side by side; in each, a component after another, which sees the first one and t
 
 from __future__ import annotations
 
-from itertools import accumulate
-
 import numpy as np
 
 from rdzip.codecs.dct.band import Band, Shape
@@ -96,9 +94,12 @@ def decode(
     if LEAST_DECISIONS * LEAST_PROBABILITY * blocks > 65536 * (8 * len(payload) + 64):
         raise CoderError(f"coded data of {len(payload)} bytes cannot hold {blocks} blocks: the file is corrupt")
     parts = _split(payload, at, min(shape.rows for shape in shapes))
-    ends = list(accumulate(64 * shape.rows * shape.columns for shape in shapes))
-    pieces = np.split(np.zeros(ends[-1], np.int16), ends[:-1])  # of one array: see coefficients.together
-    found = [one.reshape(shape.rows, shape.columns, 64) for one, shape in zip(pieces, shapes, strict=True)]
+    together = np.zeros(64 * blocks, np.int16)  # see coefficients.together
+    found, at = [], 0
+    for shape in shapes:
+        end = at + 64 * shape.rows * shape.columns
+        found.append(together[at:end].reshape(shape.rows, shape.columns, 64))
+        at = end
 
     def work(b: int, band_progress: Progress | None) -> None:
         edges = [_part(shape, b, len(parts)) for shape in shapes]
