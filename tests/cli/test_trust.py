@@ -43,6 +43,7 @@ RISKY_MODULES = {
         "formats/batch/npz.py": "reads members into memory, extracts nothing",
     },
     "importlib": {
+        "bench/jpeg_files.py": "asks whether a package is there, and imports the one that it names",
         "bench/peers.py": "asks whether a package is there",
         "bounds/plot.py": "asks whether a package is there",
         "bounds/methods.py": "imports what a table of the source names",
